@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-command.h"
+
+#include "ob-confirm.h"
+#include "ob-error.h"
+#include "ob-fd-open.h"
+#include "ob-follow.h"
+#include "ob-format.h"
+#include "ob-output.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct
+{
+  const char *id;
+  char *from, *instance, *only, *into, *into_database;
+  gboolean yes, no_wait;
+} Request;
+
+/* internal methods */
+
+static void
+request_clear (Request *request)
+{
+  g_free (request->from);
+  g_free (request->instance);
+  g_free (request->only);
+  g_free (request->into);
+  g_free (request->into_database);
+}
+
+static gboolean
+is_in_place (const Request *request)
+{
+  return request->into == NULL && request->into_database == NULL;
+}
+
+static void
+add_common_options (GVariantBuilder *options, const Request *request)
+{
+  if (request->from != NULL)
+    g_variant_builder_add (options, "{sv}", "destination", g_variant_new_string (request->from));
+  if (request->instance != NULL)
+    g_variant_builder_add (options, "{sv}", "instance", g_variant_new_string (request->instance));
+  if (request->only != NULL)
+    {
+      g_auto (GStrv) parts = ob_split_list (request->only);
+
+      g_variant_builder_add (options, "{sv}", "parts",
+                             g_variant_new_strv ((const char *const *) parts, -1));
+    }
+}
+
+/* Looks the backup up, says what it would replace, asks. *@id is then its whole id, so that what
+ * was agreed to is what is restored even if a newer backup arrives meanwhile. */
+static gboolean
+agree (ObClient *client, const Request *request, char **id, GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GVariant) backup = NULL;
+  g_autofree const char **parts = NULL;
+  g_autofree char *parts_text = NULL;
+  g_autofree char *question = NULL;
+  g_autofree char *when = NULL;
+  g_autofree char *age = NULL;
+  GVariantBuilder options;
+  const char *text = "", *instance = "", *label = "";
+  guint64 time = 0;
+
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+  add_common_options (&options, request);
+  reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "GetBackup",
+                          g_variant_new ("(sa{sv})", request->id, &options), NULL, error);
+  if (reply == NULL)
+    return FALSE;
+  backup = g_variant_get_child_value (reply, 0);
+  g_variant_lookup (backup, "id", "&s", &text);
+  g_variant_lookup (backup, "instance", "&s", &instance);
+  g_variant_lookup (backup, "label", "&s", &label);
+  g_variant_lookup (backup, "time", "t", &time);
+  *id = g_strdup (text);
+  if (request->yes || !is_in_place (request))
+    return TRUE;
+
+  if (request->only == NULL && g_variant_lookup (backup, "parts", "^a&s", &parts))
+    parts_text = g_strjoinv (", ", (char **) parts);
+  else
+    parts_text = g_strdup (request->only != NULL ? request->only : "everything");
+  when = ob_format_time (time);
+  age = ob_format_age (time);
+  {
+    g_autofree char *safe_label = ob_output_escape (label);
+
+    g_printerr ("Backup %.8s of %s (%s)%s%s\n", text, when, age, *label != '\0' ? ": " : "",
+                safe_label);
+  }
+  g_printerr ("takes the place of: %s of %s.\n"
+              "The application is stopped for a moment; what is replaced is kept.\n",
+              parts_text, request->instance != NULL ? request->instance : instance);
+  question = g_strdup_printf ("Restore %s",
+                              request->instance != NULL ? request->instance : instance);
+  return ob_confirm (question, error);
+}
+
+/* Begins the job. Transfer full; NULL on error. */
+static char *
+begin (ObClient *client, const Request *request, const char *id, GError **error)
+{
+  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
+  g_autoptr (GVariant) reply = NULL;
+  GVariantBuilder options;
+  int directory = -1, handle = -1;
+  char *job;
+
+  if (request->into != NULL)
+    {
+      directory = ob_open_target_directory (request->into, error);
+      if (directory < 0)
+        return NULL;
+      handle = g_unix_fd_list_append (fds, directory, error);
+      close (directory);
+      if (handle < 0)
+        return NULL;
+    }
+
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+  add_common_options (&options, request);
+  if (handle >= 0)
+    g_variant_builder_add (&options, "{sv}", "directory", g_variant_new_handle (handle));
+  if (request->into_database != NULL)
+    g_variant_builder_add (&options, "{sv}", "database",
+                           g_variant_new_string (request->into_database));
+
+  reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "Restore",
+                          g_variant_new ("(sa{sv})", id, &options), fds, error);
+  if (reply == NULL)
+    return NULL;
+  g_variant_get (reply, "(o)", &job);
+  return job;
+}
+
+static void
+print_success (GVariant *result, const Request *request)
+{
+  guint64 bytes = 0, files = 0, rows = 0;
+  double downtime = 0, seconds = 0;
+  g_autoptr (GVariant) previous
+    = g_variant_lookup_value (result, "previous", G_VARIANT_TYPE ("a{ss}"));
+  g_autofree char *size = NULL;
+  g_autofree char *took = NULL;
+  GVariantIter iter;
+  const char *part, *where;
+
+  g_variant_lookup (result, "bytes", "t", &bytes);
+  g_variant_lookup (result, "files", "t", &files);
+  g_variant_lookup (result, "rows", "t", &rows);
+  g_variant_lookup (result, "seconds", "d", &seconds);
+  size = ob_format_size (bytes);
+  took = ob_format_duration (seconds);
+  g_print ("Restored %" G_GUINT64_FORMAT " files and %" G_GUINT64_FORMAT
+           " database rows (%s) in %s.\n",
+           files, rows, size, took);
+  if (!is_in_place (request))
+    return;
+
+  if (g_variant_lookup (result, "downtime", "d", &downtime))
+    {
+      g_autofree char *text = ob_format_duration (downtime);
+
+      g_print ("The application was stopped for %s.\n", text);
+    }
+  if (previous == NULL || g_variant_n_children (previous) == 0)
+    return;
+  g_print ("What was there before is kept:\n");
+  g_variant_iter_init (&iter, previous);
+  while (g_variant_iter_loop (&iter, "{&s&s}", &part, &where))
+    {
+      g_autofree char *safe = ob_output_escape (where);
+
+      g_print ("  %-14s %s\n", part, safe);
+    }
+}
+
+static ObExit
+restore (ObClient *client, const Request *request)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) result = NULL;
+  g_autofree char *id = NULL;
+  g_autofree char *job = NULL;
+  ObExit status;
+
+  if (!agree (client, request, &id, &error))
+    return ob_client_fail (client, error);
+  job = begin (client, request, id, &error);
+  if (job == NULL)
+    return ob_client_fail (client, error);
+  if (request->no_wait)
+    {
+      ob_print_started (client, job);
+      return OB_EXIT_DONE;
+    }
+
+  status = ob_follow_job (client, job, TRUE, &result);
+  if (result != NULL && !client->json && !client->quiet
+      && (status == OB_EXIT_DONE || status == OB_EXIT_PARTIAL))
+    print_success (result, request);
+  return status;
+}
+
+static ObExit
+run (ObClient *client, int argc, char **argv)
+{
+  Request request = { 0 };
+  const GOptionEntry entries[] = {
+    { "only", 0, 0, G_OPTION_ARG_STRING, &request.only,
+      "Of database, sources, webapp, attachments, reprintables", "PART,…" },
+    { "into", 0, 0, G_OPTION_ARG_FILENAME, &request.into,
+      "Restore files into this new or empty directory instead", "DIR" },
+    { "into-database", 0, 0, G_OPTION_ARG_STRING, &request.into_database,
+      "Restore the database under this new name instead", "NAME" },
+    { "from", 0, 0, G_OPTION_ARG_STRING, &request.from, "Destination that holds it", "DEST" },
+    { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance,
+      "Installation to restore, if not the backup's own", "INSTANCE" },
+    { "yes", 'y', 0, G_OPTION_ARG_NONE, &request.yes, "Do not ask", NULL },
+    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait,
+      "Begin, and do not wait for the end", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  char **operands;
+  ObExit status;
+
+  if (ob_command_parse (client, &ob_command_restore, entries,
+                        "Without --into and --into-database the backup takes the place of the "
+                        "living installation,\nwhich is kept beside it.",
+                        argc, argv, 1, 1, &operands, &status))
+    {
+      request.id = operands[0];
+      status = restore (client, &request);
+    }
+  request_clear (&request);
+  return status;
+}
+
+const ObCommand ob_command_restore = {
+  .name = "restore",
+  .synopsis = "ID|latest",
+  .summary = "Bring a backup back.",
+  .run = run,
+};

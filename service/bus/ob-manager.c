@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-manager.h"
+
+#include <sys/stat.h>
+
+#include "ob-authorizer.h"
+#include "ob-destination-object.h"
+#include "ob-error.h"
+#include "ob-instance-object.h"
+#include "ob-job-object.h"
+#include "ob-job-queue.h"
+#include "ob-keyfile.h"
+#include "ob-object-path.h"
+#include "ob-path.h"
+#include "ob-root-object.h"
+#include "ob-state-file.h"
+
+#define SETTING_UP "ob-manager-setting-up"
+
+struct _ObManager
+{
+  GObject parent_instance;
+
+  ObContext *context;
+  GDBusObjectManagerServer *server;
+  ObAuthorizer *authorizer;
+  ObJobQueue *queue;
+  ObRootObject *root;
+  GHashTable *instances;    /* name → ObInstanceObject */
+  GHashTable *destinations; /* name → ObDestinationObject */
+  GHashTable *jobs;         /* ObJob → ObJobObject */
+  GHashTable *held;         /* "FOLDER/NAME" of what is reserved or held */
+  gboolean recovered;
+  gboolean stopping;
+};
+
+G_DEFINE_FINAL_TYPE (ObManager, ob_manager, G_TYPE_OBJECT)
+
+/* virtual functions */
+
+static void
+ob_manager_dispose (GObject *object)
+{
+  ObManager *self = OB_MANAGER (object);
+  GHashTableIter iter = { 0 };
+  gpointer job = NULL;
+
+  g_hash_table_iter_init (&iter, self->jobs);
+  while (g_hash_table_iter_next (&iter, &job, NULL))
+    g_signal_handlers_disconnect_by_data (job, self);
+  if (self->queue != NULL)
+    g_signal_handlers_disconnect_by_data (self->queue, self);
+  if (self->server != NULL)
+    g_dbus_object_manager_server_set_connection (self->server, NULL);
+  if (self->root != NULL)
+    g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->root));
+  g_clear_object (&self->root);
+  g_clear_object (&self->server);
+  g_hash_table_remove_all (self->jobs);
+  g_hash_table_remove_all (self->instances);
+  g_hash_table_remove_all (self->destinations);
+  g_clear_object (&self->queue);
+  g_clear_object (&self->authorizer);
+  G_OBJECT_CLASS (ob_manager_parent_class)->dispose (object);
+}
+
+static void
+ob_manager_finalize (GObject *object)
+{
+  ObManager *self = OB_MANAGER (object);
+
+  g_clear_pointer (&self->jobs, g_hash_table_unref);
+  g_clear_pointer (&self->instances, g_hash_table_unref);
+  g_clear_pointer (&self->destinations, g_hash_table_unref);
+  g_clear_pointer (&self->held, g_hash_table_unref);
+  g_clear_pointer (&self->context, ob_context_free);
+  G_OBJECT_CLASS (ob_manager_parent_class)->finalize (object);
+}
+
+static void
+ob_manager_class_init (ObManagerClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = ob_manager_dispose;
+  G_OBJECT_CLASS (klass)->finalize = ob_manager_finalize;
+}
+
+static void
+ob_manager_init (ObManager *self)
+{
+  self->instances = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
+  self->destinations = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
+  self->jobs = g_hash_table_new_full (NULL, NULL, g_object_unref, g_object_unref);
+  self->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->authorizer = ob_authorizer_new ();
+  self->server = g_dbus_object_manager_server_new (OB_ROOT_PATH);
+}
+
+/* internal methods */
+
+static void
+export_object (ObManager *self, GDBusInterfaceSkeleton *skeleton, const char *path, guint owner)
+{
+  g_autoptr (GDBusObjectSkeleton) carrier = g_dbus_object_skeleton_new (path);
+
+  ob_authorizer_guard (self->authorizer, skeleton, owner);
+  g_dbus_object_skeleton_add_interface (carrier, skeleton);
+  g_dbus_object_manager_server_export (self->server, carrier);
+}
+
+static void
+export_destination (ObManager *self, ObDestination *destination)
+{
+  const char *name = ob_destination_get_name (destination);
+  g_autofree char *path = ob_object_path_new (OB_FOLDER_DESTINATIONS, name);
+  ObDestinationObject *object = ob_destination_object_new (self, destination);
+
+  export_object (self, G_DBUS_INTERFACE_SKELETON (object), path, OB_NOBODY);
+  g_hash_table_insert (self->destinations, g_strdup (name), object);
+}
+
+/* What is remembered of a job that has ended, before anybody on the bus hears of the end. */
+static void
+take_job (ObManager *self, ObJob *job)
+{
+  ObInstanceObject *instance
+    = g_hash_table_lookup (self->instances, ob_job_get_instance (job));
+  ObDestinationObject *destination
+    = g_hash_table_lookup (self->destinations, ob_job_get_destination (job));
+
+  if (instance != NULL)
+    ob_instance_object_take_job (instance, job);
+  if (destination != NULL)
+    ob_destination_object_take_job (destination, job);
+}
+
+/* After a crash the history may tell of an end that nothing else was told. */
+static void
+take_loaded_job (ObManager *self, ObJob *job)
+{
+  ObInstanceObject *instance = g_hash_table_lookup (self->instances, ob_job_get_instance (job));
+
+  if (instance != NULL && !ob_instance_object_knows_job (instance, job))
+    ob_instance_object_take_job (instance, job);
+}
+
+static void
+end_set_up (ObManager *self, ObJob *job)
+{
+  ObDestination *destination = g_object_get_data (G_OBJECT (job), SETTING_UP);
+
+  if (destination == NULL)
+    return;
+  ob_manager_release (self, OB_FOLDER_DESTINATIONS, ob_destination_get_name (destination));
+  if (ob_job_get_state (job) == OB_JOB_SUCCEEDED || ob_job_get_state (job) == OB_JOB_PARTIAL)
+    export_destination (self, destination);
+  g_object_set_data (G_OBJECT (job), SETTING_UP, NULL);
+}
+
+static void
+tell_backup (ObManager *self, ObJob *job)
+{
+  g_autoptr (GVariant) result = ob_job_dup_result (job);
+  const char *id = NULL;
+
+  if (g_strcmp0 (ob_job_get_operation (job), "backup") == 0
+      && g_variant_lookup (result, "id", "&s", &id))
+    ob_dbus_backup1_emit_backup_added (OB_DBUS_BACKUP1 (self->root), id);
+}
+
+static void
+on_job_finished (ObJob *job, gpointer user_data)
+{
+  ObManager *self = OB_MANAGER (user_data);
+  ObJobObject *object = g_hash_table_lookup (self->jobs, job);
+
+  end_set_up (self, job);
+  take_job (self, job);
+  tell_backup (self, job);
+  ob_job_object_end (object);
+  ob_dbus_backup1_emit_job_finished (OB_DBUS_BACKUP1 (self->root), ob_job_object_get_path (object),
+                                     ob_job_state_get_name (ob_job_get_state (job)),
+                                     ob_job_get_error_name (job));
+}
+
+static void
+on_job_progress (ObJob *job, gpointer user_data)
+{
+  ObManager *self = OB_MANAGER (user_data);
+  ObJobObject *object = g_hash_table_lookup (self->jobs, job);
+
+  ob_dbus_backup1_emit_progress (OB_DBUS_BACKUP1 (self->root), ob_job_object_get_path (object),
+                                 ob_job_get_phase (job), ob_job_get_bytes_done (job),
+                                 ob_job_get_bytes_total (job), ob_job_get_rate (job));
+}
+
+static void
+on_job_added (ObJobQueue *queue, ObJob *job, gpointer user_data)
+{
+  ObManager *self = OB_MANAGER (user_data);
+  ObJobObject *object = ob_job_object_new (job);
+
+  export_object (self, G_DBUS_INTERFACE_SKELETON (object), ob_job_object_get_path (object),
+                 ob_job_get_uid (job));
+  g_hash_table_insert (self->jobs, g_object_ref (job), object);
+  g_signal_connect (job, "progress", G_CALLBACK (on_job_progress), self);
+  g_signal_connect (job, "finished", G_CALLBACK (on_job_finished), self);
+}
+
+static void
+on_job_removed (ObJobQueue *queue, ObJob *job, gpointer user_data)
+{
+  ObManager *self = OB_MANAGER (user_data);
+  ObJobObject *object = g_hash_table_lookup (self->jobs, job);
+
+  if (object == NULL)
+    return;
+  g_signal_handlers_disconnect_by_data (job, self);
+  g_dbus_object_manager_server_unexport (self->server, ob_job_object_get_path (object));
+  g_hash_table_remove (self->jobs, job);
+}
+
+/* Calls @load for each configuration in @dirfd. */
+static void
+load_folder (ObManager *self, int dirfd, const char *folder,
+             gboolean (*load) (ObManager *self, const char *name, GError **error))
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) names = ob_keyfile_list (dirfd, &error);
+
+  if (names == NULL)
+    {
+      g_warning ("The configured %s cannot be listed: %s", folder, error->message);
+      return;
+    }
+  for (char **name = names; *name != NULL; name++)
+    {
+      g_autoptr (GError) load_error = NULL;
+
+      if (!load (self, *name, &load_error))
+        g_warning ("%s/%s.conf cannot be used: %s", folder, *name, load_error->message);
+    }
+}
+
+static gboolean
+load_instance (ObManager *self, const char *name, GError **error)
+{
+  g_autoptr (ObInstance) instance = ob_instance_load (self->context->instances_fd, name, error);
+
+  if (instance == NULL)
+    return FALSE;
+  g_free (ob_manager_add_instance (self, instance, NULL));
+  return TRUE;
+}
+
+static gboolean
+load_destination (ObManager *self, const char *name, GError **error)
+{
+  g_autoptr (ObDestination) destination = ob_destination_load (self->context, name, error);
+
+  if (destination == NULL)
+    return FALSE;
+  export_destination (self, destination);
+  return TRUE;
+}
+
+static void
+load_jobs (ObManager *self)
+{
+  g_autoptr (GPtrArray) jobs = NULL;
+
+  self->queue = ob_job_queue_new (self->context);
+  jobs = ob_job_queue_list (self->queue);
+  for (guint i = 0; i < jobs->len; i++)
+    {
+      ObJob *job = g_ptr_array_index (jobs, i);
+
+      on_job_added (self->queue, job, self);
+      if (ob_job_state_is_final (ob_job_get_state (job)))
+        take_loaded_job (self, job);
+    }
+  g_signal_connect (self->queue, "job-added", G_CALLBACK (on_job_added), self);
+  g_signal_connect (self->queue, "job-removed", G_CALLBACK (on_job_removed), self);
+}
+
+static gboolean
+check_ready (ObManager *self, GError **error)
+{
+  if (self->recovered && !self->stopping)
+    return TRUE;
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_BUSY,
+                       self->stopping
+                         ? "The backup service is stopping; try again when it is back"
+                         : "The backup service is still cleaning up after an interrupted restore; "
+                           "try again in a moment");
+  return FALSE;
+}
+
+static char *
+get_held_key (const char *folder, const char *name)
+{
+  return g_strconcat (folder, "/", name, NULL);
+}
+
+static gboolean
+check_not_held (ObManager *self, const char *folder, const char *name, GError **error)
+{
+  g_autofree char *key = get_held_key (folder, name);
+
+  if (!g_hash_table_contains (self->held, key))
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_BUSY, "%s is being changed; try again in a moment", key);
+  return FALSE;
+}
+
+static gboolean
+has_configuration (ObManager *self, const char *folder, const char *name)
+{
+  gboolean is_instance = g_str_equal (folder, OB_FOLDER_INSTANCES);
+  int dirfd = is_instance ? self->context->instances_fd : self->context->destinations_fd;
+  g_autofree char *file_name = g_strconcat (name, ".conf", NULL);
+  struct stat status;
+
+  return fstatat (dirfd, file_name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* public methods */
+
+ObManager *
+ob_manager_new (ObContext *context)
+{
+  ObManager *self = g_object_new (OB_TYPE_MANAGER, NULL);
+
+  self->context = context;
+  self->root = ob_root_object_new (self);
+  load_folder (self, context->instances_fd, OB_FOLDER_INSTANCES, load_instance);
+  load_folder (self, context->destinations_fd, OB_FOLDER_DESTINATIONS, load_destination);
+  load_jobs (self);
+  return self;
+}
+
+gboolean
+ob_manager_export (ObManager *self, GDBusConnection *connection, GError **error)
+{
+  GDBusInterfaceSkeleton *root = G_DBUS_INTERFACE_SKELETON (self->root);
+
+  ob_authorizer_guard (self->authorizer, root, OB_NOBODY);
+  if (!g_dbus_interface_skeleton_export (root, connection, OB_ROOT_PATH, error))
+    return FALSE;
+  g_dbus_object_manager_server_set_connection (self->server, connection);
+  return TRUE;
+}
+
+void
+ob_manager_set_recovered (ObManager *self)
+{
+  self->recovered = TRUE;
+}
+
+gboolean
+ob_manager_shut_down (ObManager *self, guint seconds)
+{
+  self->stopping = TRUE;
+  ob_job_queue_shut_down (self->queue, seconds);
+  return !ob_job_queue_is_busy (self->queue, NULL, NULL);
+}
+
+ObContext *
+ob_manager_get_context (ObManager *self)
+{
+  return self->context;
+}
+
+ObInstance *
+ob_manager_find_instance (ObManager *self, const char *name, GError **error)
+{
+  ObInstanceObject *object = g_hash_table_lookup (self->instances, name);
+
+  if (object != NULL)
+    return ob_instance_object_get_instance (object);
+  g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+               "There is no instance \"%.64s\"; add it, or choose one that is there", name);
+  return NULL;
+}
+
+ObDestination *
+ob_manager_find_destination (ObManager *self, const char *name, GError **error)
+{
+  ObDestinationObject *object = g_hash_table_lookup (self->destinations, name);
+
+  if (object != NULL)
+    return ob_destination_object_get_destination (object);
+  g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+               "There is no destination \"%.64s\"; add it, or choose one that is there", name);
+  return NULL;
+}
+
+ObDestination *
+ob_manager_choose_destination (ObManager *self, const char *name, GError **error)
+{
+  g_autoptr (GPtrArray) all = NULL;
+
+  if (name != NULL)
+    return ob_manager_find_destination (self, name, error);
+  all = ob_manager_select_destinations (self, NULL, NULL);
+  if (all->len == 1)
+    return g_ptr_array_index (all, 0);
+  if (all->len == 0)
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+                         "There is no destination to back up to; add one first");
+  else
+    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                 "There are %u destinations; say which with \"destination\"", all->len);
+  return NULL;
+}
+
+GPtrArray *
+ob_manager_select_destinations (ObManager *self, const char *name, GError **error)
+{
+  g_autoptr (GPtrArray) selected
+    = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_destination_unref);
+  GHashTableIter iter = { 0 };
+  gpointer object = NULL;
+
+  if (name != NULL)
+    {
+      ObDestination *destination = ob_manager_find_destination (self, name, error);
+
+      if (destination == NULL)
+        return NULL;
+      g_ptr_array_add (selected, ob_destination_ref (destination));
+      return g_steal_pointer (&selected);
+    }
+  g_hash_table_iter_init (&iter, self->destinations);
+  while (g_hash_table_iter_next (&iter, NULL, &object))
+    g_ptr_array_add (selected, ob_destination_ref (ob_destination_object_get_destination (object)));
+  return g_steal_pointer (&selected);
+}
+
+char *
+ob_manager_start_job (ObManager *self, ObJob *job, GError **error)
+{
+  g_autoptr (ObJob) owned = job;
+
+  if (!check_ready (self, error)
+      || !check_not_held (self, OB_FOLDER_INSTANCES, ob_job_get_instance (job), error)
+      || !check_not_held (self, OB_FOLDER_DESTINATIONS, ob_job_get_destination (job), error)
+      || !ob_job_queue_add (self->queue, job, error))
+    return NULL;
+  return g_strdup (ob_job_object_get_path (g_hash_table_lookup (self->jobs, job)));
+}
+
+char *
+ob_manager_start_set_up (ObManager *self, ObJob *job, ObDestination *destination, GError **error)
+{
+  g_autoptr (ObJob) owned = job;
+
+  g_object_set_data_full (G_OBJECT (job), SETTING_UP, ob_destination_ref (destination),
+                          (GDestroyNotify) ob_destination_unref);
+  if (!check_ready (self, error) || !ob_job_queue_add (self->queue, job, error))
+    {
+      ob_manager_release (self, OB_FOLDER_DESTINATIONS, ob_destination_get_name (destination));
+      return NULL;
+    }
+  return g_strdup (ob_job_object_get_path (g_hash_table_lookup (self->jobs, job)));
+}
+
+gboolean
+ob_manager_reserve (ObManager *self, const char *folder, const char *name, GError **error)
+{
+  gboolean is_instance = g_str_equal (folder, OB_FOLDER_INSTANCES);
+  GHashTable *table = is_instance ? self->instances : self->destinations;
+  g_autofree char *key = get_held_key (folder, name);
+
+  if (!check_ready (self, error))
+    return FALSE;
+  if (!ob_name_is_valid (name))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "\"%.64s\" cannot be a name; take 1 to 63 letters, digits, \"-\" and \"_\", with "
+                   "a letter or digit first",
+                   name);
+      return FALSE;
+    }
+  if (g_hash_table_contains (table, name) || g_hash_table_contains (self->held, key))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_EXISTS, "The name \"%s\" is taken; choose another one",
+                   name);
+      return FALSE;
+    }
+  if (has_configuration (self, folder, name))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_EXISTS,
+                   "%s/%s.conf is there but cannot be used; mend or delete it, restart the service, "
+                   "or choose another name",
+                   folder, name);
+      return FALSE;
+    }
+  g_hash_table_add (self->held, g_steal_pointer (&key));
+  return TRUE;
+}
+
+gboolean
+ob_manager_hold (ObManager *self, const char *folder, const char *name, GError **error)
+{
+  gboolean is_instance = g_str_equal (folder, OB_FOLDER_INSTANCES);
+
+  if (!check_ready (self, error) || !check_not_held (self, folder, name, error))
+    return FALSE;
+  if (ob_job_queue_is_busy (self->queue, is_instance ? name : NULL, is_instance ? NULL : name))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
+                   "A job is at work on %s/%s; wait for its end or cancel it", folder, name);
+      return FALSE;
+    }
+  g_hash_table_add (self->held, get_held_key (folder, name));
+  return TRUE;
+}
+
+void
+ob_manager_release (ObManager *self, const char *folder, const char *name)
+{
+  g_autofree char *key = get_held_key (folder, name);
+
+  g_hash_table_remove (self->held, key);
+}
+
+gboolean
+ob_manager_check_not_updating (ObManager *self, const char *name, GError **error)
+{
+  GHashTableIter iter = { 0 };
+  gpointer key = NULL;
+
+  if (!check_not_held (self, OB_FOLDER_DESTINATIONS, name, error))
+    return FALSE;
+  g_hash_table_iter_init (&iter, self->jobs);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    {
+      ObJob *job = OB_JOB (key);
+
+      if (ob_job_state_is_final (ob_job_get_state (job))
+          || g_strcmp0 (ob_job_get_operation (job), "update-destination") != 0
+          || g_strcmp0 (ob_job_get_destination (job), name) != 0)
+        continue;
+      g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
+                   "Destination %s is being changed; wait for job %u", name,
+                   ob_job_get_number (job));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+char *
+ob_manager_add_instance (ObManager *self, ObInstance *instance, const char *const *notes)
+{
+  const char *name = ob_instance_get_name (instance);
+  char *path = ob_object_path_new (OB_FOLDER_INSTANCES, name);
+  ObInstanceObject *object = ob_instance_object_new (self, instance);
+
+  if (notes != NULL)
+    ob_instance_object_take_notes (object, notes);
+  export_object (self, G_DBUS_INTERFACE_SKELETON (object), path, OB_NOBODY);
+  g_hash_table_insert (self->instances, g_strdup (name), object);
+  return path;
+}
+
+static void
+remove_object (ObManager *self, GHashTable *table, const char *folder, const char *name)
+{
+  g_autofree char *path = ob_object_path_new (folder, name);
+
+  g_dbus_object_manager_server_unexport (self->server, path);
+  g_hash_table_remove (table, name);
+  ob_state_file_remove (self->context, folder, name);
+}
+
+void
+ob_manager_remove_instance (ObManager *self, const char *name)
+{
+  remove_object (self, self->instances, OB_FOLDER_INSTANCES, name);
+}
+
+void
+ob_manager_remove_destination (ObManager *self, const char *name)
+{
+  remove_object (self, self->destinations, OB_FOLDER_DESTINATIONS, name);
+}

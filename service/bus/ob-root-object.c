@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-root-object.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "config.h"
+#include "ob-authorizer.h"
+#include "ob-backup-query.h"
+#include "ob-descriptor.h"
+#include "ob-discovery.h"
+#include "ob-error.h"
+#include "ob-fd.h"
+#include "ob-manager.h"
+#include "ob-object-path.h"
+#include "ob-operations.h"
+#include "ob-options.h"
+#include "ob-reply.h"
+#include "ob-secret.h"
+
+/* How long a client may take to send a passphrase, below the 25 seconds that the call has. */
+#define CLIENT_SECONDS 10
+
+struct _ObRootObject
+{
+  ObDBusBackup1Skeleton parent_instance;
+
+  ObManager *manager; /* not owned */
+};
+
+static void ob_root_object_iface_init (ObDBusBackup1Iface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (ObRootObject, ob_root_object, OB_DBUS_TYPE_BACKUP1_SKELETON,
+                               G_IMPLEMENT_INTERFACE (OB_DBUS_TYPE_BACKUP1,
+                                                      ob_root_object_iface_init))
+
+static const char *const features[]
+  = { "destination-local", "restore-database", "restore-directory", NULL };
+
+static const ObOptionSpec destination_options[] = {
+  { "path", "s", TRUE },
+  { "no-passphrase", "b", FALSE },
+  { NULL, NULL, FALSE },
+};
+
+static const ObOptionSpec destination_secrets[] = {
+  { "passphrase", "h", FALSE },
+  { NULL, NULL, FALSE },
+};
+
+static const ObOptionSpec backup_options[] = {
+  { "destination", "s", FALSE },
+  { "label", "s", FALSE },
+  { "parts", "as", FALSE },
+  { NULL, NULL, FALSE },
+};
+
+static const ObOptionSpec list_options[] = {
+  { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "kind", "s", FALSE },
+  { "since", "t", FALSE },       { "until", "t", FALSE },    { "limit", "u", FALSE },
+  { NULL, NULL, FALSE },
+};
+
+static const ObOptionSpec get_options[] = {
+  { "destination", "s", FALSE },
+  { "instance", "s", FALSE },
+  { "parts", "as", FALSE },
+  { NULL, NULL, FALSE },
+};
+
+static const ObOptionSpec restore_options[] = {
+  { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "parts", "as", FALSE },
+  { "directory", "h", FALSE },   { "database", "s", FALSE }, { NULL, NULL, FALSE },
+};
+
+/* A call that goes on when something has been found out. */
+typedef struct
+{
+  ObRootObject *self;
+  GDBusMethodInvocation *invocation;
+  char *name;
+  ObOptions *options;
+} Call;
+
+static void
+ob_root_object_class_init (ObRootObjectClass *klass)
+{
+  G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_vtable = ob_authorizer_get_vtable;
+}
+
+static void
+ob_root_object_init (ObRootObject *self)
+{
+}
+
+/* internal methods */
+
+static Call *
+call_new (ObRootObject *self, GDBusMethodInvocation *invocation, const char *name,
+          ObOptions *options)
+{
+  Call *call = g_new0 (Call, 1);
+
+  call->self = g_object_ref (self);
+  call->invocation = invocation;
+  call->name = g_strdup (name);
+  call->options = options;
+  return call;
+}
+
+static void
+call_free (Call *call)
+{
+  g_object_unref (call->self);
+  g_free (call->name);
+  g_clear_pointer (&call->options, ob_options_free);
+  g_free (call);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Call, call_free)
+
+static gboolean
+read_parts (ObOptions *options, ObParts *parts, GError **error)
+{
+  const char *const *names = ob_options_get_strings (options, "parts");
+
+  *parts = 0;
+  return names == NULL || ob_parts_from_names (names, parts, error);
+}
+
+/* What a client says an id is goes into messages and no further than the catalogue's own check. */
+static gboolean
+check_id (const char *id, GError **error)
+{
+  if (*id != '\0' && strlen (id) <= OB_OPTIONS_MAX_STRING)
+    return TRUE;
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                       "That is no id of a backup; give its first digits, at least four, or "
+                       "\"latest\"");
+  return FALSE;
+}
+
+static void
+on_discovered (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (Call) call = user_data;
+  ObManager *manager = OB_MANAGER (source);
+  g_auto (GStrv) notes = NULL;
+  g_autofree char *path = NULL;
+  GError *error = NULL;
+  g_autoptr (ObInstance) instance = ob_discovery_finish (result, &notes, &error);
+
+  ob_manager_release (manager, OB_FOLDER_INSTANCES, call->name);
+  if (instance == NULL)
+    {
+      ob_reply_error (call->invocation, error);
+      return;
+    }
+  path = ob_manager_add_instance (manager, instance, (const char *const *) notes);
+  ob_dbus_backup1_complete_add_instance (OB_DBUS_BACKUP1 (call->self), call->invocation, path,
+                                         (const char *const *) notes);
+}
+
+static gboolean
+handle_add_instance (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *name,
+                     GVariant *dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  GError *error = NULL;
+  g_autoptr (ObOptions) options
+    = ob_options_read (dictionary, ob_discovery_add_options, NULL, &error);
+
+  if (options == NULL
+      || !ob_manager_reserve (self->manager, OB_FOLDER_INSTANCES, name, &error))
+    return ob_reply_error (invocation, error);
+  ob_discovery_begin (self->manager, name, g_steal_pointer (&options), NULL, on_discovered,
+                      call_new (self, invocation, name, NULL));
+  return TRUE;
+}
+
+/* The name is reserved; from here it is released by whoever fails. */
+static void
+start_set_up (Call *call, const char *passphrase)
+{
+  ObManager *manager = call->self->manager;
+  const char *path = ob_options_get_string (call->options, "path");
+  gboolean no_passphrase = ob_options_get_boolean (call->options, "no-passphrase");
+  guint uid = ob_authorizer_get_caller (call->invocation);
+  GError *error = NULL;
+  g_autofree char *job_path = NULL;
+  g_autoptr (ObDestination) destination
+    = ob_destination_new (call->name, "local", path, passphrase, no_passphrase, &error);
+
+  if (destination == NULL)
+    ob_manager_release (manager, OB_FOLDER_DESTINATIONS, call->name);
+  else
+    job_path = ob_manager_start_set_up (
+      manager, ob_add_destination_job_new (ob_manager_get_context (manager), destination, uid),
+      destination, &error);
+  if (job_path == NULL)
+    ob_reply_error (call->invocation, error);
+  else
+    ob_dbus_backup1_complete_add_destination (OB_DBUS_BACKUP1 (call->self), call->invocation, NULL,
+                                              job_path);
+}
+
+static void
+on_passphrase (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (Call) call = user_data;
+  GError *error = NULL;
+  ob_autosecret char *passphrase = ob_descriptor_read_secret_finish (result, &error);
+
+  if (passphrase != NULL)
+    {
+      start_set_up (call, passphrase);
+      return;
+    }
+  ob_manager_release (call->self->manager, OB_FOLDER_DESTINATIONS, call->name);
+  ob_reply_error (call->invocation, error);
+}
+
+/* *@fd is -1 where a passphrase is to be generated, or is the empty one. */
+static gboolean
+check_secret (ObOptions *options, ObOptions *secrets, int *fd, GError **error)
+{
+  *fd = ob_options_get_fd (secrets, "passphrase");
+  if (*fd < 0)
+    return TRUE;
+  if (ob_options_get_boolean (options, "no-passphrase"))
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                           "Give \"passphrase\" or \"no-passphrase\", not both");
+      return FALSE;
+    }
+  return ob_descriptor_check_source (*fd, "passphrase", error);
+}
+
+static gboolean
+handle_add_destination (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
+                        GUnixFDList *fds, const char *name, const char *kind, GVariant *dictionary,
+                        GVariant *secret_dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  GError *error = NULL;
+  int fd = -1;
+  g_autoptr (ObOptions) options = ob_options_read (dictionary, destination_options, NULL, &error);
+  g_autoptr (ObOptions) secrets = NULL;
+  g_autoptr (Call) call = NULL;
+
+  if (strcmp (kind, "local") != 0)
+    {
+      g_clear_error (&error);
+      return ob_reply_error (invocation,
+                             g_error_new (OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+                                          "There is no kind of destination \"%.64s\"; this version "
+                                          "has \"local\"",
+                                          kind));
+    }
+  if (options != NULL)
+    secrets = ob_options_read (secret_dictionary, destination_secrets, fds, &error);
+  if (secrets == NULL || !check_secret (options, secrets, &fd, &error)
+      || !ob_manager_reserve (self->manager, OB_FOLDER_DESTINATIONS, name, &error))
+    return ob_reply_error (invocation, error);
+  call = call_new (self, invocation, name, g_steal_pointer (&options));
+  if (fd < 0)
+    start_set_up (call, NULL);
+  else
+    ob_descriptor_read_secret (fd, CLIENT_SECONDS, self->manager, on_passphrase,
+                               g_steal_pointer (&call));
+  return TRUE;
+}
+
+/* Takes nothing; the path of the job, or NULL. */
+static char *
+start_backup (ObRootObject *self, const char *name, ObOptions *options, guint uid, GError **error)
+{
+  ObBackupOptions backup = { .kind = "manual" };
+  ObInstance *instance = ob_manager_find_instance (self->manager, name, error);
+  ObDestination *destination = NULL;
+  ObJob *job = NULL;
+
+  if (instance == NULL || !read_parts (options, &backup.parts, error))
+    return NULL;
+  destination = ob_manager_choose_destination (
+    self->manager, ob_options_get_string (options, "destination"), error);
+  if (destination == NULL)
+    return NULL;
+  if (backup.parts == 0)
+    backup.parts = ob_instance_get_parts (instance);
+  backup.label = ob_options_get_string (options, "label");
+  job = ob_backup_job_new (ob_manager_get_context (self->manager), instance, destination, &backup,
+                           uid, error);
+  return job != NULL ? ob_manager_start_job (self->manager, job, error) : NULL;
+}
+
+static gboolean
+handle_backup (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *name,
+               GVariant *dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  guint uid = ob_authorizer_get_caller (invocation);
+  GError *error = NULL;
+  g_autoptr (ObOptions) options = ob_options_read (dictionary, backup_options, NULL, &error);
+  g_autofree char *path = NULL;
+
+  if (options != NULL)
+    path = start_backup (self, name, options, uid, &error);
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_backup (skeleton, invocation, path);
+  return TRUE;
+}
+
+static void
+on_listed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GDBusMethodInvocation *invocation = user_data;
+  GError *error = NULL;
+  g_auto (GStrv) problems = NULL;
+  g_autoptr (GVariant) backups = ob_backup_query_finish_list (result, &problems, &error);
+
+  if (backups == NULL)
+    ob_reply_error (invocation, error);
+  else
+    g_dbus_method_invocation_return_value (
+      invocation, g_variant_new ("(@aa{sv}^as)", backups, problems));
+}
+
+static gboolean
+handle_list_backups (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
+                     GVariant *dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  GError *error = NULL;
+  g_autoptr (ObOptions) options = ob_options_read (dictionary, list_options, NULL, &error);
+  ObBackupQuestion question = { 0 };
+
+  if (options == NULL)
+    return ob_reply_error (invocation, error);
+  question.destination = ob_options_get_string (options, "destination");
+  question.instance = ob_options_get_string (options, "instance");
+  question.kind = ob_options_get_string (options, "kind");
+  question.since = (gint64) MIN (ob_options_get_uint64 (options, "since"), G_MAXINT64);
+  question.until = (gint64) MIN (ob_options_get_uint64 (options, "until"), G_MAXINT64);
+  question.limit = ob_options_get_uint (options, "limit");
+  ob_backup_query_begin (self->manager, &question, on_listed, invocation);
+  return TRUE;
+}
+
+static void
+on_found (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GDBusMethodInvocation *invocation = user_data;
+  GError *error = NULL;
+  g_autoptr (GVariant) backup = ob_backup_query_finish_one (result, &error);
+
+  if (backup == NULL)
+    ob_reply_error (invocation, error);
+  else
+    g_dbus_method_invocation_return_value (invocation, g_variant_new ("(@a{sv})", backup));
+}
+
+static gboolean
+handle_get_backup (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *id,
+                   GVariant *dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  GError *error = NULL;
+  g_autoptr (ObOptions) options = ob_options_read (dictionary, get_options, NULL, &error);
+  ObBackupQuestion question = { .id = id, .with_manifest = TRUE };
+
+  if (options == NULL || !check_id (id, &error) || !read_parts (options, &question.parts, &error))
+    return ob_reply_error (invocation, error);
+  question.destination = ob_options_get_string (options, "destination");
+  question.instance = ob_options_get_string (options, "instance");
+  ob_backup_query_begin (self->manager, &question, on_found, invocation);
+  return TRUE;
+}
+
+/* The instance to restore into: the one that was named, or the backup's own. NULL without an error
+ * where none is needed. */
+static ObInstance *
+choose_instance (Call *call, GVariant *backup, GError **error)
+{
+  const char *name = ob_options_get_string (call->options, "instance");
+  gboolean needed = ob_options_get_fd (call->options, "directory") < 0
+                    || ob_options_get_string (call->options, "database") != NULL;
+  ObInstance *instance = NULL;
+
+  if (name != NULL)
+    return ob_manager_find_instance (call->self->manager, name, error);
+  if (!g_variant_lookup (backup, "instance", "&s", &name))
+    {
+      if (needed)
+        g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                     "Backup %s does not tell which instance it is of; name one with \"instance\", "
+                     "or restore it into a directory",
+                     call->name);
+      return NULL;
+    }
+  instance = ob_manager_find_instance (call->self->manager, name, NULL);
+  if (instance == NULL && needed)
+    g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+                 "Backup %s is of the instance \"%.64s\", which is not known here; add it, or name "
+                 "another one with \"instance\"",
+                 call->name, name);
+  return instance;
+}
+
+static char *
+start_restore (Call *call, GVariant *backup, GError **error)
+{
+  ObManager *manager = call->self->manager;
+  ObRestoreOptions restore = { 0 };
+  const char *id = NULL;
+  const char *destination = NULL;
+  g_autoptr (GPtrArray) destinations = NULL;
+  g_autoptr (GError) own_error = NULL;
+  ObInstance *instance = choose_instance (call, backup, &own_error);
+  ObJob *job = NULL;
+
+  if (own_error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&own_error));
+      return NULL;
+    }
+  if (!g_variant_lookup (backup, "id", "&s", &id)
+      || !g_variant_lookup (backup, "destination", "&s", &destination))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "Backup %s does not tell its own id",
+                   call->name);
+      return NULL;
+    }
+  destinations = ob_manager_select_destinations (manager, destination, error);
+  if (destinations == NULL || !read_parts (call->options, &restore.parts, error))
+    return NULL;
+  restore.directory = ob_options_get_fd (call->options, "directory");
+  restore.database = ob_options_get_string (call->options, "database");
+  job = ob_restore_job_new (ob_manager_get_context (manager), instance, destinations, id, &restore,
+                            ob_authorizer_get_caller (call->invocation), error);
+  return job != NULL ? ob_manager_start_job (manager, job, error) : NULL;
+}
+
+static void
+on_found_to_restore (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (Call) call = user_data;
+  GError *error = NULL;
+  g_autofree char *path = NULL;
+  g_autoptr (GVariant) backup = ob_backup_query_finish_one (result, &error);
+
+  if (backup != NULL)
+    path = start_restore (call, backup, &error);
+  if (path == NULL)
+    ob_reply_error (call->invocation, error);
+  else
+    ob_dbus_backup1_complete_restore (OB_DBUS_BACKUP1 (call->self), call->invocation, NULL, path);
+}
+
+static gboolean
+check_restore (ObRootObject *self, ObOptions *options, guint uid, ObBackupQuestion *question,
+               GError **error)
+{
+  const char *instance = ob_options_get_string (options, "instance");
+  int directory = ob_options_get_fd (options, "directory");
+
+  if (!check_id (question->id, error) || !read_parts (options, &question->parts, error))
+    return FALSE;
+  if (instance != NULL && ob_manager_find_instance (self->manager, instance, error) == NULL)
+    return FALSE;
+  if (directory >= 0 && !ob_descriptor_check_directory (directory, uid, "directory", error))
+    return FALSE;
+  question->destination = ob_options_get_string (options, "destination");
+  /* The latest is the latest of the instance that was named; an id says more than enough. */
+  question->instance = strcmp (question->id, "latest") == 0 ? instance : NULL;
+  return TRUE;
+}
+
+static gboolean
+handle_restore (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds,
+                const char *id, GVariant *dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  guint uid = ob_authorizer_get_caller (invocation);
+  GError *error = NULL;
+  g_autoptr (ObOptions) options = ob_options_read (dictionary, restore_options, fds, &error);
+  ObBackupQuestion question = { .id = id };
+
+  if (options == NULL || !check_restore (self, options, uid, &question, &error))
+    return ob_reply_error (invocation, error);
+  /* Found in a thread first: which instance it is of, and where it lies, decides which job waits
+   * for which. */
+  ob_backup_query_begin (self->manager, &question, on_found_to_restore,
+                         call_new (self, invocation, id, g_steal_pointer (&options)));
+  return TRUE;
+}
+
+static void
+ob_root_object_iface_init (ObDBusBackup1Iface *iface)
+{
+  iface->handle_add_instance = handle_add_instance;
+  iface->handle_add_destination = handle_add_destination;
+  iface->handle_backup = handle_backup;
+  iface->handle_list_backups = handle_list_backups;
+  iface->handle_get_backup = handle_get_backup;
+  iface->handle_restore = handle_restore;
+}
+
+/* public methods */
+
+ObRootObject *
+ob_root_object_new (ObManager *manager)
+{
+  ObRootObject *self = g_object_new (OB_TYPE_ROOT_OBJECT, NULL);
+
+  self->manager = manager;
+  ob_dbus_backup1_set_version (OB_DBUS_BACKUP1 (self), OB_VERSION);
+  ob_dbus_backup1_set_features (OB_DBUS_BACKUP1 (self), features);
+  return self;
+}

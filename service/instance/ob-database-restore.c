@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-database.h"
+
+#include "ob-database-restore-private.h"
+#include "ob-error.h"
+#include "ob-fd.h"
+
+#include <string.h>
+
+#define NAME_MAX_BYTES 63 /* PostgreSQL's NAMEDATALEN - 1 */
+
+/* internal methods */
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer inner)
+{
+  g_cancellable_cancel (inner);
+}
+
+static gboolean
+check_request (const ObDatabaseConfig *config, const ObDatabaseRestore *request,
+               GCancellable *cancellable, GError **error)
+{
+  gboolean exists;
+
+  if (*request->target == '\0' || strlen (request->target) > NAME_MAX_BYTES)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "\"%s\" cannot be the name of a database: it has to have 1 to %d bytes",
+                   request->target, NAME_MAX_BYTES);
+      return FALSE;
+    }
+  if (!g_strv_contains (request->streams, "schema.dump"))
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_INCOMPLETE,
+                           "The backup holds no schema of the database (schema.dump)");
+      return FALSE;
+    }
+  if (!ob_database_exists (config, request->target, &exists, cancellable, error))
+    return FALSE;
+  if (exists)
+    g_set_error (error, OB_ERROR, OB_ERROR_EXISTS,
+                 "There is a database %s already; name one that is not there, so that nothing is "
+                 "overwritten",
+                 request->target);
+  return !exists;
+}
+
+/* What the server is like: its tools, whether it has tablespaces of its own. */
+static gboolean
+look_at_server (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (run->config, cancellable, error);
+  int backed_up = (int) json_object_get_int_member_with_default (run->request->facts,
+                                                                 "server_version", 0);
+  g_autofree char *tablespaces = NULL;
+  int version;
+
+  if (postgres == NULL)
+    return FALSE;
+  version = ob_postgres_get_version (postgres);
+  if (backed_up / 10000 > version / 10000)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
+                   "The backup was made with PostgreSQL %d, and the server is the older %d: a "
+                   "database can be restored to the same or a newer version only",
+                   backed_up / 10000, version / 10000);
+      return FALSE;
+    }
+  run->pg_restore = ob_postgres_find_tool ("pg_restore", version, cancellable, error);
+  if (run->pg_restore == NULL)
+    return FALSE;
+  tablespaces = ob_postgres_get_text (
+    postgres, "SELECT count(*) FROM pg_tablespace WHERE spcname !~ '^pg_'", NULL, cancellable,
+    error);
+  run->no_tablespaces = g_strcmp0 (tablespaces, "0") == 0;
+  return tablespaces != NULL;
+}
+
+static void
+warn_of_other_owner (ObRestoreRun *run)
+{
+  const char *owner
+    = json_object_get_string_member_with_default (run->request->facts, "owner", "");
+
+  if (strcmp (owner, run->config->user) != 0)
+    ob_progress_warn (run->progress, FALSE,
+                      "The backup's database belongs to the role %s, but the installation "
+                      "connects as %s, which may lack rights in it",
+                      owner, run->config->user);
+}
+
+static gboolean
+fill (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+{
+  ob_progress_set_phase (run->progress, "schema");
+  if (!ob_restore_pre_data (run, cancellable, error))
+    {
+      g_prefix_error (error, "The schema cannot be restored: ");
+      return FALSE;
+    }
+  ob_progress_set_phase (run->progress, "rows");
+  if (!ob_restore_data (run, cancellable, error))
+    return FALSE;
+  ob_progress_set_phase (run->progress, "indexes");
+  if (!ob_restore_post_data (run, cancellable, error))
+    {
+      g_prefix_error (error, "Indexes and constraints cannot be restored: ");
+      return FALSE;
+    }
+  ob_progress_set_phase (run->progress, "checking");
+  return ob_restore_check_rows (run, cancellable, error)
+         && ob_restore_settings (run, cancellable, error);
+}
+
+/* From CREATE DATABASE on: what fails takes the database with it. */
+static gboolean
+create_and_fill (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) drop_error = NULL;
+  g_autoptr (ObSpaceGuard) guard = NULL;
+  g_autoptr (GError) local_error = NULL;
+
+  if (!ob_restore_create_database (run, cancellable, error))
+    return FALSE;
+  guard = ob_space_guard_new (run->config, run->admin, cancellable);
+  if (fill (run, cancellable, &local_error))
+    return TRUE;
+
+  if (!ob_space_guard_has_struck (guard, error))
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  if (!ob_database_drop (run->config, run->request->target, NULL, &drop_error))
+    ob_progress_warn (run->progress, FALSE, "The unfinished database %s is still there: %s",
+                      run->request->target, drop_error->message);
+  return FALSE;
+}
+
+/* public methods */
+
+gboolean
+ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *request,
+                     ObProgress *progress, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GCancellable) inner = g_cancellable_new ();
+  ObRestoreRun run = { .config = config,
+                       .request = request,
+                       .admin = ob_database_admin_role (config),
+                       .schema_fd = -1,
+                       .progress = progress };
+  gulong handler = cancellable == NULL ? 0
+                                       : g_cancellable_connect (cancellable,
+                                                                G_CALLBACK (on_cancelled), inner,
+                                                                NULL);
+  gboolean ok;
+
+  run.pass_file = ob_pass_file_new (config, error);
+  ok = run.pass_file != NULL && check_request (config, request, inner, error)
+       && look_at_server (&run, inner, error);
+  if (ok)
+    {
+      run.schema_fd = ob_restore_load_schema (&run, inner, error);
+      ok = run.schema_fd >= 0;
+    }
+  if (ok)
+    {
+      warn_of_other_owner (&run);
+      ok = ob_restore_roles (&run, inner, error) && create_and_fill (&run, inner, error);
+    }
+
+  g_cancellable_disconnect (cancellable, handler);
+  ob_fd_clear (&run.schema_fd);
+  g_clear_pointer (&run.pass_file, ob_pass_file_free);
+  g_free (run.pg_restore);
+  return ok;
+}

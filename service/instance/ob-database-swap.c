@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Databases by name: there, renamed, dropped.
+ *
+ * The swap needs no "allow no connections" that a crash could leave behind: ALTER DATABASE … RENAME
+ * takes the lock that every new session of the database waits for, and holds it to the end of the
+ * transaction. Somebody who connects between the end of the sessions and that lock makes the rename
+ * fail with 55006; then it is tried again.
+ */
+#include "ob-database.h"
+
+#include "ob-database-restore-private.h"
+#include "ob-error.h"
+
+#include <string.h>
+
+#define SWAP_ATTEMPTS 20
+#define OBJECT_IN_USE "55006"
+
+/* internal methods */
+
+static gboolean
+name_is_free (ObPostgres *postgres, const char *name, gboolean *is_free, GCancellable *cancellable,
+              GError **error)
+{
+  const char *parameters[] = { name, NULL };
+  g_autofree char *count = ob_postgres_get_text (
+    postgres, "SELECT count(*) FROM pg_database WHERE datname = $1", parameters, cancellable,
+    error);
+
+  if (count == NULL)
+    return FALSE;
+  *is_free = strcmp (count, "0") == 0;
+  return TRUE;
+}
+
+/* Ends all sessions on both databases; *@n_ended counts them up. */
+static gboolean
+end_sessions (ObPostgres *postgres, const char *first, const char *second, guint *n_ended,
+              GCancellable *cancellable, GError **error)
+{
+  const char *parameters[] = { first, second, NULL };
+  g_autofree char *count = ob_postgres_get_text (
+    postgres,
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE datname IN ($1, $2) AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+    parameters, cancellable, error);
+
+  if (count == NULL)
+    return FALSE;
+  *n_ended += (guint) g_ascii_strtoull (count, NULL, 10);
+  return TRUE;
+}
+
+/* One try; on failure the transaction is rolled back, and *@in_use tells whether somebody was still
+ * connected. @kept NULL: there is nothing to keep. */
+static gboolean
+try_swap (ObPostgres *postgres, const char *name, const char *staged, const char *kept,
+          gboolean *in_use, GCancellable *cancellable, GError **error)
+{
+  if (!ob_postgres_run (postgres, cancellable, error, "BEGIN"))
+    return FALSE;
+  if ((kept == NULL
+       || ob_postgres_runf (postgres, cancellable, error, "ALTER DATABASE %I RENAME TO %I", name,
+                            kept))
+      && ob_postgres_runf (postgres, cancellable, error, "ALTER DATABASE %I RENAME TO %I", staged,
+                           name)
+      && ob_postgres_run (postgres, NULL, error, "COMMIT"))
+    return TRUE;
+  *in_use = strcmp (ob_postgres_get_sqlstate (postgres), OBJECT_IN_USE) == 0;
+  ob_postgres_run (postgres, NULL, NULL, "ROLLBACK");
+  return FALSE;
+}
+
+/* public methods */
+
+ObRole
+ob_database_admin_role (const ObDatabaseConfig *config)
+{
+  return config->system_user != NULL && *config->system_user != '\0' ? OB_ROLE_SUPERUSER
+                                                                      : OB_ROLE_OWNER;
+}
+
+ObPostgres *
+ob_database_connect_admin (const ObDatabaseConfig *config, GCancellable *cancellable,
+                           GError **error)
+{
+  g_autoptr (GError) first = NULL;
+  ObRole role = ob_database_admin_role (config);
+  ObPostgres *postgres = ob_postgres_connect (config, role, "postgres", cancellable, &first);
+
+  if (postgres == NULL)
+    postgres = ob_postgres_connect (config, role, "template1", cancellable, NULL);
+  if (postgres == NULL)
+    g_propagate_error (error, g_steal_pointer (&first));
+  return postgres;
+}
+
+gboolean
+ob_database_exists (const ObDatabaseConfig *config, const char *name, gboolean *exists,
+                    GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+  gboolean is_free;
+
+  if (postgres == NULL || !name_is_free (postgres, name, &is_free, cancellable, error))
+    return FALSE;
+  *exists = !is_free;
+  return TRUE;
+}
+
+gboolean
+ob_database_swap (const ObDatabaseConfig *config, const char *staged, const char *kept,
+                  guint *n_ended, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+  gboolean name_free, kept_free;
+
+  *n_ended = 0;
+  if (postgres == NULL
+      || !name_is_free (postgres, config->name, &name_free, cancellable, error)
+      || !name_is_free (postgres, kept, &kept_free, cancellable, error))
+    return FALSE;
+  if (!kept_free)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_EXISTS,
+                   "The former database cannot be kept as %s, since that name is taken", kept);
+      return FALSE;
+    }
+
+  for (guint attempt = 1;; attempt++)
+    {
+      g_autoptr (GError) local_error = NULL;
+      gboolean in_use = FALSE;
+
+      if (!end_sessions (postgres, config->name, staged, n_ended, cancellable, error))
+        return FALSE;
+      if (try_swap (postgres, config->name, staged, name_free ? NULL : kept, &in_use,
+                    cancellable, &local_error))
+        return TRUE;
+      if (attempt == SWAP_ATTEMPTS || !in_use)
+        {
+          g_propagate_prefixed_error (error, g_steal_pointer (&local_error),
+                                      "The database %s cannot be exchanged: ", config->name);
+          return FALSE;
+        }
+    }
+}
+
+gboolean
+ob_database_drop (const ObDatabaseConfig *config, const char *name, GCancellable *cancellable,
+                  GError **error)
+{
+  g_autoptr (ObPostgres) postgres = NULL;
+
+  if (strcmp (name, config->name) == 0)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "The living database %s is never dropped", name);
+      return FALSE;
+    }
+  postgres = ob_database_connect_admin (config, cancellable, error);
+  if (postgres == NULL)
+    return FALSE;
+  if (ob_postgres_get_version (postgres) >= 130000)
+    return ob_postgres_runf (postgres, cancellable, error,
+                             "DROP DATABASE IF EXISTS %I WITH (FORCE)", name);
+
+  {
+    guint n_ended = 0;
+
+    return end_sessions (postgres, name, name, &n_ended, cancellable, error)
+           && ob_postgres_runf (postgres, cancellable, error, "DROP DATABASE IF EXISTS %I", name);
+  }
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-database.h"
+
+#include "ob-error.h"
+#include "ob-postgres.h"
+#include "ob-secret.h"
+
+ObDatabaseConfig *
+ob_database_config_copy (const ObDatabaseConfig *config)
+{
+  ObDatabaseConfig *copy = g_new0 (ObDatabaseConfig, 1);
+
+  copy->host = g_strdup (config->host);
+  copy->port = config->port;
+  copy->name = g_strdup (config->name);
+  copy->user = g_strdup (config->user);
+  copy->password = g_strdup (config->password);
+  copy->system_user = g_strdup (config->system_user);
+  copy->system_password = g_strdup (config->system_password);
+  return copy;
+}
+
+void
+ob_database_config_free (ObDatabaseConfig *config)
+{
+  if (config == NULL)
+    return;
+
+  g_free (config->host);
+  g_free (config->name);
+  g_free (config->user);
+  ob_secret_free (config->password);
+  g_free (config->system_user);
+  ob_secret_free (config->system_password);
+  g_free (config);
+}
+
+/* Connects to a database that is there even where config->name is not: a superuser's or the owner's
+ * connection to "postgres", then to "template1". The first error is the one that tells why. */
+static ObPostgres *
+connect_maintenance (const ObDatabaseConfig *config, GCancellable *cancellable, GError **error)
+{
+  static const char *const databases[] = { "postgres", "template1" };
+  ObRole role = config->system_user != NULL ? OB_ROLE_SUPERUSER : OB_ROLE_OWNER;
+  g_autoptr (GError) first = NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (databases); i++)
+    {
+      g_autoptr (GError) local_error = NULL;
+      ObPostgres *postgres =
+        ob_postgres_connect (config, role, databases[i], cancellable, &local_error);
+
+      if (postgres != NULL)
+        return postgres;
+      if (first == NULL)
+        first = g_steal_pointer (&local_error);
+      if (g_cancellable_is_cancelled (cancellable))
+        break;
+    }
+  g_propagate_error (error, g_steal_pointer (&first));
+  return NULL;
+}
+
+gboolean
+ob_database_exists (const ObDatabaseConfig *config,
+                    const char *name,
+                    gboolean *exists,
+                    GCancellable *cancellable,
+                    GError **error)
+{
+  const char *const parameters[] = { name, NULL };
+  g_autoptr (ObPostgres) postgres = connect_maintenance (config, cancellable, error);
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *found = NULL;
+
+  if (postgres == NULL)
+    return FALSE;
+  found = ob_postgres_get_text (postgres, "SELECT 1 FROM pg_database WHERE datname = $1",
+                                parameters, cancellable, &local_error);
+  if (local_error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  *exists = found != NULL;
+  return TRUE;
+}
+
+gboolean
+ob_database_has_activation_key (const ObDatabaseConfig *config,
+                                gboolean *has_key,
+                                GCancellable *cancellable,
+                                GError **error)
+{
+  g_autoptr (ObPostgres) postgres = NULL;
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *column = NULL;
+  g_autofree char *found = NULL;
+  gboolean exists;
+
+  *has_key = FALSE;
+  if (!ob_database_exists (config, config->name, &exists, cancellable, error))
+    return FALSE;
+  if (!exists)
+    return TRUE;
+
+  postgres = ob_postgres_connect (config, OB_ROLE_OWNER, NULL, cancellable, error);
+  if (postgres == NULL)
+    return FALSE;
+  column = ob_postgres_get_text (postgres,
+                                 "SELECT 1 FROM pg_attribute"
+                                 " WHERE attrelid = to_regclass ('public.ad_system')"
+                                 " AND attname = 'activation_key' AND NOT attisdropped",
+                                 NULL, cancellable, &local_error);
+  if (local_error == NULL && column != NULL)
+    found = ob_postgres_get_text (postgres,
+                                  "SELECT 1 FROM public.ad_system"
+                                  " WHERE activation_key IS NOT NULL LIMIT 1",
+                                  NULL, cancellable, &local_error);
+  if (local_error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  *has_key = found != NULL;
+  return TRUE;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+#include "ob-progress.h"
+
+G_BEGIN_DECLS
+
+/* How to reach an installation's PostgreSQL database. Frozen with the instance. */
+typedef struct
+{
+  char *host;            /* name, address, or absolute directory of the socket */
+  guint port;            /* 1 to 65535 */
+  char *name;            /* of the database (bbdd.sid), at most 63 bytes */
+  char *user;            /* bbdd.user, who owns it */
+  char *password;        /* may be NULL */
+  char *system_user;     /* bbdd.systemUser, a superuser; may be NULL */
+  char *system_password; /* may be NULL */
+} ObDatabaseConfig;
+
+ObDatabaseConfig *ob_database_config_copy (const ObDatabaseConfig *config);
+void ob_database_config_free (ObDatabaseConfig *config); /* wipes the passwords */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObDatabaseConfig, ob_database_config_free)
+
+/* Every function below blocks and belongs to job threads; one object is used by one thread at a
+ * time unless a function says otherwise. Errors everywhere: DATABASE_UNREACHABLE (down, missing),
+ * CREDENTIALS_REJECTED (wrong password, role may not log in), VERSION_MISMATCH (no pg_dump or
+ * pg_restore of the server's major version or newer on this host), BUSY (a lock not had in time:
+ * names the table and who holds it), NO_SPACE, CANCELLED, FAILED. */
+
+/* Connects as owner and (where configured) as superuser, and tells in words what is wrong or
+ * missing: one sentence each in @problems (transfer full). TRUE where it could be tried at all.
+ * @size: bytes of the database; @server_version as PQserverVersion(). Both may be NULL. */
+gboolean ob_database_check (const ObDatabaseConfig *config, GPtrArray **problems, guint64 *size,
+                            int *server_version, GCancellable *cancellable, GError **error);
+
+/* ---- Dump ------------------------------------------------------------------------------------ */
+
+/* One consistent dump: an exported snapshot, and the pg_dump processes that read it. */
+typedef struct _ObDatabaseDump ObDatabaseDump;
+
+/* Locks every table, takes the snapshot, reads the catalogue facts, plans the streams. The locks
+ * are held until every pg_dump has its own. @n_parallel: data streams read at the same time, 1 to
+ * 16. @lock_timeout: seconds to wait for the locks in all before BUSY. Transfer full. */
+ObDatabaseDump *ob_database_dump_begin (const ObDatabaseConfig *config, guint n_parallel,
+                                        guint lock_timeout, ObProgress *progress,
+                                        GCancellable *cancellable, GError **error);
+
+/* The archives of the dump: "schema.dump" first, then "data-1.dump"…, "large-objects.dump" where
+ * there are any. */
+guint ob_database_dump_get_n_streams (ObDatabaseDump *dump);
+const char *ob_database_dump_get_stream_name (ObDatabaseDump *dump, guint stream);
+
+/* The bytes that stream is expected to have, roughly (from catalogue sizes). */
+guint64 ob_database_dump_get_expected_size (ObDatabaseDump *dump, guint stream);
+
+/* Starts the pg_dump of @stream; the descriptor gives the archive's bytes (owned by the caller).
+ * Streams may be opened and read in several threads at once. -1 on error. */
+int ob_database_dump_open (ObDatabaseDump *dump, guint stream, GCancellable *cancellable,
+                           GError **error);
+
+/* After the end of file: waits for that pg_dump and checks its exit status and messages. */
+gboolean ob_database_dump_close (ObDatabaseDump *dump, guint stream, GCancellable *cancellable,
+                                 GError **error);
+
+/* What the manifest says of the database: server version, name, OID, owner, encoding, locale,
+ * settings, ACL, comment, connection limit, roles, extensions, sizes, "tables" with exact row
+ * counts in the snapshot, "modules", application state, "attachments" (C_FILE)… All that a restore
+ * on an empty cluster needs, no password. Valid once every stream is closed. Transfer full. */
+JsonObject *ob_database_dump_describe (ObDatabaseDump *dump, GCancellable *cancellable,
+                                       GError **error);
+
+/* Calls @func with (relative path below attach.path, size is unknown) of every attachment that
+ * C_FILE lists in this snapshot: the directory as C_FILE.PATH or tableId-recordId, and the file's
+ * name. FALSE of @func ends it. */
+typedef gboolean (*ObAttachmentFunc) (const char *relative_path, gpointer user_data);
+gboolean ob_database_dump_list_attachments (ObDatabaseDump *dump, ObAttachmentFunc func,
+                                            gpointer user_data, GCancellable *cancellable,
+                                            GError **error);
+
+/* Ends what still runs and lets go of the snapshot. */
+void ob_database_dump_free (ObDatabaseDump *dump);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObDatabaseDump, ob_database_dump_free)
+
+/* ---- Restore --------------------------------------------------------------------------------- */
+
+/* Writes the archive @stream to @fd (a pipe or a memfd) and does not close it. Called in threads of
+ * the restore, several at once. An EPIPE means that pg_restore has ended: return FALSE with any
+ * error; its own message wins. */
+typedef gboolean (*ObDatabaseFeed) (const char *stream, int fd, gpointer user_data,
+                                    GCancellable *cancellable, GError **error);
+
+typedef struct
+{
+  const char *target;   /* name of the database to make; must not exist */
+  JsonObject *facts;    /* as ob_database_dump_describe() gave them */
+  const char *const *streams; /* the archives that the backup holds, NULL-terminated */
+  guint n_parallel;     /* pg_restore processes at a time */
+  ObDatabaseFeed feed;
+  gpointer user_data;
+} ObDatabaseRestore;
+
+/* Makes @target and fills it: roles that are missing (without password, NOLOGIN, warned of),
+ * extensions by the superuser, everything of bbdd.user as bbdd.user, what belongs to others by the
+ * superuser, settings, ACL, comment; ANALYZE; then compares row counts with the facts. While it is
+ * filled nobody but the owner and superusers can connect. On error @target is dropped again. */
+gboolean ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *restore,
+                              ObProgress *progress, GCancellable *cancellable, GError **error);
+
+/* ---- Databases by name ------------------------------------------------------------------------ */
+
+/* Whether a database has the name; *@exists. Works while config->name is missing. */
+gboolean ob_database_exists (const ObDatabaseConfig *config, const char *name, gboolean *exists,
+                             GCancellable *cancellable, GError **error);
+
+/* Renames config->name to @kept (where it exists) and @staged to config->name in one transaction,
+ * ending other sessions on both first. Nobody can connect in between. @n_ended: sessions ended. */
+gboolean ob_database_swap (const ObDatabaseConfig *config, const char *staged, const char *kept,
+                           guint *n_ended, GCancellable *cancellable, GError **error);
+
+/* Drops @name; ends its sessions. A missing one is no error. Never config->name. */
+gboolean ob_database_drop (const ObDatabaseConfig *config, const char *name,
+                           GCancellable *cancellable, GError **error);
+
+/* The facts to warn of before a swap: whether AD_SYSTEM.ACTIVATION_KEY is set in config->name.
+ * A missing database or table has none. */
+gboolean ob_database_has_activation_key (const ObDatabaseConfig *config, gboolean *has_key,
+                                         GCancellable *cancellable, GError **error);
+
+G_END_DECLS

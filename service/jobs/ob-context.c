@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ob-error.h"
+#include "ob-fd.h"
+#include "ob-io.h"
+#include "ob-keyfile.h"
+
+#define CONFIG_FILE "obbackup.conf"
+#define GROUP "obbackup"
+#define MAX_THREADS 16
+#define DEFAULT_LOCK_TIMEOUT 60
+#define DEFAULT_COMMAND_TIMEOUT 180
+#define MAX_TIMEOUT 86400
+
+/* internal methods */
+
+static int
+open_directory (int parent, const char *path, const char *name, GError **error)
+{
+  ob_autofd int fd = -1;
+
+  if (mkdirat (parent, name, 0700) < 0 && errno != EEXIST)
+    {
+      ob_set_error_errno (error, errno, "Directory %s/%s cannot be made", path, name);
+      return -1;
+    }
+  fd = openat (parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    {
+      ob_set_error_errno (error, errno, "Directory %s/%s cannot be opened", path, name);
+      return -1;
+    }
+  return ob_fd_steal (&fd);
+}
+
+/* Keys, journals and the history are for root alone, also where somebody loosened the mode. */
+static gboolean
+make_private (int fd, const char *path, const char *name, GError **error)
+{
+  if (fchmod (fd, 0700) < 0)
+    return ob_set_error_errno (error, errno, "Directory %s/%s cannot be made private", path, name);
+  return TRUE;
+}
+
+static gboolean
+open_config_directories (ObContext *context, GError **error)
+{
+  const char *path = context->config_path;
+  ob_autofd int fd = ob_make_directories (path, 0755, error);
+
+  if (fd < 0)
+    return FALSE;
+  context->instances_fd = open_directory (fd, path, "instances", error);
+  if (context->instances_fd < 0)
+    return FALSE;
+  context->destinations_fd = open_directory (fd, path, "destinations", error);
+  if (context->destinations_fd < 0)
+    return FALSE;
+  context->keys_fd = open_directory (fd, path, "keys", error);
+  return context->keys_fd >= 0 && make_private (context->keys_fd, path, "keys", error)
+         && make_private (context->instances_fd, path, "instances", error);
+}
+
+static gboolean
+open_state_directories (ObContext *context, GError **error)
+{
+  const char *path = context->state_path;
+  ob_autofd int fd = ob_make_directories (path, 0700, error);
+  ob_autofd int cache = -1;
+  ob_autofd int runtime = -1;
+
+  if (fd < 0)
+    return FALSE;
+  context->jobs_fd = open_directory (fd, path, "jobs", error);
+  if (context->jobs_fd < 0 || !make_private (context->jobs_fd, path, "jobs", error))
+    return FALSE;
+  context->restores_fd = open_directory (fd, path, "restores", error);
+  if (context->restores_fd < 0 || !make_private (context->restores_fd, path, "restores", error))
+    return FALSE;
+  cache = ob_make_directories (context->cache_path, 0700, error);
+  if (cache < 0)
+    return FALSE;
+  runtime = ob_make_directories (context->runtime_path, 0700, error);
+  return runtime >= 0;
+}
+
+static gboolean
+read_number (GKeyFile *file, const char *key, guint max, guint *value, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  guint64 number = 0;
+
+  if (!g_key_file_has_key (file, GROUP, key, NULL))
+    return TRUE;
+  number = g_key_file_get_uint64 (file, GROUP, key, &local);
+  if (local != NULL || number < 1 || number > max)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "%s: \"%s\" has to be a number from 1 to %u.", CONFIG_FILE, key, max);
+      return FALSE;
+    }
+  *value = (guint) number;
+  return TRUE;
+}
+
+static gboolean
+read_config (ObContext *context, GError **error)
+{
+  g_autoptr (GKeyFile) file = NULL;
+  g_autoptr (GError) local = NULL;
+  ob_autofd int fd = open (context->config_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+  if (fd < 0)
+    return ob_set_error_errno (error, errno, "Directory %s cannot be opened",
+                               context->config_path);
+  file = ob_keyfile_load_at (fd, CONFIG_FILE, &local);
+  if (file == NULL)
+    {
+      if (g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
+        return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  return read_number (file, "threads", MAX_THREADS, &context->n_threads, error)
+         && read_number (file, "lock-timeout", MAX_TIMEOUT, &context->lock_timeout, error)
+         && read_number (file, "command-timeout", MAX_TIMEOUT, &context->command_timeout, error);
+}
+
+/* public methods */
+
+ObContext *
+ob_context_new (const char *config_path, const char *state_path, const char *cache_path,
+                const char *runtime_path, GError **error)
+{
+  g_autoptr (ObContext) context = g_new0 (ObContext, 1);
+
+  context->config_path = g_strdup (config_path);
+  context->state_path = g_strdup (state_path);
+  context->cache_path = g_strdup (cache_path);
+  context->runtime_path = g_strdup (runtime_path);
+  context->instances_fd = context->destinations_fd = context->keys_fd = -1;
+  context->jobs_fd = context->restores_fd = -1;
+  context->n_threads = CLAMP (g_get_num_processors (), 1, MAX_THREADS);
+  context->lock_timeout = DEFAULT_LOCK_TIMEOUT;
+  context->command_timeout = DEFAULT_COMMAND_TIMEOUT;
+
+  if (!open_config_directories (context, error) || !open_state_directories (context, error)
+      || !read_config (context, error))
+    return NULL;
+  return g_steal_pointer (&context);
+}
+
+void
+ob_context_free (ObContext *context)
+{
+  if (context == NULL)
+    return;
+  ob_fd_clear (&context->instances_fd);
+  ob_fd_clear (&context->destinations_fd);
+  ob_fd_clear (&context->keys_fd);
+  ob_fd_clear (&context->jobs_fd);
+  ob_fd_clear (&context->restores_fd);
+  g_free (context->config_path);
+  g_free (context->state_path);
+  g_free (context->cache_path);
+  g_free (context->runtime_path);
+  g_free (context);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Where this service keeps its things; descriptors of directories, open as long as it runs.
+ * Immutable after ob_context_new(); any thread. */
+typedef struct
+{
+  char *config_path, *state_path, *cache_path, *runtime_path;
+  int instances_fd;    /* CONFIG/instances */
+  int destinations_fd; /* CONFIG/destinations */
+  int keys_fd;         /* CONFIG/keys, mode 0700 */
+  int jobs_fd;         /* STATE/jobs */
+  int restores_fd;     /* STATE/restores: journals */
+  guint n_threads;     /* for pipelines: processors, 1 to 16 */
+  guint lock_timeout;  /* seconds to wait for the locks of a dump */
+  guint command_timeout; /* seconds that stopping or starting the application may take */
+} ObContext;
+
+/* Makes what is missing (0700, but the config directory itself 0755) and reads CONFIG/obbackup.conf
+ * (group [obbackup]: threads, lock-timeout, command-timeout). Transfer full. */
+ObContext *ob_context_new (const char *config_path, const char *state_path,
+                           const char *cache_path, const char *runtime_path, GError **error);
+void ob_context_free (ObContext *context);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObContext, ob_context_free)
+
+G_END_DECLS

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "ob-destination.h"
+
+G_BEGIN_DECLS
+
+struct _ObDestination
+{
+  gatomicrefcount references;
+
+  /* Immutable but for set up, which nobody else sees. */
+  char *name, *kind, *path;
+  char *passphrase; /* until set up has written it */
+  gboolean no_passphrase;
+  char *repository_id;
+
+  pthread_mutex_t mutex;
+  gboolean key_saved;
+  ObRepository *repository; /* open, or NULL */
+  dev_t device;             /* of its directory when it was opened */
+  ino_t inode;
+  gint64 last_use;
+  gboolean watched; /* a timer looks after it */
+};
+
+/* Writes CONFIG/destinations/NAME.conf. Any thread. */
+gboolean ob_destination_save (ObDestination *destination, ObContext *context, GError **error);
+
+/* Lets go of the open repository. Any thread. */
+void ob_destination_close (ObDestination *destination);
+
+/* Keeps @repository open for the next job, unless there is one. Any thread. */
+void ob_destination_keep_open (ObDestination *destination, ObRepository *repository);
+
+G_END_DECLS

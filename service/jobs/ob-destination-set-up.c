@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Making a destination, and moving one. The order keeps a passphrase from ever being lost: key file,
+ * then repository, then configuration, which makes the rest count. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ob-destination-key.h"
+#include "ob-destination-private.h"
+#include "ob-error.h"
+#include "ob-local-store.h"
+#include "ob-secret.h"
+
+/* internal methods */
+
+static gboolean
+check_free_name (ObDestination *destination, ObContext *context, GError **error)
+{
+  g_autofree char *file_name = g_strconcat (destination->name, ".conf", NULL);
+  struct stat info = { 0 };
+
+  if (fstatat (context->destinations_fd, file_name, &info, AT_SYMLINK_NOFOLLOW) < 0
+      && errno == ENOENT)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_EXISTS, "There is a destination %s already.",
+               destination->name);
+  return FALSE;
+}
+
+/* The repository that is at the place already. @passphrase is what opened it (transfer full). NULL
+ * without error where there is none. */
+static ObRepository *
+take_over (ObDestination *destination, ObContext *context, ObStore *store, char **passphrase,
+           GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (ObRepository) repository = NULL;
+  ob_autosecret char *key = NULL;
+  gboolean given = destination->passphrase != NULL || destination->no_passphrase;
+
+  if (destination->no_passphrase)
+    key = g_strdup ("");
+  else if (destination->passphrase != NULL)
+    key = g_strdup (destination->passphrase);
+  else
+    key = ob_destination_key_read (context->keys_fd, destination->name, NULL);
+  if (key == NULL)
+    key = ob_secret_generate ();
+
+  repository = ob_repository_open (store, key, cancellable, &local);
+  if (repository != NULL)
+    *passphrase = g_steal_pointer (&key);
+  else if (g_error_matches (local, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE) && !given)
+    g_set_error (error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE,
+                 "At %s there is a repository already; give its passphrase to take it over.",
+                 destination->path);
+  else if (!g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
+    g_propagate_error (error, g_steal_pointer (&local));
+  return g_steal_pointer (&repository);
+}
+
+/* A new one. The key file is on the disk before the repository that it opens. */
+static ObRepository *
+create (ObDestination *destination, ObContext *context, ObStore *store, gboolean *generated,
+        GCancellable *cancellable, GError **error)
+{
+  g_autofree char *kept = NULL;
+  ob_autosecret char *passphrase = NULL;
+  ObRepository *repository = NULL;
+
+  if (destination->no_passphrase)
+    return ob_repository_create (store, "", cancellable, error);
+
+  *generated = destination->passphrase == NULL;
+  passphrase = *generated ? ob_secret_generate () : g_strdup (destination->passphrase);
+  if (!ob_destination_key_write (context->keys_fd, destination->name, passphrase, &kept, error))
+    return NULL;
+  repository = ob_repository_create (store, passphrase, cancellable, error);
+  if (repository == NULL)
+    ob_destination_key_take_back (context->keys_fd, destination->name, kept);
+  return repository;
+}
+
+/* A copy that differs in its path, without the open repository. */
+static ObDestination *
+copy (ObDestination *destination, const char *path, const char *passphrase, GError **error)
+{
+  ObDestination *result
+    = ob_destination_new (destination->name, destination->kind,
+                          path != NULL ? path : destination->path, passphrase,
+                          passphrase == NULL && destination->no_passphrase, error);
+
+  if (result == NULL)
+    return NULL;
+  g_free (result->repository_id);
+  result->repository_id = g_strdup (destination->repository_id);
+  result->key_saved = passphrase == NULL && ob_destination_get_key_saved (destination);
+  return result;
+}
+
+/* public methods */
+
+gboolean
+ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean *created,
+                       gboolean *generated, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObStore) store = NULL;
+  g_autoptr (ObRepository) repository = NULL;
+  g_autoptr (GError) local = NULL;
+  ob_autosecret char *passphrase = NULL;
+
+  *created = FALSE;
+  *generated = FALSE;
+  if (!check_free_name (destination, context, error))
+    return FALSE;
+  store = ob_local_store_new (destination->path, TRUE, error);
+  if (store == NULL)
+    return FALSE;
+
+  repository = take_over (destination, context, store, &passphrase, cancellable, &local);
+  if (local != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  if (repository != NULL && !destination->no_passphrase
+      && !ob_destination_key_write (context->keys_fd, destination->name, passphrase, NULL, error))
+    return FALSE;
+  if (repository == NULL)
+    {
+      repository = create (destination, context, store, generated, cancellable, error);
+      *created = repository != NULL;
+    }
+  if (repository == NULL)
+    return FALSE;
+
+  g_free (destination->repository_id);
+  destination->repository_id = g_strdup (ob_repository_get_id (repository));
+  ob_secret_clear (&destination->passphrase);
+  destination->passphrase = NULL;
+  ob_destination_keep_open (destination, repository);
+  return ob_destination_save (destination, context, error);
+}
+
+ObDestination *
+ob_destination_update (ObDestination *destination, ObContext *context, const char *path,
+                       const char *passphrase, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObDestination) result = copy (destination, path, passphrase, error);
+  g_autoptr (ObStore) store = NULL;
+  g_autoptr (ObRepository) repository = NULL;
+  ob_autosecret char *key = NULL;
+
+  if (result == NULL)
+    return NULL;
+  store = ob_local_store_new (result->path, FALSE, error);
+  if (store == NULL)
+    return NULL;
+  key = passphrase != NULL ? g_strdup (passphrase)
+                           : ob_destination_read_key (destination, context, error);
+  if (key == NULL)
+    return NULL;
+  repository = ob_repository_open (store, key, cancellable, error);
+  if (repository == NULL)
+    return NULL;
+  if (strcmp (ob_repository_get_id (repository), result->repository_id) != 0)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+                   "At %s there is another repository than that of destination %s; add it as a "
+                   "destination of its own.",
+                   result->path, result->name);
+      return NULL;
+    }
+
+  if (passphrase != NULL
+      && !ob_destination_key_write (context->keys_fd, result->name, passphrase, NULL, error))
+    return NULL;
+  ob_secret_clear (&result->passphrase);
+  result->passphrase = NULL;
+  if (!ob_destination_save (result, context, error))
+    return NULL;
+  ob_destination_keep_open (result, repository);
+  return g_steal_pointer (&result);
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-destination-private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "ob-destination-key.h"
+#include "ob-error.h"
+#include "ob-io.h"
+#include "ob-keyfile.h"
+#include "ob-local-store.h"
+#include "ob-path.h"
+#include "ob-secret.h"
+
+#define GROUP "destination"
+#define KEPT_OPEN_SECONDS 600
+#define WATCH_SECONDS 30
+#define MAX_PASSPHRASE 4096
+#define CHECK_OBJECT "obbackup-check"
+
+/* internal methods */
+
+static ObDestination *
+allocate (void)
+{
+  ObDestination *destination = g_new0 (ObDestination, 1);
+
+  g_atomic_ref_count_init (&destination->references);
+  pthread_mutex_init (&destination->mutex, NULL);
+  return destination;
+}
+
+static gboolean
+check_arguments (const char *name, const char *kind, const char *path, const char *passphrase,
+                 GError **error)
+{
+  if (!ob_name_is_valid (name))
+    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                 "\"%s\" cannot name a destination: use 1 to 63 letters, digits, \"-\" and \"_\".",
+                 name);
+  else if (strcmp (kind, "local") != 0)
+    g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+                 "There is no kind of destination \"%s\"; there is: local.", kind);
+  else if (path == NULL || strcmp (path, "/") == 0)
+    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                 "The path of destination %s has to be absolute, without \"..\", and not \"/\".",
+                 name);
+  else if (passphrase != NULL && (*passphrase == '\0' || strlen (passphrase) > MAX_PASSPHRASE))
+    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                 "The passphrase of destination %s has to have 1 to %d bytes; to do without one, "
+                 "ask for no passphrase.",
+                 name, MAX_PASSPHRASE);
+  else if (passphrase != NULL && strpbrk (passphrase, "\r\n") != NULL)
+    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                 "The passphrase of destination %s has to be one line.", name);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static gboolean
+on_watch (gpointer user_data)
+{
+  ObDestination *destination = user_data;
+  g_autoptr (ObRepository) old = NULL;
+  gboolean more = FALSE;
+
+  pthread_mutex_lock (&destination->mutex);
+  if (destination->repository != NULL
+      && g_get_monotonic_time () - destination->last_use
+           >= (gint64) KEPT_OPEN_SECONDS * G_USEC_PER_SEC)
+    old = g_steal_pointer (&destination->repository);
+  more = destination->repository != NULL;
+  destination->watched = more;
+  pthread_mutex_unlock (&destination->mutex);
+  return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+/* The one that is open already, unless its path leads elsewhere by now (mounted anew). */
+static ObRepository *
+get_open_repository (ObDestination *destination)
+{
+  g_autoptr (ObRepository) stale = NULL;
+  ObRepository *repository = NULL;
+  struct stat info = { 0 };
+  gboolean there = stat (destination->path, &info) == 0;
+
+  pthread_mutex_lock (&destination->mutex);
+  if (destination->repository != NULL
+      && (!there || info.st_dev != destination->device || info.st_ino != destination->inode))
+    stale = g_steal_pointer (&destination->repository);
+  if (destination->repository != NULL)
+    {
+      repository = ob_repository_ref (destination->repository);
+      destination->last_use = g_get_monotonic_time ();
+    }
+  pthread_mutex_unlock (&destination->mutex);
+  return repository;
+}
+
+/* What a repository that is not there means depends on who asks: here one should be. */
+static void
+explain_missing (ObDestination *destination, GError **error)
+{
+  if (error == NULL || !g_error_matches (*error, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return;
+  g_clear_error (error);
+  g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+               "The repository of destination %s, which should be at %s, is missing; its disk may "
+               "not be mounted. Nothing was written.",
+               destination->name, destination->path);
+}
+
+static ObRepository *
+open_repository (ObDestination *destination, ObContext *context, GCancellable *cancellable,
+                 GError **error)
+{
+  g_autoptr (ObStore) store = ob_local_store_new (destination->path, FALSE, error);
+  g_autoptr (ObRepository) repository = NULL;
+  ob_autosecret char *passphrase = NULL;
+
+  if (store == NULL)
+    {
+      g_prefix_error (error, "Destination %s: ", destination->name);
+      return NULL;
+    }
+  passphrase = ob_destination_read_key (destination, context, error);
+  if (passphrase == NULL)
+    return NULL;
+  repository = ob_repository_open (store, passphrase, cancellable, error);
+  if (repository == NULL)
+    {
+      explain_missing (destination, error);
+      return NULL;
+    }
+  if (strcmp (ob_repository_get_id (repository), destination->repository_id) != 0)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+                   "At %s there is another repository than that of destination %s; the wrong disk "
+                   "may be mounted. Nothing was written.",
+                   destination->path, destination->name);
+      return NULL;
+    }
+  return g_steal_pointer (&repository);
+}
+
+/* methods of this room */
+
+gboolean
+ob_destination_save (ObDestination *destination, ObContext *context, GError **error)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autofree char *name = g_strconcat (destination->name, ".conf", NULL);
+
+  g_key_file_set_string (file, GROUP, "kind", destination->kind);
+  g_key_file_set_string (file, GROUP, "path", destination->path);
+  g_key_file_set_string (file, GROUP, "repository", destination->repository_id);
+  g_key_file_set_boolean (file, GROUP, "no-passphrase", destination->no_passphrase);
+  g_key_file_set_boolean (file, GROUP, "key-saved", destination->key_saved);
+  return ob_keyfile_save_at (context->destinations_fd, name, file, error);
+}
+
+void
+ob_destination_close (ObDestination *destination)
+{
+  g_autoptr (ObRepository) repository = NULL;
+
+  pthread_mutex_lock (&destination->mutex);
+  repository = g_steal_pointer (&destination->repository);
+  pthread_mutex_unlock (&destination->mutex);
+}
+
+void
+ob_destination_keep_open (ObDestination *destination, ObRepository *repository)
+{
+  struct stat info = { 0 };
+  gboolean watch = FALSE;
+
+  if (stat (destination->path, &info) < 0)
+    return;
+  pthread_mutex_lock (&destination->mutex);
+  if (destination->repository == NULL)
+    {
+      destination->repository = ob_repository_ref (repository);
+      destination->device = info.st_dev;
+      destination->inode = info.st_ino;
+      watch = !destination->watched;
+      destination->watched = TRUE;
+    }
+  destination->last_use = g_get_monotonic_time ();
+  pthread_mutex_unlock (&destination->mutex);
+  if (watch)
+    g_timeout_add_seconds_full (G_PRIORITY_LOW, WATCH_SECONDS, on_watch,
+                                ob_destination_ref (destination),
+                                (GDestroyNotify) ob_destination_unref);
+}
+
+/* public methods */
+
+ObDestination *
+ob_destination_ref (ObDestination *destination)
+{
+  g_atomic_ref_count_inc (&destination->references);
+  return destination;
+}
+
+void
+ob_destination_unref (ObDestination *destination)
+{
+  if (destination == NULL || !g_atomic_ref_count_dec (&destination->references))
+    return;
+  g_clear_pointer (&destination->repository, ob_repository_unref);
+  pthread_mutex_destroy (&destination->mutex);
+  ob_secret_clear (&destination->passphrase);
+  g_free (destination->name);
+  g_free (destination->kind);
+  g_free (destination->path);
+  g_free (destination->repository_id);
+  g_free (destination);
+}
+
+ObDestination *
+ob_destination_new (const char *name, const char *kind, const char *path, const char *passphrase,
+                    gboolean no_passphrase, GError **error)
+{
+  g_autoptr (ObDestination) destination = NULL;
+  g_autofree char *normal = path != NULL ? ob_path_normalize (path) : NULL;
+
+  if (!check_arguments (name, kind, normal, passphrase, error))
+    return NULL;
+  if (passphrase != NULL && no_passphrase)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "Destination %s can have a passphrase or none, not both.", name);
+      return NULL;
+    }
+  destination = allocate ();
+  destination->name = g_strdup (name);
+  destination->kind = g_strdup (kind);
+  destination->path = g_steal_pointer (&normal);
+  destination->passphrase = g_strdup (passphrase);
+  destination->no_passphrase = no_passphrase;
+  destination->repository_id = g_strdup ("");
+  return g_steal_pointer (&destination);
+}
+
+ObDestination *
+ob_destination_load (ObContext *context, const char *name, GError **error)
+{
+  g_autofree char *file_name = g_strconcat (name, ".conf", NULL);
+  g_autoptr (GKeyFile) file = NULL;
+  g_autoptr (ObDestination) destination = NULL;
+  g_autofree char *kind = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *id = NULL;
+
+  file = ob_keyfile_load_at (context->destinations_fd, file_name, error);
+  if (file == NULL)
+    return NULL;
+  kind = g_key_file_get_string (file, GROUP, "kind", NULL);
+  path = g_key_file_get_string (file, GROUP, "path", NULL);
+  id = g_key_file_get_string (file, GROUP, "repository", NULL);
+  if (kind == NULL || path == NULL || id == NULL)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "The configuration file %s lacks \"kind\", \"path\" or \"repository\".",
+                   file_name);
+      return NULL;
+    }
+  destination = ob_destination_new (name, kind, path, NULL,
+                                    g_key_file_get_boolean (file, GROUP, "no-passphrase", NULL),
+                                    error);
+  if (destination == NULL)
+    {
+      g_prefix_error (error, "%s: ", file_name);
+      return NULL;
+    }
+  g_free (destination->repository_id);
+  destination->repository_id = g_steal_pointer (&id);
+  destination->key_saved = g_key_file_get_boolean (file, GROUP, "key-saved", NULL);
+  return g_steal_pointer (&destination);
+}
+
+const char *
+ob_destination_get_name (ObDestination *destination)
+{
+  return destination->name;
+}
+
+const char *
+ob_destination_get_kind (ObDestination *destination)
+{
+  return destination->kind;
+}
+
+const char *
+ob_destination_get_path (ObDestination *destination)
+{
+  return destination->path;
+}
+
+const char *
+ob_destination_get_repository_id (ObDestination *destination)
+{
+  return destination->repository_id;
+}
+
+gboolean
+ob_destination_get_no_passphrase (ObDestination *destination)
+{
+  return destination->no_passphrase;
+}
+
+gboolean
+ob_destination_get_key_saved (ObDestination *destination)
+{
+  gboolean saved = FALSE;
+
+  pthread_mutex_lock (&destination->mutex);
+  saved = destination->key_saved;
+  pthread_mutex_unlock (&destination->mutex);
+  return saved;
+}
+
+ObRepository *
+ob_destination_open (ObDestination *destination, ObContext *context, GCancellable *cancellable,
+                     GError **error)
+{
+  g_autoptr (ObRepository) repository = get_open_repository (destination);
+
+  if (repository == NULL)
+    {
+      repository = open_repository (destination, context, cancellable, error);
+      if (repository == NULL)
+        return NULL;
+      ob_destination_keep_open (destination, repository);
+    }
+  if (!ob_repository_confirm (repository, cancellable, error))
+    {
+      ob_destination_close (destination);
+      explain_missing (destination, error);
+      return NULL;
+    }
+  return g_steal_pointer (&repository);
+}
+
+char *
+ob_destination_read_key (ObDestination *destination, ObContext *context, GError **error)
+{
+  char *passphrase = NULL;
+
+  if (destination->no_passphrase)
+    return g_strdup ("");
+  passphrase = ob_destination_key_read (context->keys_fd, destination->name, error);
+  if (passphrase == NULL)
+    g_prefix_error (error, "Destination %s (%s/keys): ", destination->name, context->config_path);
+  return passphrase;
+}
+
+gboolean
+ob_destination_set_key_saved (ObDestination *destination, ObContext *context, GError **error)
+{
+  pthread_mutex_lock (&destination->mutex);
+  destination->key_saved = TRUE;
+  pthread_mutex_unlock (&destination->mutex);
+  return ob_destination_save (destination, context, error);
+}
+
+gboolean
+ob_destination_check (ObDestination *destination, ObContext *context, guint64 *free_bytes,
+                      guint64 *total_bytes, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObRepository) repository
+    = ob_destination_open (destination, context, cancellable, error);
+  struct iovec part = { .iov_base = (char *) "obbackup\n", .iov_len = 9 };
+  ObStore *store = NULL;
+
+  if (repository == NULL)
+    return FALSE;
+  store = ob_repository_get_store (repository);
+  return ob_store_space (store, free_bytes, total_bytes, cancellable, error)
+         && ob_store_put (store, CHECK_OBJECT, &part, 1, OB_STORE_PUT_NONE, cancellable, error)
+         && ob_store_remove (store, CHECK_OBJECT, cancellable, error);
+}
+
+gboolean
+ob_destination_remove (ObDestination *destination, ObContext *context, GError **error)
+{
+  g_autofree char *file_name = g_strconcat (destination->name, ".conf", NULL);
+
+  ob_destination_close (destination);
+  return ob_remove_tree_at (context->destinations_fd, file_name, NULL, error);
+}

@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-job-private.h"
+
+#include <time.h>
+
+#include "ob-operations.h"
+#include "ob-time.h"
+
+#define TICK_MS 250
+
+G_DEFINE_FINAL_TYPE (ObJob, ob_job, G_TYPE_OBJECT)
+
+enum
+{
+  SIGNAL_CHANGED,
+  SIGNAL_PROGRESS,
+  SIGNAL_FINISHED,
+  N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
+
+static const char *const state_names[] = { "queued",  "running", "cancelling", "succeeded",
+                                           "partial", "failed",  "cancelled",  "interrupted" };
+
+/* virtual functions */
+
+static void
+ob_job_finalize (GObject *object)
+{
+  ObJob *job = OB_JOB (object);
+
+  if (job->free_data != NULL)
+    job->free_data (job->data);
+  g_clear_pointer (&job->progress, ob_progress_unref);
+  g_clear_object (&job->cancellable);
+  g_clear_pointer (&job->context, g_main_context_unref);
+  g_clear_pointer (&job->warnings, g_ptr_array_unref);
+  g_clear_pointer (&job->log, g_ptr_array_unref);
+  g_clear_pointer (&job->result, g_hash_table_unref);
+  g_clear_error (&job->error);
+  pthread_mutex_destroy (&job->mutex);
+  g_free (job->operation);
+  g_free (job->instance);
+  g_free (job->destination);
+  g_free (job->phase);
+  g_free (job->error_name);
+  g_free (job->error_message);
+  G_OBJECT_CLASS (ob_job_parent_class)->finalize (object);
+}
+
+static void
+ob_job_class_init (ObJobClass *klass)
+{
+  GType type = G_TYPE_FROM_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = ob_job_finalize;
+  signals[SIGNAL_CHANGED] = g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                          G_TYPE_NONE, 0);
+  signals[SIGNAL_PROGRESS] = g_signal_new ("progress", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                           NULL, G_TYPE_NONE, 0);
+  signals[SIGNAL_FINISHED] = g_signal_new ("finished", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                           NULL, G_TYPE_NONE, 0);
+}
+
+static void
+ob_job_init (ObJob *job)
+{
+  pthread_mutex_init (&job->mutex, NULL);
+  job->context = g_main_context_ref_thread_default ();
+  job->cancellable = g_cancellable_new ();
+  job->warnings = g_ptr_array_new_with_free_func (g_free);
+  job->log = g_ptr_array_new_with_free_func (g_free);
+  job->result
+    = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_variant_unref);
+  job->phase = g_strdup ("");
+  job->error_name = g_strdup ("");
+  job->cancelable = TRUE;
+}
+
+/* internal methods */
+
+/* Names of files have any bytes: on the bus there is UTF-8, and a line of the log stays one. */
+static char *
+clean (const char *text)
+{
+  char *result = g_utf8_make_valid (text, -1);
+
+  for (char *c = result; *c != '\0'; c++)
+    if (g_ascii_iscntrl (*c))
+      *c = ' ';
+  return result;
+}
+
+static void
+add_log_line (ObJob *job, const char *text)
+{
+  struct timespec now = { .tv_sec = time (NULL) };
+  g_autofree char *when = ob_time_format (&now);
+
+  /* The oldest lines make room: what it did last tells why it ended. */
+  if (job->log->len >= OB_JOB_MAX_LINES)
+    g_ptr_array_remove_index (job->log, 0);
+  g_ptr_array_add (job->log, g_strdup_printf ("%s %s", when, text));
+}
+
+static void
+post (ObJob *job, GSourceFunc func)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, func, g_object_ref (job), g_object_unref);
+  g_source_attach (source, job->context);
+}
+
+static gboolean
+tell_changed (gpointer user_data)
+{
+  ObJob *job = user_data;
+  const char *phase = ob_progress_get_phase (job->progress);
+
+  pthread_mutex_lock (&job->mutex);
+  job->change_posted = FALSE;
+  pthread_mutex_unlock (&job->mutex);
+  /* Once it has ended the last word has been said. */
+  if (ob_job_state_is_final (job->state))
+    return G_SOURCE_REMOVE;
+  g_free (job->phase);
+  job->phase = g_strdup (phase != NULL ? phase : "");
+  g_signal_emit (job, signals[SIGNAL_CHANGED], 0);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+post_changed (ObJob *job)
+{
+  gboolean posted = FALSE;
+
+  pthread_mutex_lock (&job->mutex);
+  posted = job->change_posted;
+  job->change_posted = TRUE;
+  pthread_mutex_unlock (&job->mutex);
+  if (!posted)
+    post (job, tell_changed);
+}
+
+static void
+on_phase (const char *phase, gpointer user_data)
+{
+  ObJob *job = user_data;
+
+  ob_job_log (job, "Phase: %s", phase);
+  post_changed (job);
+}
+
+static void
+on_warning (const char *message, gboolean lost, gpointer user_data)
+{
+  ObJob *job = user_data;
+
+  pthread_mutex_lock (&job->mutex);
+  if (job->warnings->len < OB_JOB_MAX_LINES)
+    g_ptr_array_add (job->warnings, clean (message));
+  job->n_warnings++;
+  job->lost |= lost;
+  pthread_mutex_unlock (&job->mutex);
+  ob_job_log (job, "Warning: %s", message);
+  post_changed (job);
+}
+
+/* Takes a sample, and the rate between it and the oldest one kept. */
+static void
+update_rate (ObJob *job)
+{
+  ObJobSample now = { g_get_monotonic_time (), ob_progress_get_done (job->progress) };
+  guint oldest = job->n_samples < OB_JOB_N_SAMPLES ? 0 : job->next_sample;
+  const ObJobSample *from = &job->samples[oldest];
+
+  job->done = now.done;
+  job->total = ob_progress_get_total (job->progress);
+  if (job->n_samples > 0 && now.when > from->when && now.done >= from->done)
+    job->rate = (guint64) ((double) (now.done - from->done) * G_USEC_PER_SEC
+                           / (double) (now.when - from->when));
+  job->samples[job->next_sample] = now;
+  job->next_sample = (job->next_sample + 1) % OB_JOB_N_SAMPLES;
+  job->n_samples = MIN (job->n_samples + 1, OB_JOB_N_SAMPLES);
+}
+
+static gboolean
+on_tick (gpointer user_data)
+{
+  ObJob *job = user_data;
+  guint64 done = job->done;
+  guint64 total = job->total;
+  guint64 rate = job->rate;
+
+  update_rate (job);
+  if (done != job->done || total != job->total || rate != job->rate)
+    g_signal_emit (job, signals[SIGNAL_PROGRESS], 0);
+  return G_SOURCE_CONTINUE;
+}
+
+static const char *
+get_error_name (const GError *error)
+{
+  if (error->domain == OB_ERROR)
+    return ob_error_get_name (error->code);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return ob_error_get_name (OB_ERROR_CANCELLED);
+  return ob_error_get_name (OB_ERROR_FAILED);
+}
+
+static void
+set_error (ObJob *job, const GError *error)
+{
+  g_free (job->error_name);
+  g_free (job->error_message);
+  job->error_name = g_strdup (get_error_name (error));
+  job->error_message = clean (error->message);
+}
+
+/* Which end it came to. Whatever a job says that somebody cancelled, it was cancelled. */
+static ObJobState
+settle (ObJob *job)
+{
+  gboolean lost = FALSE;
+  gboolean cancelled = FALSE;
+
+  pthread_mutex_lock (&job->mutex);
+  lost = job->lost;
+  cancelled = job->cancel_asked;
+  pthread_mutex_unlock (&job->mutex);
+
+  if (job->succeeded)
+    return lost ? OB_JOB_PARTIAL : OB_JOB_SUCCEEDED;
+  if (cancelled)
+    {
+      g_clear_error (&job->error);
+      g_set_error_literal (&job->error, OB_ERROR, OB_ERROR_CANCELLED, "Cancelled.");
+    }
+  else if (job->error == NULL)
+    g_set_error_literal (&job->error, OB_ERROR, OB_ERROR_FAILED,
+                         "The job failed without a word; see the log of the service.");
+  set_error (job, job->error);
+  return cancelled ? OB_JOB_CANCELLED : OB_JOB_FAILED;
+}
+
+static void
+end (ObJob *job, ObJobState state)
+{
+  job->state = state;
+  job->end_time = time (NULL);
+  pthread_mutex_lock (&job->mutex);
+  job->cancelable = FALSE;
+  pthread_mutex_unlock (&job->mutex);
+  ob_job_log (job, "End: %s%s%s", state_names[state], job->error_message != NULL ? ": " : "",
+              job->error_message != NULL ? job->error_message : "");
+  g_signal_emit (job, signals[SIGNAL_CHANGED], 0);
+  g_signal_emit (job, signals[SIGNAL_FINISHED], 0);
+}
+
+static gboolean
+on_thread_end (gpointer user_data)
+{
+  ObJob *job = user_data;
+
+  g_thread_join (g_steal_pointer (&job->thread));
+  g_source_destroy (job->ticker);
+  g_clear_pointer (&job->ticker, g_source_unref);
+  update_rate (job);
+  end (job, settle (job));
+  g_object_unref (job); /* the thread's */
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+run (gpointer user_data)
+{
+  ObJob *job = user_data;
+
+  job->succeeded = job->func (job, job->data, job->cancellable, &job->error);
+  post (job, on_thread_end);
+  return NULL;
+}
+
+/* public methods */
+
+const char *
+ob_job_state_get_name (ObJobState state)
+{
+  return state_names[state];
+}
+
+gboolean
+ob_job_state_is_final (ObJobState state)
+{
+  return state >= OB_JOB_SUCCEEDED;
+}
+
+ObJob *
+ob_job_new (const char *operation, const char *instance, const char *destination, guint uid,
+            ObJobFunc func, gpointer data, GDestroyNotify free_data)
+{
+  ObJob *job = g_object_new (OB_TYPE_JOB, NULL);
+
+  job->operation = g_strdup (operation);
+  job->instance = g_strdup (instance != NULL ? instance : "");
+  job->destination = g_strdup (destination != NULL ? destination : "");
+  job->uid = uid;
+  job->func = func;
+  job->data = data;
+  job->free_data = free_data;
+  job->progress = ob_progress_new (on_phase, on_warning, job);
+  return job;
+}
+
+guint
+ob_job_get_number (ObJob *job)
+{
+  return job->number;
+}
+
+const char *
+ob_job_get_operation (ObJob *job)
+{
+  return job->operation;
+}
+
+const char *
+ob_job_get_instance (ObJob *job)
+{
+  return job->instance;
+}
+
+const char *
+ob_job_get_destination (ObJob *job)
+{
+  return job->destination;
+}
+
+guint
+ob_job_get_uid (ObJob *job)
+{
+  return job->uid;
+}
+
+ObJobState
+ob_job_get_state (ObJob *job)
+{
+  return job->state;
+}
+
+const char *
+ob_job_get_phase (ObJob *job)
+{
+  return job->phase;
+}
+
+const char *
+ob_job_get_error_name (ObJob *job)
+{
+  return job->error_name;
+}
+
+const char *
+ob_job_get_error_message (ObJob *job)
+{
+  return job->error_message;
+}
+
+guint64
+ob_job_get_bytes_done (ObJob *job)
+{
+  return job->done;
+}
+
+guint64
+ob_job_get_bytes_total (ObJob *job)
+{
+  return job->total;
+}
+
+guint64
+ob_job_get_rate (ObJob *job)
+{
+  return ob_job_state_is_final (job->state) ? 0 : job->rate;
+}
+
+gint64
+ob_job_get_start_time (ObJob *job)
+{
+  return job->start_time;
+}
+
+gint64
+ob_job_get_end_time (ObJob *job)
+{
+  return job->end_time;
+}
+
+gint64
+ob_job_get_expected_end (ObJob *job)
+{
+  if (ob_job_state_is_final (job->state) || job->rate == 0 || job->total <= job->done)
+    return 0;
+  return time (NULL) + (gint64) ((job->total - job->done) / job->rate);
+}
+
+gboolean
+ob_job_get_cancelable (ObJob *job)
+{
+  gboolean cancelable = FALSE;
+
+  pthread_mutex_lock (&job->mutex);
+  cancelable = job->cancelable;
+  pthread_mutex_unlock (&job->mutex);
+  return cancelable;
+}
+
+guint
+ob_job_get_n_warnings (ObJob *job)
+{
+  guint n_warnings = 0;
+
+  pthread_mutex_lock (&job->mutex);
+  n_warnings = job->n_warnings;
+  pthread_mutex_unlock (&job->mutex);
+  return n_warnings;
+}
+
+GVariant *
+ob_job_dup_result (ObJob *job)
+{
+  GVariantDict dict = { 0 };
+  GHashTableIter iter = { 0 };
+  gpointer key = NULL;
+  gpointer value = NULL;
+
+  g_variant_dict_init (&dict, NULL);
+  pthread_mutex_lock (&job->mutex);
+  g_hash_table_iter_init (&iter, job->result);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    g_variant_dict_insert_value (&dict, key, value);
+  g_variant_dict_insert_value (
+    &dict, "warnings",
+    g_variant_new_strv ((const char *const *) job->warnings->pdata, job->warnings->len));
+  pthread_mutex_unlock (&job->mutex);
+
+  if (job->error_message != NULL)
+    {
+      g_variant_dict_insert (&dict, "error", "s", job->error_message);
+      g_variant_dict_insert (&dict, "error-name", "s", job->error_name);
+    }
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
+}
+
+GStrv
+ob_job_dup_log (ObJob *job)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  pthread_mutex_lock (&job->mutex);
+  for (guint i = 0; i < job->log->len; i++)
+    g_strv_builder_add (builder, g_ptr_array_index (job->log, i));
+  pthread_mutex_unlock (&job->mutex);
+  return g_strv_builder_end (builder);
+}
+
+gboolean
+ob_job_cancel (ObJob *job, GError **error)
+{
+  gboolean cancelable = FALSE;
+
+  if (ob_job_state_is_final (job->state))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT, "Job %u has ended already (%s).",
+                   job->number, state_names[job->state]);
+      return FALSE;
+    }
+  pthread_mutex_lock (&job->mutex);
+  cancelable = job->cancelable;
+  job->cancel_asked |= cancelable;
+  pthread_mutex_unlock (&job->mutex);
+  if (!cancelable)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
+                   "Job %u is past the point where it can be cancelled (%s); it will end soon.",
+                   job->number, job->phase);
+      return FALSE;
+    }
+
+  g_cancellable_cancel (job->cancellable);
+  if (job->state == OB_JOB_QUEUED)
+    end (job, settle (job));
+  else if (job->state == OB_JOB_RUNNING)
+    {
+      job->state = OB_JOB_CANCELLING;
+      ob_job_log (job, "Cancelling");
+      g_signal_emit (job, signals[SIGNAL_CHANGED], 0);
+    }
+  return TRUE;
+}
+
+ObProgress *
+ob_job_get_progress (ObJob *job)
+{
+  return job->progress;
+}
+
+void
+ob_job_set_result (ObJob *job, const char *key, GVariant *value)
+{
+  pthread_mutex_lock (&job->mutex);
+  g_hash_table_replace (job->result, g_strdup (key), g_variant_ref_sink (value));
+  pthread_mutex_unlock (&job->mutex);
+}
+
+void
+ob_job_log (ObJob *job, const char *format, ...)
+{
+  g_autofree char *raw = NULL;
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  raw = g_strdup_vprintf (format, args);
+  va_end (args);
+  text = clean (raw);
+  pthread_mutex_lock (&job->mutex);
+  add_log_line (job, text);
+  pthread_mutex_unlock (&job->mutex);
+  g_message ("Job %u (%s): %s", job->number, job->operation, text);
+}
+
+gboolean
+ob_job_set_cancelable (ObJob *job, gboolean cancelable)
+{
+  gboolean cancelled = FALSE;
+
+  pthread_mutex_lock (&job->mutex);
+  cancelled = job->cancel_asked;
+  if (!cancelled)
+    job->cancelable = cancelable;
+  pthread_mutex_unlock (&job->mutex);
+  if (!cancelled)
+    post_changed (job);
+  return !cancelled;
+}
+
+gboolean
+ob_job_get_space (ObJob *job, guint64 *free_bytes, guint64 *total_bytes)
+{
+  gboolean known = FALSE;
+
+  pthread_mutex_lock (&job->mutex);
+  known = job->has_space;
+  *free_bytes = job->free_bytes;
+  *total_bytes = job->total_bytes;
+  pthread_mutex_unlock (&job->mutex);
+  return known;
+}
+
+/* methods of this room */
+
+static gpointer
+copy_text (gconstpointer text, gpointer user_data)
+{
+  return g_strdup (text);
+}
+
+GPtrArray *
+ob_job_dup_warnings (ObJob *job, gboolean *lost)
+{
+  GPtrArray *warnings = NULL;
+
+  pthread_mutex_lock (&job->mutex);
+  warnings = g_ptr_array_copy (job->warnings, copy_text, NULL);
+  *lost = job->lost;
+  pthread_mutex_unlock (&job->mutex);
+  return warnings;
+}
+
+void
+ob_job_set_space (ObJob *job, guint64 free_bytes, guint64 total_bytes)
+{
+  pthread_mutex_lock (&job->mutex);
+  job->has_space = TRUE;
+  job->free_bytes = free_bytes;
+  job->total_bytes = total_bytes;
+  pthread_mutex_unlock (&job->mutex);
+}
+
+void
+ob_job_set_number (ObJob *job, guint number)
+{
+  job->number = number;
+}
+
+gpointer
+ob_job_get_data (ObJob *job, ObJobFunc func)
+{
+  return job->func == func ? job->data : NULL;
+}
+
+void
+ob_job_start (ObJob *job)
+{
+  g_autofree char *name = g_strdup_printf ("job-%u", job->number);
+
+  g_return_if_fail (job->state == OB_JOB_QUEUED);
+  job->state = OB_JOB_RUNNING;
+  job->start_time = time (NULL);
+  ob_job_log (job, "Start");
+  job->ticker = g_timeout_source_new (TICK_MS);
+  /* The thread holds the job through its posted end, and the ticker ends before it. */
+  g_source_set_callback (job->ticker, on_tick, job, NULL);
+  g_source_attach (job->ticker, job->context);
+  job->thread = g_thread_new (name, run, g_object_ref (job));
+  g_signal_emit (job, signals[SIGNAL_CHANGED], 0);
+}

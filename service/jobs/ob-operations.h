@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The jobs, one constructor each (not yet queued; transfer full; main context). They hold references
+ * to what they are given. Arguments have been checked for type by the bus; for meaning here. */
+#pragma once
+
+#include "ob-catalogue.h"
+#include "ob-destination.h"
+#include "ob-instance.h"
+#include "ob-job.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  ObParts parts;     /* those that the instance has */
+  const char *kind;  /* "manual" */
+  const char *label; /* NULL or a line of at most 200 characters */
+} ObBackupOptions;
+
+/* Errors: INVALID_ARGUMENT (label, parts that the instance does not have). */
+ObJob *ob_backup_job_new (ObContext *context, ObInstance *instance, ObDestination *destination,
+                          const ObBackupOptions *options, guint uid, GError **error);
+
+typedef struct
+{
+  ObParts parts;        /* 0: all that the backup holds */
+  int directory;        /* -1, or a descriptor of an empty directory; duplicated */
+  const char *database; /* NULL, or name of a new database */
+} ObRestoreOptions;
+
+/* @instance may be NULL where only @directory is asked for. @id as ob_catalogue_find() takes it;
+ * @destinations: of ObDestination. */
+ObJob *ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
+                           const char *id, const ObRestoreOptions *options, guint uid,
+                           GError **error);
+
+ObJob *ob_add_destination_job_new (ObContext *context, ObDestination *destination, guint uid);
+ObJob *ob_update_destination_job_new (ObContext *context, ObDestination *destination,
+                                      const char *path, const char *passphrase, guint uid);
+ObJob *ob_check_destination_job_new (ObContext *context, ObDestination *destination, guint uid);
+ObJob *ob_check_instance_job_new (ObContext *context, ObInstance *instance, guint uid);
+
+/* After success of the update job: the destination to use from now on. Transfer full; NULL before. */
+ObDestination *ob_update_destination_job_get_destination (ObJob *job);
+/* After a check or any job that looked: free and total bytes; FALSE where it never knew. */
+gboolean ob_job_get_space (ObJob *job, guint64 *free_bytes, guint64 *total_bytes);
+
+/* At the start of the service: finishes or takes back what an interrupted restore left (journals in
+ * STATE/restores), clears its staging. Instances are loaded from the configuration by name. What it
+ * did: a sentence each, for the log. Blocks; before the bus name is taken, or in a thread. */
+GPtrArray *ob_restore_recover (ObContext *context);
+
+/* The former states that restores of this instance left: array of a{ss} ("part", "where", "size" in
+ * bytes as text where known). aa{ss}, transfer full, not floating. */
+GVariant *ob_restore_list_previous (ObContext *context, const char *instance);
+
+G_END_DECLS

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-restore-journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-glib/json-glib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ob-error.h"
+#include "ob-fd.h"
+#include "ob-io.h"
+#include "ob-manifest.h"
+#include "ob-path.h"
+
+#define MAX_FILE (1024 * 1024)
+#define MAX_DATABASE_NAME 63
+
+static const char *const phase_names[]
+  = { "staging", "stopping", "swapping", "swapped", "done", NULL };
+
+/* internal methods */
+
+static void
+free_carry (gpointer data)
+{
+  ObRestoreCarry *carry = data;
+
+  g_free (carry->path);
+  g_free (carry);
+}
+
+static void
+free_unit (gpointer data)
+{
+  ObRestoreUnit *unit = data;
+
+  g_free (unit->path);
+  g_free (unit->staging_parent);
+  g_free (unit->staging_name);
+  g_ptr_array_unref (unit->carries);
+  g_free (unit);
+}
+
+/* NAME_SUFFIX_TIME; a long NAME is cut between two characters. */
+static char *
+get_database_name (const char *name, const char *suffix, const char *when)
+{
+  g_autofree char *tail = g_strdup_printf ("_%s_%s", suffix, when);
+  gsize room = MAX_DATABASE_NAME - strlen (tail);
+  gsize length = strlen (name);
+
+  if (length > room)
+    for (length = room; length > 0 && (name[length] & 0xc0) == 0x80;)
+      length--;
+  return g_strdup_printf ("%.*s%s", (int) length, name, tail);
+}
+
+static void
+set_text (JsonObject *object, const char *name, const char *value)
+{
+  if (value != NULL)
+    json_object_set_string_member (object, name, value);
+}
+
+/* Inode numbers have 64 bits, JSON's numbers 63. */
+static void
+set_inode (JsonObject *object, const char *name, guint64 inode)
+{
+  g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT, inode);
+
+  json_object_set_string_member (object, name, text);
+}
+
+static guint64
+get_inode (JsonObject *object, const char *name)
+{
+  return g_ascii_strtoull (ob_manifest_get_string (object, name), NULL, 10);
+}
+
+static JsonObject *
+build_unit (const ObRestoreUnit *unit)
+{
+  JsonObject *object = json_object_new ();
+  JsonArray *carries = json_array_new ();
+
+  set_text (object, "part", ob_part_get_name (unit->part));
+  json_object_set_int_member (object, "parts", unit->parts);
+  set_text (object, "path", unit->path);
+  set_text (object, "staging-parent", unit->staging_parent);
+  set_text (object, "staging-name", unit->staging_name);
+  set_inode (object, "staging-inode", unit->staging_inode);
+  set_inode (object, "parent-inode", unit->parent_inode);
+  set_inode (object, "new-inode", unit->new_inode);
+  for (guint i = 0; i < unit->carries->len; i++)
+    {
+      const ObRestoreCarry *carry = g_ptr_array_index (unit->carries, i);
+      JsonObject *entry = json_object_new ();
+
+      set_text (entry, "path", carry->path);
+      set_inode (entry, "inode", carry->inode);
+      json_array_add_object_element (carries, entry);
+    }
+  json_object_set_array_member (object, "carries", carries);
+  return object;
+}
+
+static char *
+build (const ObRestoreJournal *journal)
+{
+  g_autoptr (JsonNode) root = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+  JsonArray *units = json_array_new ();
+
+  json_node_take_object (root, object);
+  set_text (object, "phase", phase_names[journal->phase]);
+  set_text (object, "instance", journal->instance);
+  set_text (object, "backup", journal->backup);
+  set_text (object, "time", journal->time);
+  json_object_set_boolean_member (object, "control", journal->control);
+  set_text (object, "staged-database", journal->staged_database);
+  set_text (object, "kept-database", journal->kept_database);
+  for (guint i = 0; i < journal->units->len; i++)
+    json_array_add_object_element (units, build_unit (g_ptr_array_index (journal->units, i)));
+  json_object_set_array_member (object, "units", units);
+  return json_to_string (root, TRUE);
+}
+
+static char *
+dup_text (JsonObject *object, const char *name)
+{
+  const char *value = ob_manifest_get_string (object, name);
+
+  return *value != '\0' ? g_strdup (value) : NULL;
+}
+
+static gboolean
+parse_unit (ObRestoreJournal *journal, JsonObject *object)
+{
+  ObParts part = ob_part_from_name (ob_manifest_get_string (object, "part"));
+  g_autofree char *path = ob_path_normalize (ob_manifest_get_string (object, "path"));
+  JsonArray *carries = ob_manifest_get_array (object, "carries");
+  ObRestoreUnit *unit = NULL;
+
+  if (part == 0 || path == NULL)
+    return FALSE;
+  unit = ob_restore_journal_add_unit (journal, part, path);
+  unit->parts = (ObParts) ob_manifest_get_number (object, "parts") & OB_PART_ALL;
+  unit->staging_parent = dup_text (object, "staging-parent");
+  unit->staging_name = dup_text (object, "staging-name");
+  unit->staging_inode = get_inode (object, "staging-inode");
+  unit->parent_inode = get_inode (object, "parent-inode");
+  unit->new_inode = get_inode (object, "new-inode");
+  for (guint i = 0; carries != NULL && i < json_array_get_length (carries); i++)
+    {
+      JsonNode *node = json_array_get_element (carries, i);
+      ObRestoreCarry *carry = NULL;
+
+      if (!JSON_NODE_HOLDS_OBJECT (node))
+        return FALSE;
+      carry = g_new0 (ObRestoreCarry, 1);
+      carry->path = g_strdup (ob_manifest_get_string (json_node_get_object (node), "path"));
+      carry->inode = get_inode (json_node_get_object (node), "inode");
+      g_ptr_array_add (unit->carries, carry);
+    }
+  return unit->staging_parent != NULL && unit->staging_name != NULL;
+}
+
+static gboolean
+parse (ObRestoreJournal *journal, JsonObject *object)
+{
+  const char *phase = ob_manifest_get_string (object, "phase");
+  JsonArray *units = ob_manifest_get_array (object, "units");
+  JsonNode *control = json_object_get_member (object, "control");
+  gboolean known = FALSE;
+
+  for (guint i = 0; phase_names[i] != NULL; i++)
+    if (strcmp (phase, phase_names[i]) == 0)
+      {
+        journal->phase = i;
+        known = TRUE;
+      }
+  journal->instance = dup_text (object, "instance");
+  journal->backup = dup_text (object, "backup");
+  journal->time = dup_text (object, "time");
+  journal->control = control != NULL && json_node_get_boolean (control);
+  journal->staged_database = dup_text (object, "staged-database");
+  journal->kept_database = dup_text (object, "kept-database");
+  for (guint i = 0; units != NULL && i < json_array_get_length (units); i++)
+    {
+      JsonNode *node = json_array_get_element (units, i);
+
+      if (!JSON_NODE_HOLDS_OBJECT (node) || !parse_unit (journal, json_node_get_object (node)))
+        return FALSE;
+    }
+  return known && journal->instance != NULL && ob_name_is_valid (journal->instance)
+         && journal->time != NULL;
+}
+
+static ObRestoreJournal *
+allocate (void)
+{
+  ObRestoreJournal *journal = g_new0 (ObRestoreJournal, 1);
+
+  journal->units = g_ptr_array_new_with_free_func (free_unit);
+  return journal;
+}
+
+static gint
+compare_texts (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+/* All files NAME.json with as many dots as asked for before the suffix. */
+static GPtrArray *
+list_files (ObContext *context, gboolean kept, const char *instance)
+{
+  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
+  int fd = fcntl (context->restores_fd, F_DUPFD_CLOEXEC, 3);
+  DIR *directory = fd >= 0 ? fdopendir (fd) : NULL;
+
+  if (directory == NULL)
+    {
+      ob_fd_clear (&fd);
+      return names;
+    }
+  rewinddir (directory);
+  for (struct dirent *entry = readdir (directory); entry != NULL; entry = readdir (directory))
+    {
+      g_auto (GStrv) words = g_strsplit (entry->d_name, ".", 4);
+      guint n_words = g_strv_length (words);
+
+      if (n_words != (kept ? 3 : 2) || strcmp (words[n_words - 1], "json") != 0
+          || !ob_name_is_valid (words[0])
+          || (instance != NULL && strcmp (words[0], instance) != 0))
+        continue;
+      g_ptr_array_add (names, g_strdup (entry->d_name));
+    }
+  closedir (directory);
+  g_ptr_array_sort (names, compare_texts);
+  return names;
+}
+
+/* methods of this room */
+
+ObRestoreJournal *
+ob_restore_journal_new (ObInstance *instance, const char *backup)
+{
+  ObRestoreJournal *journal = allocate ();
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+
+  journal->instance = g_strdup (ob_instance_get_name (instance));
+  journal->backup = g_strdup (backup);
+  journal->time = g_date_time_format (now, "%Y%m%d%H%M%S");
+  journal->control = ob_instance_can_control (instance);
+  return journal;
+}
+
+void
+ob_restore_journal_set_database (ObRestoreJournal *journal, const char *name)
+{
+  journal->staged_database = get_database_name (name, "restoring", journal->time);
+  journal->kept_database = get_database_name (name, "before", journal->time);
+}
+
+void
+ob_restore_journal_free (ObRestoreJournal *journal)
+{
+  if (journal == NULL)
+    return;
+  g_free (journal->instance);
+  g_free (journal->backup);
+  g_free (journal->time);
+  g_free (journal->staged_database);
+  g_free (journal->kept_database);
+  g_ptr_array_unref (journal->units);
+  g_free (journal);
+}
+
+ObRestoreUnit *
+ob_restore_journal_add_unit (ObRestoreJournal *journal, ObParts part, const char *path)
+{
+  ObRestoreUnit *unit = g_new0 (ObRestoreUnit, 1);
+
+  unit->part = part;
+  unit->parts = part;
+  unit->path = g_strdup (path);
+  unit->carries = g_ptr_array_new_with_free_func (free_carry);
+  g_ptr_array_add (journal->units, unit);
+  return unit;
+}
+
+gboolean
+ob_restore_journal_save (ObRestoreJournal *journal, ObContext *context, GError **error)
+{
+  g_autofree char *name = g_strconcat (journal->instance, ".json", NULL);
+  g_autofree char *text = build (journal);
+
+  if (ob_replace_file_at (context->restores_fd, name, text, strlen (text), 0600, error))
+    return TRUE;
+  g_prefix_error (error, "The journal of the restore cannot be written: ");
+  return FALSE;
+}
+
+gboolean
+ob_restore_journal_advance (ObRestoreJournal *journal, ObContext *context, ObRestorePhase phase,
+                            GError **error)
+{
+  ObRestorePhase former = journal->phase;
+
+  journal->phase = phase;
+  if (ob_restore_journal_save (journal, context, error))
+    return TRUE;
+  journal->phase = former;
+  return FALSE;
+}
+
+ObRestoreJournal *
+ob_restore_journal_load (ObContext *context, const char *file, GError **error)
+{
+  g_autoptr (GBytes) bytes = ob_read_file_at (context->restores_fd, file, MAX_FILE, error);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (ObRestoreJournal) journal = allocate ();
+  JsonNode *root = NULL;
+
+  if (bytes == NULL)
+    return NULL;
+  if (json_parser_load_from_data (parser, g_bytes_get_data (bytes, NULL),
+                                  (gssize) g_bytes_get_size (bytes), NULL))
+    root = json_parser_get_root (parser);
+  if (root != NULL && JSON_NODE_HOLDS_OBJECT (root)
+      && parse (journal, json_node_get_object (root)))
+    return g_steal_pointer (&journal);
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               "The journal of a restore, %s/restores/%s, is damaged; look at what it says, put "
+               "things right by hand, and remove it.",
+               context->state_path, file);
+  return NULL;
+}
+
+gboolean
+ob_restore_journal_remove (ObRestoreJournal *journal, ObContext *context, GError **error)
+{
+  g_autofree char *name = g_strconcat (journal->instance, ".json", NULL);
+  g_autofree char *copy = g_strconcat (journal->instance, ".conf", NULL);
+
+  return ob_remove_tree_at (context->restores_fd, name, NULL, error)
+         && ob_remove_tree_at (context->restores_fd, copy, NULL, error);
+}
+
+gboolean
+ob_restore_journal_keep (ObRestoreJournal *journal, ObContext *context, GError **error)
+{
+  g_autofree char *name
+    = g_strdup_printf ("%s.%s.json", journal->instance, journal->time);
+  g_autofree char *text = NULL;
+
+  journal->phase = OB_RESTORE_DONE;
+  text = build (journal);
+  return ob_replace_file_at (context->restores_fd, name, text, strlen (text), 0600, error)
+         && ob_restore_journal_remove (journal, context, error);
+}
+
+GPtrArray *
+ob_restore_journal_list (ObContext *context)
+{
+  return list_files (context, FALSE, NULL);
+}
+
+GPtrArray *
+ob_restore_journal_list_kept (ObContext *context, const char *instance)
+{
+  return list_files (context, TRUE, instance);
+}
+
+ObInstance *
+ob_restore_journal_load_instance (ObRestoreJournal *journal, ObContext *context, GError **error)
+{
+  return ob_instance_load (context->restores_fd, journal->instance, error);
+}
+
+char *
+ob_restore_unit_get_staging (const ObRestoreUnit *unit)
+{
+  return g_build_filename (unit->staging_parent, unit->staging_name, NULL);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-backup-directory.h"
+
+#include <pthread.h>
+
+struct _ObBackupDirectory
+{
+  ObBackupDirectory *parent;
+  ObDirectory *directory;
+  ObNode *node;
+  pthread_mutex_t mutex;
+  guint holds;
+  GPtrArray *nodes;
+};
+
+ObBackupDirectory *
+ob_backup_directory_new (ObBackupDirectory *parent, ObDirectory *directory, ObNode *node)
+{
+  ObBackupDirectory *self = g_new0 (ObBackupDirectory, 1);
+
+  if (parent != NULL)
+    ob_backup_directory_hold (parent);
+  self->parent = parent;
+  self->directory = ob_directory_ref (directory);
+  self->node = node;
+  self->holds = 1;
+  self->nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free);
+  pthread_mutex_init (&self->mutex, NULL);
+  return self;
+}
+
+static void
+backup_directory_free (ObBackupDirectory *self)
+{
+  ob_directory_unref (self->directory);
+  ob_node_free (self->node);
+  g_ptr_array_unref (self->nodes);
+  pthread_mutex_destroy (&self->mutex);
+  g_free (self);
+}
+
+ObDirectory *
+ob_backup_directory_get (ObBackupDirectory *self)
+{
+  return self->directory;
+}
+
+void
+ob_backup_directory_hold (ObBackupDirectory *self)
+{
+  pthread_mutex_lock (&self->mutex);
+  self->holds++;
+  pthread_mutex_unlock (&self->mutex);
+}
+
+void
+ob_backup_directory_add (ObBackupDirectory *self, ObNode *node)
+{
+  pthread_mutex_lock (&self->mutex);
+  g_ptr_array_add (self->nodes, node);
+  pthread_mutex_unlock (&self->mutex);
+}
+
+/* Whether it was the last hold. */
+static gboolean
+drop_hold (ObBackupDirectory *self)
+{
+  gboolean last;
+
+  pthread_mutex_lock (&self->mutex);
+  last = --self->holds == 0;
+  pthread_mutex_unlock (&self->mutex);
+  return last;
+}
+
+gboolean
+ob_backup_directory_release (ObBackupDirectory *self, ObWriter *writer, ObNode **root,
+                             GError **error)
+{
+  gboolean ok = TRUE;
+
+  while (self != NULL && drop_hold (self))
+    {
+      ObBackupDirectory *parent = self->parent;
+
+      if (ok && !ob_writer_add_tree (writer, self->nodes, &self->node->subtree, error))
+        {
+          g_autofree char *where = ob_directory_describe (self->directory, NULL);
+
+          g_prefix_error (error, "Directory “%s”: ", where);
+          ok = FALSE;
+        }
+      if (ok && parent != NULL)
+        ob_backup_directory_add (parent, g_steal_pointer (&self->node));
+      else if (ok)
+        *root = g_steal_pointer (&self->node);
+      backup_directory_free (self);
+      self = parent;
+    }
+  return ok;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-blob-reader.h"
+
+#include <string.h>
+#include <zstd.h>
+
+#include "ob-error.h"
+#include "ob-hasher.h"
+#include "ob-tree.h"
+
+/* Copies of one blob that are tried where the first is damaged. */
+#define MAX_COPIES 4
+
+/* Above this the pack's size is looked up before memory is taken. */
+#define TRUSTED_LENGTH (16 * 1024 * 1024)
+
+/* Trees are a few hundred bytes each, and those of one directory lie together: they are read a block
+ * at a time. */
+#define BLOCK_SIZE (128 * 1024)
+#define N_BLOCKS 16
+
+typedef struct
+{
+  ObId pack;
+  guint64 offset;
+  gsize size; /* 0: unused */
+  guint64 last_use;
+  guint8 *data;
+} Block;
+
+typedef struct
+{
+  guint8 *data;
+  gsize room;
+} Buffer;
+
+struct _ObBlobReader
+{
+  ObRepository *repository;
+  ObCrypto *crypto;
+  ZSTD_DCtx *context;
+  ObHasher *hasher;
+  Buffer sealed;
+  Buffer plain;
+  Block blocks[N_BLOCKS];
+  guint64 uses;
+};
+
+ObBlobReader *
+ob_blob_reader_new (ObRepository *repository)
+{
+  ObBlobReader *reader = g_new0 (ObBlobReader, 1);
+
+  reader->repository = ob_repository_ref (repository);
+  reader->crypto = ob_crypto_new (ob_repository_get_key (repository));
+  reader->context = ZSTD_createDCtx ();
+  if (reader->context == NULL)
+    g_error ("zstd offers no context");
+  reader->hasher = ob_hasher_new ();
+  return reader;
+}
+
+void
+ob_blob_reader_free (ObBlobReader *reader)
+{
+  for (guint i = 0; i < N_BLOCKS; i++)
+    g_free (reader->blocks[i].data);
+  g_free (reader->sealed.data);
+  g_free (reader->plain.data);
+  ob_hasher_free (reader->hasher);
+  ZSTD_freeDCtx (reader->context);
+  ob_crypto_free (reader->crypto);
+  ob_repository_unref (reader->repository);
+  g_free (reader);
+}
+
+static guint8 *
+make_room (Buffer *buffer, gsize size)
+{
+  if (buffer->room < size)
+    {
+      g_free (buffer->data);
+      buffer->data = g_malloc (size);
+      buffer->room = size;
+    }
+  return buffer->data;
+}
+
+static void
+set_corrupt (GError **error, const ObId *id, const ObBlobLocation *location, const char *what)
+{
+  char blob[OB_ID_HEX_SIZE];
+  char pack[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (id, blob);
+  ob_id_to_hex (&location->pack, pack);
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               "Blob %s in pack %s is damaged: %s. Check the destination's disk, and verify the "
+               "repository",
+               blob, pack, what);
+}
+
+gsize
+ob_blob_location_get_plain_size (const ObBlobLocation *location)
+{
+  return location->plain_length != 0 ? location->plain_length
+                                     : location->length - OB_CRYPTO_OVERHEAD;
+}
+
+gboolean
+ob_blob_reader_locate (ObBlobReader *reader, ObBlobType type, const ObId *id,
+                       ObBlobLocation *location, GError **error)
+{
+  if (!ob_index_lookup (ob_repository_get_index (reader->repository), type, id, location))
+    {
+      char hex[OB_ID_HEX_SIZE];
+
+      ob_id_to_hex (id, hex);
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                   "The %s blob %s is in no index of the repository: what it holds is lost, unless "
+                   "its pack can be found again (restic repair index)",
+                   type == OB_BLOB_TREE ? "tree" : "data", hex);
+      return FALSE;
+    }
+  if (ob_index_entry_is_sound (type, location->offset, location->length, location->plain_length))
+    return TRUE;
+  set_corrupt (error, id, location, "the index gives it a size that cannot be");
+  return FALSE;
+}
+
+static char *
+pack_name (const ObId *pack)
+{
+  char hex[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (pack, hex);
+  return g_strdup_printf ("data/%.2s/%s", hex, hex);
+}
+
+/* Reads what there is of the range; -1 on error. */
+static gssize
+read_some (ObBlobReader *reader, const ObId *pack, guint64 offset, guint8 *buffer, gsize length,
+           GCancellable *cancellable, GError **error)
+{
+  g_autofree char *name = pack_name (pack);
+  g_autoptr (GError) failure = NULL;
+  gssize n = ob_store_read (ob_repository_get_store (reader->repository), name, offset, buffer,
+                            length, cancellable, &failure);
+
+  if (n >= 0)
+    return n;
+  if (g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+    g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                 "Pack %s is missing from the destination: what it held is lost", name + 8);
+  else
+    g_propagate_error (error, g_steal_pointer (&failure));
+  return -1;
+}
+
+gboolean
+ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guint64 offset, guint8 *buffer,
+                           gsize length, GCancellable *cancellable, GError **error)
+{
+  gssize n = read_some (reader, pack, offset, buffer, length, cancellable, error);
+  char hex[OB_ID_HEX_SIZE];
+
+  if (n < 0)
+    return FALSE;
+  if ((gsize) n == length)
+    return TRUE;
+  ob_id_to_hex (pack, hex);
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               "Pack %s is cut short: it ends at byte %" G_GUINT64_FORMAT
+               " where the index knows %" G_GUINT64_FORMAT " bytes",
+               hex, offset + (guint64) n, offset + length);
+  return FALSE;
+}
+
+/* @sealed may be overwritten where @opened is @sealed + 16. */
+static const guint8 *
+open_into (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
+           const guint8 *sealed, guint8 *opened, gsize *size, GError **error)
+{
+  gsize opened_size = location->length - OB_CRYPTO_OVERHEAD;
+  const guint8 *plain = opened;
+  ObId actual;
+
+  if (!ob_crypto_open (reader->crypto, sealed, location->length, opened))
+    {
+      set_corrupt (error, id, location, "its message authentication code is wrong");
+      return NULL;
+    }
+  *size = opened_size;
+  if (location->plain_length != 0)
+    {
+      *size = location->plain_length;
+      plain = make_room (&reader->plain, *size);
+      if (ZSTD_decompressDCtx (reader->context, reader->plain.data, *size, opened, opened_size)
+          != *size)
+        {
+          set_corrupt (error, id, location, "it does not uncompress to its size in the index");
+          return NULL;
+        }
+    }
+  ob_hasher_run (reader->hasher, plain, *size, &actual);
+  if (!ob_id_equal (&actual, id))
+    {
+      set_corrupt (error, id, location, "its content does not have its SHA-256");
+      return NULL;
+    }
+  return plain;
+}
+
+const guint8 *
+ob_blob_reader_open (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
+                     guint8 *sealed, gsize *size, GError **error)
+{
+  return open_into (reader, id, location, sealed, sealed + 16, size, error);
+}
+
+static gboolean
+check_large (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
+             GCancellable *cancellable, GError **error)
+{
+  g_autofree char *name = pack_name (&location->pack);
+  guint64 pack_size;
+
+  if (location->length <= TRUSTED_LENGTH)
+    return TRUE;
+  if (!ob_store_stat (ob_repository_get_store (reader->repository), name, &pack_size, cancellable,
+                      error))
+    return FALSE;
+  if ((guint64) location->offset + location->length <= pack_size)
+    return TRUE;
+  set_corrupt (error, id, location, "the index gives it more bytes than the pack has");
+  return FALSE;
+}
+
+/* The block that holds the whole of a small tree, read if it must be; NULL on error. */
+static const Block *
+get_block (ObBlobReader *reader, const ObBlobLocation *location, GCancellable *cancellable,
+           GError **error)
+{
+  guint64 begin = location->offset / BLOCK_SIZE * BLOCK_SIZE;
+  guint64 end = (guint64) location->offset + location->length;
+  Block *oldest = &reader->blocks[0];
+  gssize n;
+
+  for (guint i = 0; i < N_BLOCKS; i++)
+    {
+      Block *block = &reader->blocks[i];
+
+      if (block->size > 0 && block->offset <= location->offset
+          && end <= block->offset + block->size && ob_id_equal (&block->pack, &location->pack))
+        {
+          block->last_use = ++reader->uses;
+          return block;
+        }
+      if (block->last_use < oldest->last_use)
+        oldest = block;
+    }
+
+  /* One that lies across the end of its block has a block from its own beginning. */
+  if (end > begin + BLOCK_SIZE)
+    begin = location->offset;
+  if (oldest->data == NULL)
+    oldest->data = g_malloc (BLOCK_SIZE);
+  oldest->size = 0;
+  n = read_some (reader, &location->pack, begin, oldest->data, BLOCK_SIZE, cancellable, error);
+  if (n < 0)
+    return NULL;
+  oldest->pack = location->pack;
+  oldest->offset = begin;
+  oldest->size = (gsize) n;
+  oldest->last_use = ++reader->uses;
+  return oldest;
+}
+
+static const guint8 *
+load_small_tree (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location, gsize *size,
+                 GCancellable *cancellable, GError **error)
+{
+  const Block *block = get_block (reader, location, cancellable, error);
+  gsize within;
+
+  if (block == NULL)
+    return NULL;
+  within = location->offset - block->offset;
+  if (within + location->length > block->size)
+    {
+      set_corrupt (error, id, location, "the pack is cut short");
+      return NULL;
+    }
+  return open_into (reader, id, location, block->data + within,
+                    make_room (&reader->sealed, location->length), size, error);
+}
+
+static const guint8 *
+load_from (ObBlobReader *reader, ObBlobType type, const ObId *id, const ObBlobLocation *location,
+           gsize *size, GCancellable *cancellable, GError **error)
+{
+  guint8 *sealed;
+
+  if (type == OB_BLOB_TREE && location->length <= BLOCK_SIZE)
+    return load_small_tree (reader, id, location, size, cancellable, error);
+  if (!check_large (reader, id, location, cancellable, error))
+    return NULL;
+  sealed = make_room (&reader->sealed, location->length);
+  if (!ob_blob_reader_read_range (reader, &location->pack, location->offset, sealed,
+                                  location->length, cancellable, error))
+    return NULL;
+  return ob_blob_reader_open (reader, id, location, sealed, size, error);
+}
+
+const guint8 *
+ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id, gsize *size,
+                     GCancellable *cancellable, GError **error)
+{
+  ObBlobLocation locations[MAX_COPIES];
+  ObIndex *index = ob_repository_get_index (reader->repository);
+  g_autoptr (GError) first = NULL;
+  const guint8 *plain;
+  gsize n;
+
+  if (!ob_blob_reader_locate (reader, type, id, &locations[0], error))
+    return NULL;
+  plain = load_from (reader, type, id, &locations[0], size, cancellable, &first);
+  if (plain != NULL)
+    return plain;
+
+  /* Another copy may be sound. */
+  n = g_error_matches (first, OB_ERROR, OB_ERROR_CORRUPT)
+        ? ob_index_lookup_all (index, type, id, locations, MAX_COPIES)
+        : 0;
+  for (gsize i = 1; i < n && plain == NULL; i++)
+    plain = load_from (reader, type, id, &locations[i], size, cancellable, NULL);
+  if (plain == NULL)
+    g_propagate_error (error, g_steal_pointer (&first));
+  return plain;
+}
+
+GPtrArray *
+ob_blob_reader_load_tree (ObBlobReader *reader, const ObId *id, GCancellable *cancellable,
+                          GError **error)
+{
+  gsize size;
+  const guint8 *text
+    = ob_blob_reader_load (reader, OB_BLOB_TREE, id, &size, cancellable, error);
+  GPtrArray *nodes;
+  char hex[OB_ID_HEX_SIZE];
+
+  if (text == NULL)
+    return NULL;
+  nodes = ob_tree_from_json ((const char *) text, size, error);
+  if (nodes == NULL)
+    {
+      ob_id_to_hex (id, hex);
+      g_prefix_error (error, "Tree %s: ", hex);
+    }
+  return nodes;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "ob-repository-private.h"
+
+G_BEGIN_DECLS
+
+/* Fetches blobs and checks them, with contexts and buffers that are kept from one to the next. For
+ * one thread at a time. Errors everywhere: CORRUPT naming pack and blob, those of the store. */
+typedef struct _ObBlobReader ObBlobReader;
+
+ObBlobReader *ob_blob_reader_new (ObRepository *repository);
+void ob_blob_reader_free (ObBlobReader *reader);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObBlobReader, ob_blob_reader_free)
+
+/* Where a blob lies; CORRUPT where the index does not know it or what it says cannot be. */
+gboolean ob_blob_reader_locate (ObBlobReader *reader, ObBlobType type, const ObId *id,
+                                ObBlobLocation *location, GError **error);
+
+/* Bytes of a blob as a file has them. */
+gsize ob_blob_location_get_plain_size (const ObBlobLocation *location);
+
+/* @length bytes of @pack from @offset into @buffer: all of them, or an error. */
+gboolean ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guint64 offset,
+                                    guint8 *buffer, gsize length, GCancellable *cancellable,
+                                    GError **error);
+
+/* Opens, uncompresses and checks a blob whose location->length sealed bytes are at @sealed (which is
+ * overwritten). The result is valid until the next call, or as long as @sealed. NULL on error. */
+const guint8 *ob_blob_reader_open (ObBlobReader *reader, const ObId *id,
+                                   const ObBlobLocation *location, guint8 *sealed, gsize *size,
+                                   GError **error);
+
+/* Locates, reads and opens one blob. Trees that lie near each other are read at once. */
+const guint8 *ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id,
+                                   gsize *size, GCancellable *cancellable, GError **error);
+
+/* The nodes of a tree (of ObNode). Transfer full. */
+GPtrArray *ob_blob_reader_load_tree (ObBlobReader *reader, const ObId *id,
+                                     GCancellable *cancellable, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-blob-runs.h"
+
+#include "ob-error.h"
+
+/* Reading over a gap of this size costs less than a further read. */
+#define MAX_GAP (32 * 1024)
+
+guint
+ob_blob_run_measure (const ObWantedBlob *wanted, guint n, gsize max_length, gsize *length)
+{
+  const ObBlobLocation *first = &wanted[0].location;
+  guint64 end = (guint64) first->offset + first->length;
+  guint i;
+
+  for (i = 1; i < n; i++)
+    {
+      const ObBlobLocation *next = &wanted[i].location;
+      guint64 next_end = (guint64) next->offset + next->length;
+
+      if (next->offset < end || next->offset > end + MAX_GAP
+          || next_end - first->offset > max_length || !ob_id_equal (&next->pack, &first->pack))
+        break;
+      end = next_end;
+    }
+  *length = end - first->offset;
+  return i;
+}
+
+/* A blob that the run could not give, from wherever it is. */
+static gboolean
+load_alone (ObBlobReader *reader, const ObWantedBlob *wanted, guint number, ObBlobRunFunc func,
+            gpointer user_data, GCancellable *cancellable, GError **error)
+{
+  gsize size;
+  const guint8 *data
+    = ob_blob_reader_load (reader, OB_BLOB_DATA, &wanted->id, &size, cancellable, error);
+
+  return data != NULL && func (number, data, size, user_data, error);
+}
+
+gboolean
+ob_blob_run_read (ObBlobReader *reader, const ObWantedBlob *wanted, guint n, guint8 *buffer,
+                  gsize length, ObBlobRunFunc func, gpointer user_data, GCancellable *cancellable,
+                  GError **error)
+{
+  const ObBlobLocation *first = &wanted[0].location;
+  g_autoptr (GError) failure = NULL;
+  gboolean whole = ob_blob_reader_read_range (reader, &first->pack, first->offset, buffer, length,
+                                              cancellable, &failure);
+
+  if (!whole && !g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      const ObBlobLocation *location = &wanted[i].location;
+      const guint8 *data = NULL;
+      gsize size;
+
+      if (whole)
+        data = ob_blob_reader_open (reader, &wanted[i].id, location,
+                                    buffer + (location->offset - first->offset), &size, NULL);
+      if (data != NULL ? !func (i, data, size, user_data, error)
+                       : !load_alone (reader, &wanted[i], i, func, user_data, cancellable, error))
+        return FALSE;
+    }
+  return TRUE;
+}

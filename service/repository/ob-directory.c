@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Names of a path that a message shows at most: the first and the last ones. */
+#define MAX_SHOWN 16
+
+/* What the directories below one root share. */
+typedef struct
+{
+  pthread_mutex_t mutex;
+  char *path;
+  guint max_open;
+  GQueue idle; /* of ObDirectory: open and unused, the longest unused first */
+} Shared;
+
+struct _ObDirectory
+{
+  gint references; /* atomic */
+  Shared *shared;
+  ObDirectory *parent;
+  char *name;
+  dev_t device;
+  ino_t inode;
+  int fd;
+  guint users;
+  GList link; /* in shared->idle */
+};
+
+ObDirectory *
+ob_directory_new_root (int fd, const char *path, guint max_open)
+{
+  ObDirectory *root = g_new0 (ObDirectory, 1);
+
+  root->references = 1;
+  root->fd = fd;
+  root->users = 1; /* never idle, never closed */
+  root->shared = g_new0 (Shared, 1);
+  root->shared->path = g_strdup (path);
+  root->shared->max_open = max_open;
+  g_queue_init (&root->shared->idle);
+  pthread_mutex_init (&root->shared->mutex, NULL);
+  return root;
+}
+
+ObDirectory *
+ob_directory_new_child (ObDirectory *parent, const char *name, dev_t device, ino_t inode)
+{
+  ObDirectory *directory = g_new0 (ObDirectory, 1);
+
+  directory->references = 1;
+  directory->shared = parent->shared;
+  directory->parent = ob_directory_ref (parent);
+  directory->name = g_strdup (name);
+  directory->device = device;
+  directory->inode = inode;
+  directory->fd = -1;
+  directory->link.data = directory;
+  return directory;
+}
+
+ObDirectory *
+ob_directory_ref (ObDirectory *directory)
+{
+  g_atomic_int_inc (&directory->references);
+  return directory;
+}
+
+static void
+free_root (ObDirectory *root)
+{
+  pthread_mutex_destroy (&root->shared->mutex);
+  g_free (root->shared->path);
+  g_free (root->shared);
+  g_free (root);
+}
+
+void
+ob_directory_unref (ObDirectory *directory)
+{
+  /* A loop: the parents of a deep tree would be a deep recursion. */
+  while (directory != NULL && g_atomic_int_dec_and_test (&directory->references))
+    {
+      ObDirectory *parent = directory->parent;
+
+      if (parent == NULL)
+        {
+          free_root (directory);
+          return;
+        }
+      pthread_mutex_lock (&directory->shared->mutex);
+      if (directory->fd >= 0)
+        {
+          g_queue_unlink (&directory->shared->idle, &directory->link);
+          close (directory->fd);
+        }
+      pthread_mutex_unlock (&directory->shared->mutex);
+      g_free (directory->name);
+      g_free (directory);
+      directory = parent;
+    }
+}
+
+/* Both with the mutex held. */
+static void
+begin_use (ObDirectory *directory)
+{
+  if (directory->users++ == 0)
+    g_queue_unlink (&directory->shared->idle, &directory->link);
+}
+
+static void
+end_use (ObDirectory *directory)
+{
+  Shared *shared = directory->shared;
+
+  if (--directory->users > 0)
+    return;
+  g_queue_push_tail_link (&shared->idle, &directory->link);
+  while (shared->idle.length > shared->max_open)
+    {
+      ObDirectory *oldest = shared->idle.head->data;
+
+      g_queue_unlink (&shared->idle, &oldest->link);
+      close (oldest->fd);
+      oldest->fd = -1;
+    }
+}
+
+static gboolean
+is_same (const ObDirectory *directory, int fd)
+{
+  struct stat st;
+
+  if (directory->device == 0 && directory->inode == 0)
+    return TRUE;
+  if (fstat (fd, &st) != 0)
+    return FALSE;
+  if (st.st_dev == directory->device && st.st_ino == directory->inode)
+    return TRUE;
+  errno = ESTALE;
+  return FALSE;
+}
+
+/* Opens it below its parent, which is open, and leaves it in use. */
+static gboolean
+open_below_parent (ObDirectory *directory)
+{
+  const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  int fd = openat (directory->parent->fd, directory->name, flags | O_NOATIME);
+
+  if (fd < 0 && errno == EPERM)
+    fd = openat (directory->parent->fd, directory->name, flags);
+  if (fd < 0)
+    return FALSE;
+  if (!is_same (directory, fd))
+    {
+      int saved = errno;
+
+      close (fd);
+      errno = saved;
+      return FALSE;
+    }
+  directory->fd = fd;
+  directory->users = 1;
+  return TRUE;
+}
+
+/* The mutex held. From the nearest open ancestor down; those between stay open for the next who
+ * comes this way. */
+static gboolean
+open_chain (ObDirectory *directory)
+{
+  g_autoptr (GPtrArray) closed = g_ptr_array_new ();
+  ObDirectory *at = directory;
+  gboolean ok = TRUE;
+
+  for (; at->fd < 0; at = at->parent)
+    g_ptr_array_add (closed, at);
+  begin_use (at);
+  for (guint i = closed->len; i > 0 && ok; i--)
+    {
+      ObDirectory *next = g_ptr_array_index (closed, i - 1);
+      int saved;
+
+      ok = open_below_parent (next);
+      saved = errno;
+      end_use (at);
+      errno = saved;
+      at = next;
+    }
+  return ok;
+}
+
+int
+ob_directory_acquire (ObDirectory *directory)
+{
+  gboolean ok = TRUE;
+  int saved;
+
+  pthread_mutex_lock (&directory->shared->mutex);
+  if (directory->fd >= 0)
+    begin_use (directory);
+  else
+    ok = open_chain (directory);
+  saved = errno;
+  pthread_mutex_unlock (&directory->shared->mutex);
+  errno = saved;
+  return ok ? directory->fd : -1;
+}
+
+void
+ob_directory_release (ObDirectory *directory)
+{
+  int saved = errno;
+
+  pthread_mutex_lock (&directory->shared->mutex);
+  end_use (directory);
+  pthread_mutex_unlock (&directory->shared->mutex);
+  errno = saved;
+}
+
+char *
+ob_directory_describe (ObDirectory *directory, const char *name)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autoptr (GString) path = g_string_new (directory->shared->path);
+
+  if (name != NULL)
+    g_ptr_array_add (names, (gpointer) name);
+  for (ObDirectory *at = directory; at->parent != NULL; at = at->parent)
+    g_ptr_array_add (names, at->name);
+  for (guint i = names->len; i > 0; i--)
+    {
+      if (names->len > MAX_SHOWN && i == names->len - MAX_SHOWN / 2)
+        {
+          g_string_append (path, "/…");
+          i = MAX_SHOWN / 2;
+        }
+      if (path->len == 0 || path->str[path->len - 1] != '/')
+        g_string_append_c (path, '/');
+      g_string_append (path, g_ptr_array_index (names, i - 1));
+    }
+  return g_filename_display_name (path->str);
+}

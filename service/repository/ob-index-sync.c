@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-index-sync.h"
+
+#include <pthread.h>
+
+#include "ob-index-file.h"
+
+#define DIRECTORY "index"
+
+/* As restic has it: some 10 MB of text. */
+#define MAX_BLOBS_IN_FILE 50000
+
+struct _ObIndexSync
+{
+  ObIndex *index;
+  pthread_mutex_t mutex; /* one change of the index at a time; guards what follows */
+  GHashTable *files;     /* names of the index files that the index holds */
+};
+
+ObIndexSync *
+ob_index_sync_new (ObIndex *index)
+{
+  ObIndexSync *self = g_new0 (ObIndexSync, 1);
+
+  self->index = index;
+  self->files = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  pthread_mutex_init (&self->mutex, NULL);
+  return self;
+}
+
+void
+ob_index_sync_free (ObIndexSync *self)
+{
+  if (self == NULL)
+    return;
+
+  g_hash_table_unref (self->files);
+  pthread_mutex_destroy (&self->mutex);
+  g_free (self);
+}
+
+static gboolean
+add_name (const char *name, guint64 size, gpointer user_data)
+{
+  g_hash_table_add (user_data, g_strdup (name));
+  return TRUE;
+}
+
+static gboolean
+load_file (ObRepository *repository, const char *name, ObIndex *index, GCancellable *cancellable,
+           GError **error)
+{
+  g_autoptr (GBytes) text = NULL;
+
+  text = ob_repository_get_unpacked (repository, name, OB_INDEX_FILE_MAX_SIZE, cancellable, error);
+  if (text == NULL)
+    return FALSE;
+
+  if (!ob_index_file_parse (g_bytes_get_data (text, NULL), g_bytes_get_size (text), index, error))
+    {
+      g_prefix_error (error, "%s: ", name);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* Takes what is in @names and not yet in @files into @index and @files. */
+static gboolean
+load_files (ObRepository *repository, GHashTable *names, ObIndex *index, GHashTable *files,
+            GCancellable *cancellable, GError **error)
+{
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init (&iter, names);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    {
+      if (g_hash_table_contains (files, name))
+        continue;
+      if (!load_file (repository, name, index, cancellable, error))
+        return FALSE;
+      g_hash_table_add (files, g_strdup (name));
+    }
+  return TRUE;
+}
+
+static gboolean
+has_lost_a_file (GHashTable *files, GHashTable *names)
+{
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init (&iter, files);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    if (!g_hash_table_contains (names, name))
+      return TRUE;
+  return FALSE;
+}
+
+/* Somebody pruned: what the files that are gone listed may be gone too. Builds the index anew beside
+ * the old one, so that others go on looking up meanwhile. */
+static gboolean
+load_anew (ObIndexSync *self, ObRepository *repository, GHashTable *names,
+           GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObIndex) index = ob_index_new ();
+  g_autoptr (GHashTable) files = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  if (!load_files (repository, names, index, files, cancellable, error))
+    return FALSE;
+
+  ob_index_replace (self->index, index);
+  g_hash_table_unref (self->files);
+  self->files = g_steal_pointer (&files);
+  return TRUE;
+}
+
+gboolean
+ob_index_sync_load (ObIndexSync *self, ObRepository *repository, GCancellable *cancellable,
+                    GError **error)
+{
+  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  gboolean done;
+
+  pthread_mutex_lock (&self->mutex);
+  done = ob_store_list (ob_repository_get_store (repository), DIRECTORY, add_name, names,
+                        cancellable, error);
+  if (done && has_lost_a_file (self->files, names))
+    done = load_anew (self, repository, names, cancellable, error);
+  else if (done)
+    done = load_files (repository, names, self->index, self->files, cancellable, error);
+  pthread_mutex_unlock (&self->mutex);
+
+  return done;
+}
+
+static void
+take_in (ObIndexSync *self, const ObId *file, const ObId *packs, GArray *const *entries,
+         gsize first, gsize end)
+{
+  char hex[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (file, hex);
+  pthread_mutex_lock (&self->mutex);
+  for (gsize i = first; i < end; i++)
+    for (guint j = 0; j < entries[i]->len; j++)
+      {
+        const ObPackEntry *entry = &g_array_index (entries[i], ObPackEntry, j);
+        ObBlobLocation location = { .pack = packs[i],
+                                    .offset = entry->offset,
+                                    .length = entry->length,
+                                    .plain_length = entry->plain_length };
+
+        ob_index_add (self->index, entry->type, &entry->id, &location);
+      }
+  g_hash_table_add (self->files, g_strconcat (DIRECTORY "/", hex, NULL));
+  pthread_mutex_unlock (&self->mutex);
+}
+
+/* The packs from @first on that go into one file. */
+static gsize
+find_end (GArray *const *entries, gsize first, gsize n_packs)
+{
+  gsize end = first;
+  guint64 n_blobs = 0;
+
+  do
+    n_blobs += entries[end++]->len;
+  while (end < n_packs && n_blobs + entries[end]->len <= MAX_BLOBS_IN_FILE);
+
+  return end;
+}
+
+gboolean
+ob_index_sync_save (ObIndexSync *self, ObRepository *repository, const ObId *packs,
+                    GArray *const *entries, gsize n_packs, GCancellable *cancellable,
+                    GError **error)
+{
+  gsize end;
+
+  /* An index must only name packs that are there for good. */
+  if (!ob_store_flush (ob_repository_get_store (repository), cancellable, error))
+    return FALSE;
+
+  for (gsize first = 0; first < n_packs; first = end)
+    {
+      g_autoptr (GString) text = NULL;
+      ObId id;
+
+      end = find_end (entries, first, n_packs);
+      text = ob_index_file_build (packs, entries, first, end);
+      if (!ob_repository_put_unpacked (repository, DIRECTORY, text->str, text->len, &id, cancellable,
+                                       error))
+        return FALSE;
+      take_in (self, &id, packs, entries, first, end);
+    }
+  return TRUE;
+}

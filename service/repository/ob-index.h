@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The index in memory: which blob lies where in which pack. Compact, since a repository may have
+ * millions: at most 64 bytes a blob. */
+#pragma once
+
+#include "ob-id.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  OB_BLOB_DATA,
+  OB_BLOB_TREE,
+} ObBlobType;
+
+typedef struct
+{
+  ObId pack;
+  guint32 offset;       /* in the pack */
+  guint32 length;       /* as stored, with overhead */
+  guint32 plain_length; /* uncompressed; 0 where it is stored uncompressed */
+} ObBlobLocation;
+
+/* What a blob may have at most, plain: a reader never allocates more for one. */
+#define OB_BLOB_MAX_DATA_SIZE (64 * 1024 * 1024)
+#define OB_BLOB_MAX_TREE_SIZE (256 * 1024 * 1024)
+
+/* Whether such a blob can be: sealed, within 4 GiB of the pack, not above the sizes above. */
+gboolean ob_index_entry_is_sound (ObBlobType type, guint64 offset, guint64 length,
+                                  guint64 plain_length);
+
+typedef struct _ObIndex ObIndex;
+
+ObIndex *ob_index_new (void);
+void ob_index_free (ObIndex *index);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObIndex, ob_index_free)
+
+/* Where the blob is: of several places the one known first. Any thread. FALSE where it is not
+ * known. */
+gboolean ob_index_lookup (ObIndex *index, ObBlobType type, const ObId *id,
+                          ObBlobLocation *location);
+
+/* Up to @max places where the blob is, the first as ob_index_lookup() gives it: another copy may be
+ * sound where one is damaged. Returns how many there are in @locations. Any thread. */
+gsize ob_index_lookup_all (ObIndex *index, ObBlobType type, const ObId *id,
+                           ObBlobLocation *locations, gsize max);
+
+/* A blob that a finished pack holds, and that an index file on the store lists: other jobs build on
+ * it at once. A place that is known already is not kept twice. Any thread. */
+void ob_index_add (ObIndex *index, ObBlobType type, const ObId *id,
+                   const ObBlobLocation *location);
+
+/* Blobs of all types. Any thread. */
+guint64 ob_index_get_n_blobs (ObIndex *index);
+
+/* Bytes of the pack on the store, header included; FALSE where no index file lists it. Any thread. */
+gboolean ob_index_get_pack_size (ObIndex *index, const ObId *pack, guint64 *size);
+
+/* Bytes of all packs together. Any thread. */
+guint64 ob_index_get_stored_size (ObIndex *index);
+
+/* Bytes of memory that it takes. Any thread. */
+gsize ob_index_get_memory_size (ObIndex *index);
+
+/* Gives @index the content of @other, which is left empty. Any thread; @other must be the caller's
+ * alone. */
+void ob_index_replace (ObIndex *index, ObIndex *other);
+
+G_END_DECLS

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The times of a lock, for tests that cannot wait for them. */
+#pragma once
+
+#include "ob-lock.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  guint settle_ms;  /* between writing and looking again; restic: 200 */
+  guint refresh_ms; /* between refreshes; restic: 5 minutes */
+  guint retry_ms;   /* after a refresh that failed */
+  guint valid_ms;   /* since the last refresh; restic: 22.5 minutes, well before it is stale */
+} ObLockTimes;
+
+ObLock *ob_lock_acquire_with_times (ObRepository *repository, gboolean exclusive,
+                                    const ObLockTimes *times, GCancellable *cancellable,
+                                    GError **error);
+
+G_END_DECLS

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "ob-repository.h"
+
+G_BEGIN_DECLS
+
+/* A lock file (restic, doc/design.rst, "Locks"), refreshed every five minutes by a thread of its
+ * own as long as it is held. */
+typedef struct _ObLock ObLock;
+
+/* Locks. Stale locks (no refresh for 30 minutes, or of a process of this host that is gone) are
+ * removed. Errors: LOCKED naming user, host and pid of the holder, since when, and when it will
+ * expire. Transfer full. Blocks. */
+ObLock *ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancellable *cancellable,
+                         GError **error);
+
+/* FALSE once the lock could not be refreshed in time: the job must not publish anything any more.
+ * Any thread. */
+gboolean ob_lock_is_valid (ObLock *lock);
+
+/* Removes the lock file. Blocks shortly. */
+void ob_lock_release (ObLock *lock);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObLock, ob_lock_release)
+
+G_END_DECLS

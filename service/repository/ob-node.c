@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-node.h"
+
+static ObNode *
+new_node (ObNodeType type, const char *name, mode_t mode, const struct timespec *when)
+{
+  ObNode *node = g_new0 (ObNode, 1);
+
+  node->type = type;
+  node->name = g_strdup (name);
+  node->mode = mode;
+  node->mtime = node->atime = node->ctime = *when;
+  node->user = g_strdup ("root");
+  node->group = g_strdup ("root");
+  node->links = type == OB_NODE_FILE ? 1 : 0;
+  return node;
+}
+
+ObNode *
+ob_node_new_file (const char *name, guint64 size, GArray *content, const struct timespec *when)
+{
+  ObNode *node = new_node (OB_NODE_FILE, name, 0600, when);
+
+  node->size = size;
+  node->content = g_array_sized_new (FALSE, FALSE, sizeof (ObId), content->len);
+  if (content->len > 0)
+    g_array_append_vals (node->content, content->data, content->len);
+  return node;
+}
+
+ObNode *
+ob_node_new_directory (const char *name, const ObId *subtree, const struct timespec *when)
+{
+  ObNode *node = new_node (OB_NODE_DIRECTORY, name, 0700, when);
+
+  node->subtree = *subtree;
+  return node;
+}
+
+void
+ob_node_free (ObNode *node)
+{
+  if (node == NULL)
+    return;
+
+  g_free (node->name);
+  g_free (node->user);
+  g_free (node->group);
+  g_free (node->link_target);
+  g_clear_pointer (&node->xattrs, g_array_unref);
+  g_clear_pointer (&node->content, g_array_unref);
+  g_free (node);
+}
+
+static void
+clear_xattr (gpointer data)
+{
+  ObXattr *xattr = data;
+
+  g_free (xattr->name);
+  g_free (xattr->value);
+}
+
+void
+ob_node_add_xattr (ObNode *node, const char *name, const void *value, gsize size)
+{
+  ObXattr xattr = { g_strdup (name), g_memdup2 (value, size), size };
+
+  if (node->xattrs == NULL)
+    {
+      node->xattrs = g_array_new (FALSE, FALSE, sizeof (ObXattr));
+      g_array_set_clear_func (node->xattrs, clear_xattr);
+    }
+  g_array_append_val (node->xattrs, xattr);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the rest of this room may know of an open repository. */
+#pragma once
+
+#include "ob-crypto.h"
+#include "ob-index.h"
+#include "ob-repository.h"
+
+G_BEGIN_DECLS
+
+/* Valid as long as the repository is. Any thread. */
+const ObCryptoKey *ob_repository_get_key (ObRepository *repository);
+ObIndex *ob_repository_get_index (ObRepository *repository);
+
+/* 64 bits derived from the repository's secret, to key the chunker's gear table (32 bytes). */
+const guint8 *ob_repository_get_chunker_seed (ObRepository *repository);
+
+/* Format version of the repository: 1 (read only for us) or 2. */
+guint ob_repository_get_version (ObRepository *repository);
+
+/* A pack's finished blobs, to be written in the next index file and looked up from now on. */
+typedef struct
+{
+  ObBlobType type;
+  ObId id;
+  guint32 offset, length, plain_length;
+} ObPackEntry;
+
+/* Writes index files for these packs (each with its entries; a file for some 50,000 blobs), durable on
+ * return with all that was put before, and takes them into the index in memory. @entries: arrays of ObPackEntry, one for each id in @packs. */
+gboolean ob_repository_save_index (ObRepository *repository, const ObId *packs,
+                                   GArray *const *entries, gsize n_packs,
+                                   GCancellable *cancellable, GError **error);
+
+/* Seals (with zstd and the leading 2 of version 2) and stores a small unpacked file under
+ * "DIRECTORY/SHA-256"; and reads one back, checking name, MAC and bounds (@max bytes of text). @id is
+ * set even where storing fails, so that what may have been left can be removed. */
+gboolean ob_repository_put_unpacked (ObRepository *repository, const char *directory,
+                                     const void *data, gsize size, ObId *id,
+                                     GCancellable *cancellable, GError **error);
+GBytes *ob_repository_get_unpacked (ObRepository *repository, const char *name, gsize max,
+                                    GCancellable *cancellable, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,644 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-repository-private.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+#include "ob-config.h"
+#include "ob-error.h"
+#include "ob-index-sync.h"
+#include "ob-key.h"
+#include "ob-secret.h"
+#include "ob-snapshot-cache.h"
+#include "ob-unpacked.h"
+
+#define CONFIG_NAME "config"
+
+struct _ObRepository
+{
+  gint ref_count; /* atomic */
+  ObStore *store;
+  ObCryptoKey key;
+  ObConfig config;
+  guint8 chunker_seed[32];
+  ObIndex *index;
+  ObIndexSync *index_sync;
+  ObSnapshotCache *snapshots;
+};
+
+/* internal: errors */
+
+/* Adds where the repository is to the front of an error. */
+static void
+prefix_store (GError **error, ObStore *store)
+{
+  g_autofree char *where = NULL;
+
+  if (error == NULL || *error == NULL)
+    return;
+
+  where = ob_store_describe (store);
+  g_prefix_error (error, "%s: ", where);
+}
+
+static gboolean
+fail_corrupt (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static gboolean
+fail_corrupt (GError **error, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, text);
+  return FALSE;
+}
+
+/* internal: sealed files */
+
+/* Opens sealed bytes into a buffer of their own. */
+static GBytes *
+unseal (const ObCryptoKey *key, GBytes *sealed)
+{
+  g_autoptr (ObCrypto) crypto = ob_crypto_new (key);
+  g_autofree guint8 *plain = NULL;
+  gsize size;
+  const guint8 *data = g_bytes_get_data (sealed, &size);
+
+  if (size < OB_CRYPTO_OVERHEAD)
+    return NULL;
+
+  plain = g_malloc (size - OB_CRYPTO_OVERHEAD + 1);
+  if (!ob_crypto_open (crypto, data, size, plain))
+    return NULL;
+  return g_bytes_new_take (g_steal_pointer (&plain), size - OB_CRYPTO_OVERHEAD);
+}
+
+static GByteArray *
+seal (const ObCryptoKey *key, const void *data, gsize size)
+{
+  g_autoptr (ObCrypto) crypto = ob_crypto_new (key);
+  GByteArray *sealed = g_byte_array_new ();
+
+  g_byte_array_set_size (sealed, (guint) (size + OB_CRYPTO_OVERHEAD));
+  ob_crypto_seal (crypto, data, size, sealed->data);
+  return sealed;
+}
+
+static gboolean
+put_bytes (ObStore *store, const char *name, const void *data, gsize size,
+           GCancellable *cancellable, GError **error)
+{
+  struct iovec part = { .iov_base = (void *) data, .iov_len = size };
+
+  return ob_store_put (store, name, &part, 1, OB_STORE_PUT_NONE, cancellable, error);
+}
+
+/* Stores under "DIRECTORY/SHA-256 of the bytes". */
+static gboolean
+put_under_hash (ObStore *store, const char *directory, const void *data, gsize size, ObId *id,
+                GCancellable *cancellable, GError **error)
+{
+  g_autofree char *name = NULL;
+  char hex[OB_ID_HEX_SIZE];
+
+  ob_id_of (data, size, id);
+  ob_id_to_hex (id, hex);
+  name = g_strconcat (directory, "/", hex, NULL);
+  return put_bytes (store, name, data, size, cancellable, error);
+}
+
+/* Whether the bytes are those that the last component of @name promises. */
+static gboolean
+has_right_name (const char *name, GBytes *stored)
+{
+  const char *slash = strrchr (name, '/');
+  ObId wanted, actual;
+
+  ob_id_of (g_bytes_get_data (stored, NULL), g_bytes_get_size (stored), &actual);
+  return slash != NULL && ob_id_from_hex (slash + 1, &wanted) && ob_id_equal (&wanted, &actual);
+}
+
+gboolean
+ob_repository_put_unpacked (ObRepository *self, const char *directory, const void *data, gsize size,
+                            ObId *id, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GByteArray) encoded = ob_unpacked_encode (self->config.version, data, size);
+  g_autoptr (GByteArray) sealed = seal (&self->key, encoded->data, encoded->len);
+
+  return put_under_hash (self->store, directory, sealed->data, sealed->len, id, cancellable, error);
+}
+
+GBytes *
+ob_repository_get_unpacked (ObRepository *self, const char *name, gsize max,
+                            GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GBytes) stored = NULL;
+  g_autoptr (GBytes) plain = NULL;
+  g_autofree char *where = NULL;
+  GBytes *text;
+
+  stored = ob_store_get (self->store, name, ob_unpacked_get_bound (max) + OB_CRYPTO_OVERHEAD,
+                         cancellable, error);
+  if (stored == NULL)
+    return NULL;
+
+  where = ob_store_describe (self->store);
+  if (!has_right_name (name, stored))
+    {
+      fail_corrupt (error,
+                    "The file %s of the repository in %s is damaged: its bytes are not those that "
+                    "its name promises",
+                    name, where);
+      return NULL;
+    }
+
+  plain = unseal (&self->key, stored);
+  if (plain == NULL)
+    {
+      fail_corrupt (error,
+                    "The file %s in %s is not one of this repository: its seal does not fit the "
+                    "repository's key",
+                    name, where);
+      return NULL;
+    }
+
+  text = ob_unpacked_decode (g_bytes_get_data (plain, NULL), g_bytes_get_size (plain), max);
+  if (text == NULL)
+    fail_corrupt (error, "The file %s of the repository in %s is too large or not encoded as it should be",
+                  name, where);
+  return text;
+}
+
+/* internal: config and keys */
+
+/* Reads and opens the config with @key. Errors: NOT_FOUND, CORRUPT, NOT_SUPPORTED. */
+static gboolean
+read_config (ObStore *store, const ObCryptoKey *key, ObConfig *config, GCancellable *cancellable,
+             GError **error)
+{
+  g_autoptr (GBytes) sealed = NULL;
+  g_autoptr (GBytes) text = NULL;
+
+  sealed = ob_store_get (store, CONFIG_NAME, OB_CONFIG_MAX_SIZE, cancellable, error);
+  if (sealed == NULL)
+    return FALSE;
+
+  text = unseal (key, sealed);
+  if (text == NULL)
+    return fail_corrupt (error, "The config file of the repository is damaged or does not belong to "
+                                "its keys");
+
+  return ob_config_from_json (g_bytes_get_data (text, NULL), g_bytes_get_size (text), config, error);
+}
+
+/* HMAC-SHA-256 keyed by the whole master key, so that nobody without it learns where chunks are
+ * cut, not even who knows the polynomial. */
+static void
+derive_chunker_seed (ObRepository *self)
+{
+  static const char label[] = "obbackup chunker gear table 1";
+  guint8 message[sizeof label + 8];
+  guint64 polynomial = GUINT64_TO_LE (self->config.chunker_polynomial);
+  unsigned int size = sizeof self->chunker_seed;
+
+  memcpy (message, label, sizeof label);
+  memcpy (message + sizeof label, &polynomial, sizeof polynomial);
+  if (HMAC (EVP_sha256 (), &self->key, sizeof self->key, message, sizeof message,
+            self->chunker_seed, &size)
+      == NULL)
+    g_error ("libcrypto cannot run HMAC.");
+}
+
+static ObRepository *
+new_repository (ObStore *store, const ObCryptoKey *key, const ObConfig *config)
+{
+  ObRepository *self = g_new0 (ObRepository, 1);
+
+  self->ref_count = 1;
+  self->store = g_object_ref (store);
+  self->key = *key;
+  self->config = *config;
+  self->index = ob_index_new ();
+  self->index_sync = ob_index_sync_new (self->index);
+  self->snapshots = ob_snapshot_cache_new ();
+  derive_chunker_seed (self);
+  return self;
+}
+
+static gboolean
+add_name (const char *name, guint64 size, gpointer user_data)
+{
+  g_ptr_array_add (user_data, g_strdup (name));
+  return TRUE;
+}
+
+/* The names below @directory. Transfer full; NULL on error. */
+static GPtrArray *
+list_names (ObStore *store, const char *directory, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+
+  if (!ob_store_list (store, directory, add_name, names, cancellable, error))
+    return NULL;
+  return g_steal_pointer (&names);
+}
+
+static gboolean
+put_key (ObStore *store, const ObCryptoKey *key, const char *passphrase, ObId *id,
+         GCancellable *cancellable, GError **error)
+{
+  g_autofree char *text = ob_key_file_build (key, passphrase, error);
+
+  return text != NULL
+         && put_under_hash (store, "keys", text, strlen (text), id, cancellable, error);
+}
+
+/* creating */
+
+/* Fails where the store holds a repository or a part of one. */
+static gboolean
+check_is_empty (ObStore *store, GCancellable *cancellable, GError **error)
+{
+  static const char *const directories[] = { "keys", "snapshots", "index", "data" };
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *where = ob_store_describe (store);
+
+  if (ob_store_stat (store, CONFIG_NAME, NULL, cancellable, &local_error))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_EXISTS, "There is a repository in %s already", where);
+      return FALSE;
+    }
+  if (!g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_FOUND))
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+
+  for (gsize i = 0; i < G_N_ELEMENTS (directories); i++)
+    {
+      g_autoptr (GPtrArray) names = list_names (store, directories[i], cancellable, error);
+
+      if (names == NULL)
+        return FALSE;
+      if (names->len > 0)
+        {
+          g_set_error (error, OB_ERROR, OB_ERROR_EXISTS,
+                       "There are parts of a repository in %s (%s), though its config file is "
+                       "missing. Choose an empty place",
+                       where, (const char *) g_ptr_array_index (names, 0));
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+/* The config comes last: without it there is no repository. */
+static gboolean
+write_new (ObStore *store, const ObCryptoKey *key, const ObConfig *config, const char *passphrase,
+           GCancellable *cancellable, GError **error)
+{
+  g_autofree char *text = ob_config_to_json (config);
+  g_autoptr (GByteArray) sealed = seal (key, text, strlen (text));
+  g_autofree char *key_name = NULL;
+  char hex[OB_ID_HEX_SIZE];
+  ObId key_id;
+
+  if (!ob_store_prepare (store, cancellable, error)
+      || !put_key (store, key, passphrase, &key_id, cancellable, error))
+    return FALSE;
+  if (ob_store_flush (store, cancellable, error)
+      && put_bytes (store, CONFIG_NAME, sealed->data, sealed->len, cancellable, error))
+    return ob_store_flush (store, cancellable, error);
+
+  /* A key without a config would be in the way of the next try. */
+  ob_id_to_hex (&key_id, hex);
+  key_name = g_strconcat ("keys/", hex, NULL);
+  ob_store_remove (store, key_name, NULL, NULL);
+  return FALSE;
+}
+
+ObRepository *
+ob_repository_create (ObStore *store, const char *passphrase, GCancellable *cancellable,
+                      GError **error)
+{
+  g_autoptr (ObRepository) self = NULL;
+  ObCryptoKey key;
+  ObConfig config;
+
+  if (!check_is_empty (store, cancellable, error))
+    return NULL;
+
+  ob_key_generate (&key);
+  ob_config_generate (&config);
+  self = new_repository (store, &key, &config);
+  ob_secret_wipe (&key, sizeof key);
+
+  if (!write_new (store, &self->key, &config, passphrase, cancellable, error))
+    return NULL;
+  /* Somebody else may have made one at the same moment. */
+  if (!ob_repository_confirm (self, cancellable, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+/* opening */
+
+/* What came of trying the keys, for the error where none opened. */
+typedef struct
+{
+  guint n_tried;
+  guint n_wrong;
+  GError *first_problem; /* of a key file that could not be tried, or whose config is damaged */
+} KeySearch;
+
+static void
+key_search_clear (KeySearch *search)
+{
+  g_clear_error (&search->first_problem);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KeySearch, key_search_clear)
+
+/* Tries one key file: the repository, or NULL with or without an error. */
+static ObRepository *
+try_key (ObStore *store, const char *name, const char *passphrase, GCancellable *cancellable,
+         GError **error)
+{
+  g_autoptr (GBytes) text = NULL;
+  ObRepository *self = NULL;
+  ObCryptoKey key;
+  ObConfig config;
+
+  text = ob_store_get (store, name, OB_KEY_FILE_MAX_SIZE, cancellable, error);
+  if (text == NULL)
+    return NULL;
+  if (!has_right_name (name, text))
+    {
+      fail_corrupt (error, "The bytes of %s are not those that its name promises", name);
+      return NULL;
+    }
+  if (!ob_key_file_open (g_bytes_get_data (text, NULL), g_bytes_get_size (text), passphrase, &key,
+                         error))
+    {
+      g_prefix_error (error, "%s: ", name);
+      return NULL;
+    }
+
+  if (read_config (store, &key, &config, cancellable, error))
+    self = new_repository (store, &key, &config);
+  ob_secret_wipe (&key, sizeof key);
+  return self;
+}
+
+/* Whether another key may still open what @local_error says of one. */
+static gboolean
+may_go_on (const GError *local_error)
+{
+  return g_error_matches (local_error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE)
+         || g_error_matches (local_error, OB_ERROR, OB_ERROR_CORRUPT)
+         || g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_SUPPORTED)
+         || g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_FOUND);
+}
+
+static ObRepository *
+try_keys (ObStore *store, GPtrArray *names, const char *passphrase, KeySearch *search,
+          GCancellable *cancellable, GError **error)
+{
+  for (guint i = 0; i < names->len; i++)
+    {
+      g_autoptr (GError) local_error = NULL;
+      ObRepository *self = try_key (store, g_ptr_array_index (names, i), passphrase, cancellable,
+                                    &local_error);
+
+      if (self != NULL)
+        return self;
+      if (g_cancellable_is_cancelled (cancellable))
+        {
+          g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED,
+                               "It was cancelled while the repository was opened");
+          return NULL;
+        }
+      if (!may_go_on (local_error))
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return NULL;
+        }
+
+      search->n_tried++;
+      if (g_error_matches (local_error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE))
+        search->n_wrong++;
+      else if (search->first_problem == NULL)
+        search->first_problem = g_steal_pointer (&local_error);
+    }
+  return NULL;
+}
+
+static void
+fail_without_key (const KeySearch *search, GError **error)
+{
+  if (search->n_tried == 0)
+    fail_corrupt (error, "The repository has no key: its directory keys is empty");
+  else if (search->first_problem != NULL && search->n_wrong == 0)
+    g_propagate_error (error, g_error_copy (search->first_problem));
+  else if (search->first_problem != NULL)
+    g_set_error (error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE,
+                 "None of the %u keys of the repository opens with this passphrase; one could not "
+                 "be tried (%s)",
+                 search->n_tried, search->first_problem->message);
+  else
+    g_set_error (error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE,
+                 search->n_tried == 1 ? "The key of the repository does not open with this passphrase"
+                                      : "None of the keys of the repository opens with this "
+                                        "passphrase");
+}
+
+ObRepository *
+ob_repository_open (ObStore *store, const char *passphrase, GCancellable *cancellable,
+                    GError **error)
+{
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GError) local_error = NULL;
+  g_auto (KeySearch) search = { 0 };
+  ObRepository *self;
+
+  if (!ob_store_stat (store, CONFIG_NAME, NULL, cancellable, &local_error))
+    {
+      g_autofree char *where = ob_store_describe (store);
+
+      if (g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_FOUND))
+        g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+                     "There is no repository in %s: it has no config file", where);
+      else
+        g_propagate_error (error, g_steal_pointer (&local_error));
+      return NULL;
+    }
+
+  names = list_names (store, "keys", cancellable, error);
+  if (names == NULL)
+    return NULL;
+
+  self = try_keys (store, names, passphrase, &search, cancellable, &local_error);
+  if (self != NULL)
+    return self;
+
+  if (local_error == NULL)
+    fail_without_key (&search, &local_error);
+  prefix_store (&local_error, store);
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return NULL;
+}
+
+/* public methods */
+
+ObRepository *
+ob_repository_ref (ObRepository *self)
+{
+  g_atomic_int_inc (&self->ref_count);
+  return self;
+}
+
+void
+ob_repository_unref (ObRepository *self)
+{
+  if (self == NULL || !g_atomic_int_dec_and_test (&self->ref_count))
+    return;
+
+  ob_snapshot_cache_free (self->snapshots);
+  ob_index_sync_free (self->index_sync);
+  ob_index_free (self->index);
+  g_object_unref (self->store);
+  ob_secret_wipe (self, sizeof *self);
+  g_free (self);
+}
+
+const char *
+ob_repository_get_id (ObRepository *self)
+{
+  return self->config.id;
+}
+
+ObStore *
+ob_repository_get_store (ObRepository *self)
+{
+  return self->store;
+}
+
+const ObCryptoKey *
+ob_repository_get_key (ObRepository *self)
+{
+  return &self->key;
+}
+
+ObIndex *
+ob_repository_get_index (ObRepository *self)
+{
+  return self->index;
+}
+
+const guint8 *
+ob_repository_get_chunker_seed (ObRepository *self)
+{
+  return self->chunker_seed;
+}
+
+guint
+ob_repository_get_version (ObRepository *self)
+{
+  return self->config.version;
+}
+
+gboolean
+ob_repository_confirm (ObRepository *self, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *where = NULL;
+  ObConfig config;
+
+  if (read_config (self->store, &self->key, &config, cancellable, &local_error)
+      && g_str_equal (config.id, self->config.id))
+    return TRUE;
+
+  where = ob_store_describe (self->store);
+  if (g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_FOUND))
+    g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+                 "The repository that should be in %s is missing: the disk may not be mounted", where);
+  else if (local_error == NULL || g_error_matches (local_error, OB_ERROR, OB_ERROR_CORRUPT)
+           || g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_SUPPORTED))
+    g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+                 "The repository in %s is not the one that should be there, or its config file is "
+                 "damaged: another disk may be mounted",
+                 where);
+  else
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
+gboolean
+ob_repository_add_key (ObRepository *self, const char *passphrase, GCancellable *cancellable,
+                       GError **error)
+{
+  ObId id;
+
+  return put_key (self->store, &self->key, passphrase, &id, cancellable, error)
+         && ob_store_flush (self->store, cancellable, error);
+}
+
+gboolean
+ob_repository_load_index (ObRepository *self, GCancellable *cancellable, GError **error)
+{
+  return ob_index_sync_load (self->index_sync, self, cancellable, error);
+}
+
+/* Version 1 has no compressed blobs; nothing of ours goes in there. */
+static gboolean
+check_writable (ObRepository *self, GError **error)
+{
+  g_autofree char *where = NULL;
+
+  if (self->config.version >= 2)
+    return TRUE;
+
+  where = ob_store_describe (self->store);
+  g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+               "The repository in %s has format version 1, which is only read. `restic migrate "
+               "upgrade_repo_v2` makes it version 2",
+               where);
+  return FALSE;
+}
+
+gboolean
+ob_repository_save_index (ObRepository *self, const ObId *packs, GArray *const *entries,
+                          gsize n_packs, GCancellable *cancellable, GError **error)
+{
+  return check_writable (self, error)
+         && ob_index_sync_save (self->index_sync, self, packs, entries, n_packs, cancellable, error);
+}
+
+GPtrArray *
+ob_repository_list_snapshots (ObRepository *self, GPtrArray **problems, GCancellable *cancellable,
+                              GError **error)
+{
+  return ob_snapshot_cache_list (self->snapshots, self, problems, cancellable, error);
+}
+
+gboolean
+ob_repository_save_snapshot (ObRepository *self, ObSnapshot *snapshot, GCancellable *cancellable,
+                             GError **error)
+{
+  g_autofree char *text = ob_snapshot_to_json (snapshot);
+
+  return check_writable (self, error) && ob_store_flush (self->store, cancellable, error)
+         && ob_repository_put_unpacked (self, "snapshots", text, strlen (text), &snapshot->id,
+                                        cancellable, error)
+         && ob_store_flush (self->store, cancellable, error);
+}
+
+guint64
+ob_repository_get_stored_size (ObRepository *self)
+{
+  return ob_index_get_stored_size (self->index);
+}

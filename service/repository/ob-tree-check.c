@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-reader.h"
+
+#include "ob-blob-reader.h"
+#include "ob-error.h"
+#include "ob-wait.h"
+
+#define MAX_PROBLEMS 100
+
+/* One walk. Trees and packs are looked at once. */
+typedef struct
+{
+  ObRepository *repository;
+  ObBlobReader *reader;
+  GPtrArray *problems;
+  GHashTable *trees; /* of ObId: seen */
+  GHashTable *packs; /* of ObId: seen */
+  GArray *to_visit;  /* of ObId: trees */
+  GCancellable *cancellable;
+} Check;
+
+static void
+add_problem (Check *check, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static void
+add_problem (Check *check, const char *format, ...)
+{
+  va_list arguments;
+
+  if (check->problems->len >= MAX_PROBLEMS)
+    return;
+  va_start (arguments, format);
+  g_ptr_array_add (check->problems, g_strdup_vprintf (format, arguments));
+  va_end (arguments);
+}
+
+/* TRUE where @id was not in @set. */
+static gboolean
+add_to_set (GHashTable *set, const ObId *id)
+{
+  return !g_hash_table_contains (set, id) && g_hash_table_add (set, g_memdup2 (id, sizeof *id));
+}
+
+/* Errors are those of the store that say nothing of the pack. */
+static gboolean
+check_pack (Check *check, const ObId *pack, GError **error)
+{
+  ObStore *store = ob_repository_get_store (check->repository);
+  ObIndex *index = ob_repository_get_index (check->repository);
+  g_autoptr (GError) failure = NULL;
+  g_autofree char *name = NULL;
+  char hex[OB_ID_HEX_SIZE];
+  guint64 expected;
+  guint64 actual;
+
+  if (!add_to_set (check->packs, pack))
+    return TRUE;
+  ob_id_to_hex (pack, hex);
+  name = g_strdup_printf ("data/%.2s/%s", hex, hex);
+  if (!ob_store_stat (store, name, &actual, check->cancellable, &failure))
+    {
+      if (!g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return FALSE;
+        }
+      add_problem (check, "Pack %s is missing from the destination", hex);
+    }
+  else if (ob_index_get_pack_size (index, pack, &expected) && actual != expected)
+    add_problem (check,
+                 "Pack %s has %" G_GUINT64_FORMAT " bytes on the destination and should have "
+                 "%" G_GUINT64_FORMAT,
+                 hex, actual, expected);
+  return TRUE;
+}
+
+static gboolean
+check_blob (Check *check, ObBlobType type, const ObId *id, const char *name, GError **error)
+{
+  g_autofree char *shown = NULL;
+  ObBlobLocation location;
+  char hex[OB_ID_HEX_SIZE];
+
+  if (ob_index_lookup (ob_repository_get_index (check->repository), type, id, &location))
+    return check_pack (check, &location.pack, error);
+
+  shown = g_filename_display_name (name);
+  ob_id_to_hex (id, hex);
+  add_problem (check, "The %s blob %s of “%s” is in no index of the repository",
+               type == OB_BLOB_TREE ? "tree" : "data", hex, shown);
+  return TRUE;
+}
+
+static gboolean
+check_node (Check *check, const ObNode *node, GError **error)
+{
+  for (guint i = 0; node->content != NULL && i < node->content->len; i++)
+    if (!check_blob (check, OB_BLOB_DATA, &g_array_index (node->content, ObId, i), node->name,
+                     error))
+      return FALSE;
+  if (node->type == OB_NODE_DIRECTORY && add_to_set (check->trees, &node->subtree))
+    {
+      if (!check_blob (check, OB_BLOB_TREE, &node->subtree, node->name, error))
+        return FALSE;
+      g_array_append_val (check->to_visit, node->subtree);
+    }
+  return TRUE;
+}
+
+/* A tree that cannot be read is a problem of the backup; what else fails is an error. */
+static gboolean
+check_tree (Check *check, const ObId *id, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (GPtrArray) nodes
+    = ob_blob_reader_load_tree (check->reader, id, check->cancellable, &failure);
+
+  if (nodes == NULL)
+    {
+      if (!g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return FALSE;
+        }
+      add_problem (check, "%s", failure->message);
+      return TRUE;
+    }
+  for (guint i = 0; i < nodes->len; i++)
+    if (!check_node (check, g_ptr_array_index (nodes, i), error))
+      return FALSE;
+  return ob_check_cancelled (check->cancellable, error);
+}
+
+gboolean
+ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *problems,
+                      GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObBlobReader) reader = ob_blob_reader_new (repository);
+  g_autoptr (GHashTable) trees = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  g_autoptr (GHashTable) packs = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  g_autoptr (GArray) to_visit = g_array_new (FALSE, FALSE, sizeof (ObId));
+  Check check = { .repository = repository,
+                  .reader = reader,
+                  .problems = problems,
+                  .trees = trees,
+                  .packs = packs,
+                  .to_visit = to_visit,
+                  .cancellable = cancellable };
+
+  if (!check_blob (&check, OB_BLOB_TREE, id, "/", error))
+    return FALSE;
+  g_array_append_vals (to_visit, id, 1);
+  while (to_visit->len > 0)
+    {
+      ObId next = g_array_index (to_visit, ObId, to_visit->len - 1);
+
+      g_array_set_size (to_visit, to_visit->len - 1);
+      if (!check_tree (&check, &next, error))
+        return FALSE;
+    }
+  return TRUE;
+}

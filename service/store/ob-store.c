@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-store.h"
+
+#include <string.h>
+
+#include "ob-error.h"
+
+#define MAX_NAME_LENGTH 255
+
+G_DEFINE_ABSTRACT_TYPE (ObStore, ob_store, G_TYPE_OBJECT)
+
+static void
+ob_store_init (ObStore *self)
+{
+}
+
+static void
+ob_store_class_init (ObStoreClass *klass)
+{
+}
+
+/* internal methods */
+
+/* Names come from the repository's own code, but also from what a repository holds. */
+static gboolean
+check_name (ObStore *self, const char *name, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit (name, "/", -1);
+  g_autofree char *shown = NULL;
+  gboolean good = *name != '\0' && strlen (name) <= MAX_NAME_LENGTH;
+
+  for (char **part = parts; good && *part != NULL; part++)
+    good = **part != '\0' && strcmp (*part, ".") != 0 && strcmp (*part, "..") != 0;
+  if (good)
+    return TRUE;
+  shown = g_strescape (name, NULL);
+  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+               "\"%.300s\" is not a name that an object of a destination can have", shown);
+  return FALSE;
+}
+
+static gboolean
+check_cancelled (GCancellable *cancellable, GError **error)
+{
+  if (!g_cancellable_is_cancelled (cancellable))
+    return TRUE;
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED, "The job was cancelled");
+  return FALSE;
+}
+
+/* public methods */
+
+gboolean
+ob_store_put (ObStore *self,
+              const char *name,
+              const struct iovec *parts,
+              gsize n_parts,
+              ObStorePutFlags flags,
+              GCancellable *cancellable,
+              GError **error)
+{
+  return check_name (self, name, error) && check_cancelled (cancellable, error)
+         && OB_STORE_GET_CLASS (self)->put (self, name, parts, n_parts, flags, cancellable, error);
+}
+
+gboolean
+ob_store_flush (ObStore *self, GCancellable *cancellable, GError **error)
+{
+  return check_cancelled (cancellable, error)
+         && OB_STORE_GET_CLASS (self)->flush (self, cancellable, error);
+}
+
+gssize
+ob_store_read (ObStore *self,
+               const char *name,
+               guint64 offset,
+               void *buffer,
+               gsize size,
+               GCancellable *cancellable,
+               GError **error)
+{
+  if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
+    return -1;
+  return OB_STORE_GET_CLASS (self)->read (self, name, offset, buffer, size, cancellable, error);
+}
+
+GBytes *
+ob_store_get (ObStore *self,
+              const char *name,
+              gsize max,
+              GCancellable *cancellable,
+              GError **error)
+{
+  g_autofree guint8 *data = NULL;
+  guint64 size;
+  gssize done;
+
+  if (!ob_store_stat (self, name, &size, cancellable, error))
+    return NULL;
+  if (size > max)
+    {
+      g_autofree char *where = ob_store_describe (self);
+
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                   "%s in %s is damaged: it has %" G_GUINT64_FORMAT
+                   " bytes, where at most %" G_GSIZE_FORMAT " make sense",
+                   name, where, size, max);
+      return NULL;
+    }
+
+  data = g_try_malloc (size > 0 ? size : 1);
+  if (data == NULL)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
+                   "There is not enough memory for the %" G_GUINT64_FORMAT " bytes of %s", size,
+                   name);
+      return NULL;
+    }
+  done = size == 0 ? 0 : ob_store_read (self, name, 0, data, size, cancellable, error);
+  return done < 0 ? NULL : g_bytes_new_take (g_steal_pointer (&data), (gsize) done);
+}
+
+gboolean
+ob_store_stat (ObStore *self,
+               const char *name,
+               guint64 *size,
+               GCancellable *cancellable,
+               GError **error)
+{
+  guint64 ignored;
+
+  return check_name (self, name, error) && check_cancelled (cancellable, error)
+         && OB_STORE_GET_CLASS (self)->stat (self, name, size != NULL ? size : &ignored,
+                                             cancellable, error);
+}
+
+gboolean
+ob_store_list (ObStore *self,
+               const char *directory,
+               ObStoreListFunc func,
+               gpointer user_data,
+               GCancellable *cancellable,
+               GError **error)
+{
+  return check_name (self, directory, error) && check_cancelled (cancellable, error)
+         && OB_STORE_GET_CLASS (self)->list (self, directory, func, user_data, cancellable, error);
+}
+
+gboolean
+ob_store_remove (ObStore *self, const char *name, GCancellable *cancellable, GError **error)
+{
+  return check_name (self, name, error) && check_cancelled (cancellable, error)
+         && OB_STORE_GET_CLASS (self)->remove (self, name, cancellable, error);
+}
+
+gboolean
+ob_store_space (ObStore *self,
+                guint64 *free_bytes,
+                guint64 *total_bytes,
+                GCancellable *cancellable,
+                GError **error)
+{
+  return check_cancelled (cancellable, error)
+         && OB_STORE_GET_CLASS (self)->space (self, free_bytes, total_bytes, cancellable, error);
+}
+
+gboolean
+ob_store_prepare (ObStore *self, GCancellable *cancellable, GError **error)
+{
+  return check_cancelled (cancellable, error)
+         && OB_STORE_GET_CLASS (self)->prepare (self, cancellable, error);
+}
+
+char *
+ob_store_describe (ObStore *self)
+{
+  return OB_STORE_GET_CLASS (self)->describe (self);
+}

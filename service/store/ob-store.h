@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include <sys/uio.h>
+
+G_BEGIN_DECLS
+
+#define OB_TYPE_STORE (ob_store_get_type ())
+G_DECLARE_DERIVABLE_TYPE (ObStore, ob_store, OB, STORE, GObject)
+
+/* Bytes at a destination, under names like "data/ab/abcd…" ('/'-separated, no "." or ".."): what a
+ * repository needs of a directory, a bucket or a share. Every call blocks; every call may come from
+ * any thread, several at once. */
+
+typedef enum
+{
+  OB_STORE_PUT_NONE = 0,
+  /* The object need not be durable nor visible before ob_store_flush() returns; lets a store sync
+   * many objects at once. */
+  OB_STORE_PUT_DEFERRED = 1 << 0,
+} ObStorePutFlags;
+
+/* Called for each object; FALSE ends the listing without an error. @name is relative to the listed
+ * directory's own store name (whole name). */
+typedef gboolean (*ObStoreListFunc) (const char *name, guint64 size, gpointer user_data);
+
+struct _ObStoreClass
+{
+  GObjectClass parent_class;
+
+  gboolean (*put) (ObStore *self, const char *name, const struct iovec *parts, gsize n_parts,
+                   ObStorePutFlags flags, GCancellable *cancellable, GError **error);
+  gboolean (*flush) (ObStore *self, GCancellable *cancellable, GError **error);
+  gssize (*read) (ObStore *self, const char *name, guint64 offset, void *buffer, gsize size,
+                  GCancellable *cancellable, GError **error);
+  gboolean (*stat) (ObStore *self, const char *name, guint64 *size, GCancellable *cancellable,
+                    GError **error);
+  gboolean (*list) (ObStore *self, const char *directory, ObStoreListFunc func, gpointer user_data,
+                    GCancellable *cancellable, GError **error);
+  gboolean (*remove) (ObStore *self, const char *name, GCancellable *cancellable, GError **error);
+  gboolean (*space) (ObStore *self, guint64 *free_bytes, guint64 *total_bytes,
+                     GCancellable *cancellable, GError **error);
+  gboolean (*prepare) (ObStore *self, GCancellable *cancellable, GError **error);
+  char *(*describe) (ObStore *self);
+};
+
+/* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
+ * half an object under its name, and after a crash there is none. Replaces what had the name.
+ * Errors: NO_SPACE, DESTINATION_UNAVAILABLE (also where the directory of the store has gone). */
+gboolean ob_store_put (ObStore *self, const char *name, const struct iovec *parts, gsize n_parts,
+                       ObStorePutFlags flags, GCancellable *cancellable, GError **error);
+
+/* Makes everything put so far durable and visible, and every removal durable. */
+gboolean ob_store_flush (ObStore *self, GCancellable *cancellable, GError **error);
+
+/* Reads up to @size bytes from @offset into @buffer: the count, smaller only at the object's end;
+ * -1 on error. Errors: NOT_FOUND, DESTINATION_UNAVAILABLE, FAILED. */
+gssize ob_store_read (ObStore *self, const char *name, guint64 offset, void *buffer, gsize size,
+                      GCancellable *cancellable, GError **error);
+
+/* A whole object of at most @max bytes. Transfer full. Errors: as read; CORRUPT where larger. */
+GBytes *ob_store_get (ObStore *self, const char *name, gsize max, GCancellable *cancellable,
+                      GError **error);
+
+/* Size in bytes. Errors: NOT_FOUND. @size may be NULL. */
+gboolean ob_store_stat (ObStore *self, const char *name, guint64 *size, GCancellable *cancellable,
+                        GError **error);
+
+/* All objects below @directory ("data", "index", …) in any order and depth, without those still
+ * being written. A missing directory is empty. */
+gboolean ob_store_list (ObStore *self, const char *directory, ObStoreListFunc func,
+                        gpointer user_data, GCancellable *cancellable, GError **error);
+
+/* Removes an object; one that is not there is no error. */
+gboolean ob_store_remove (ObStore *self, const char *name, GCancellable *cancellable,
+                          GError **error);
+
+/* Free (for us) and total bytes; both G_MAXUINT64 where the store has no such notion. */
+gboolean ob_store_space (ObStore *self, guint64 *free_bytes, guint64 *total_bytes,
+                         GCancellable *cancellable, GError **error);
+
+/* Makes the store's own directories for a new repository (data/00 … data/ff, index, keys, locks,
+ * snapshots), mode 0700. */
+gboolean ob_store_prepare (ObStore *self, GCancellable *cancellable, GError **error);
+
+/* Where it is, for messages: a path or an address. Transfer full. */
+char *ob_store_describe (ObStore *self);
+
+G_END_DECLS

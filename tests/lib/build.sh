@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# Sourced by tests/run and tests/demo.
+
+# build_obbackup SOURCE-TREE [SANITIZE]: builds and exports OBBACKUP_BUILD. Quiet unless it fails.
+build_obbackup ()
+{
+  local source_tree=$1 sanitize=${2-} directory log
+  local options=()
+
+  directory=${OBBACKUP_BUILD:-$source_tree/build}
+  if [[ -z ${OBBACKUP_BUILD-} ]] && ! { mkdir -p "$directory" && [[ -w $directory ]]; } 2> /dev/null
+  then
+    directory=$(mktemp -d /tmp/obbackup-build-XXXXXX)
+    # shellcheck disable=SC2064 # the directory of now
+    trap "rm -rf '$directory'" EXIT
+  fi
+  if [[ -n $sanitize ]]; then
+    directory+=-sanitize
+    options+=(-Db_sanitize=address,undefined -Db_lundef=false)
+    export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:exitcode=99}
+    export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1:halt_on_error=1:exitcode=99}
+  fi
+  export OBBACKUP_BUILD=$directory
+
+  log=$(mktemp)
+  if [[ ! -e $directory/build.ninja ]] \
+     && ! meson setup "${options[@]}" "$directory" "$source_tree" > "$log" 2>&1; then
+    cat "$log"
+    rm -f "$log"
+    echo "meson could not set up $directory; the lines above tell why."
+    return 1
+  fi
+  if ! ninja -C "$directory" > "$log" 2>&1; then
+    tail -n 60 "$log"
+    rm -f "$log"
+    echo "The build in $directory failed; the lines above tell why."
+    return 1
+  fi
+  rm -f "$log"
+}

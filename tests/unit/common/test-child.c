@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "ob-error.h"
+#include "ob-fd.h"
+#include "ob-io.h"
+
+#define DEADLINE_SECONDS 60
+#define THREADS 6
+#define ROUNDS 15
+
+/* A child that runs @script, with what else is set in @spec. */
+static ObChild *
+start_shell (ObChildSpec spec, const char *script)
+{
+  const char *argv[] = { "/bin/sh", "-c", script, NULL };
+  g_autoptr (GError) error = NULL;
+  ObChild *child;
+
+  spec.argv = argv;
+  child = ob_child_start (&spec, &error);
+  g_assert_no_error (error);
+  return child;
+}
+
+/* What @script writes to its standard output; it has to end with status 0. */
+static char *
+output_of (ObChildSpec spec, const char *script)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObChild) child = NULL;
+
+  spec.stdout_fd = OB_CHILD_CAPTURE;
+  child = start_shell (spec, script);
+  ob_child_wait (child, NULL, &error);
+  g_assert_no_error (error);
+  return g_strdup (ob_child_get_output (child));
+}
+
+static GError *
+error_of (ObChildSpec spec, const char *script)
+{
+  g_autoptr (ObChild) child = start_shell (spec, script);
+  GError *error = NULL;
+
+  g_assert_false (ob_child_wait (child, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_FAILED);
+  return error;
+}
+
+/* Whether the process is there and alive. Nobody may have reaped it where our parent is none that
+ * does so. */
+static gboolean
+is_alive (pid_t pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return FALSE;
+  return strstr (text, ") Z ") == NULL && strstr (text, ") X ") == NULL;
+}
+
+static void
+assert_ends (pid_t pid)
+{
+  gint64 deadline = g_get_monotonic_time () + DEADLINE_SECONDS * G_USEC_PER_SEC;
+
+  while (is_alive (pid))
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_usleep (5000);
+    }
+}
+
+static void
+make_pipe (int *in, int *out)
+{
+  int fds[2];
+
+  g_assert_cmpint (pipe2 (fds, O_CLOEXEC), ==, 0);
+  *in = fds[0];
+  *out = fds[1];
+}
+
+/* A line that a child wrote into a pipe. */
+static char *
+read_line (int fd)
+{
+  GString *line = g_string_new (NULL);
+  char c;
+
+  while (read (fd, &c, 1) == 1 && c != '\n')
+    g_string_append_c (line, c);
+  return g_string_free (line, FALSE);
+}
+
+static void
+test_status (void)
+{
+  g_autofree char *output = output_of ((ObChildSpec){ 0 }, "echo one; echo two >&2");
+  g_autoptr (GError) status = error_of ((ObChildSpec){ 0 }, "echo first >&2; echo last >&2; exit 3");
+  g_autoptr (GError) silent = error_of ((ObChildSpec){ 0 }, "exit 1");
+  g_autoptr (GError) signalled = error_of ((ObChildSpec){ 0 }, "echo why >&2; kill -SEGV $$");
+
+  g_assert_cmpstr (output, ==, "one\n");
+  g_assert_cmpstr (status->message, ==, "sh ended with status 3: first last");
+  g_assert_cmpstr (silent->message, ==, "sh ended with status 1");
+  g_assert_message (signalled, "signal 11");
+  g_assert_message (signalled, "why");
+}
+
+static void
+assert_not_started (const ObChildSpec *spec, ObError code, const char *named)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (ob_child_start (spec, &error));
+  g_assert_error (error, OB_ERROR, (int) code);
+  g_assert_message (error, named);
+}
+
+static void
+test_not_started (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *file = fixture_path (fixture, "not-executable");
+  const char *missing[] = { "/usr/bin/no-such-program", NULL };
+  const char *relative[] = { "sh", NULL };
+  const char *none[] = { NULL };
+  const char *good[] = { "/bin/true", NULL };
+  const char *text[] = { file, NULL };
+  const int keep[] = { 2 };
+  guint before;
+
+  fixture_write (fixture, "not-executable", "text");
+  /* The thread that forks keeps nothing open, but has to be there. */
+  g_assert_true (ob_child_run (&(ObChildSpec){ .argv = good }, NULL, NULL));
+  before = fixture_count_fds ();
+
+  assert_not_started (&(ObChildSpec){ .argv = missing }, OB_ERROR_NOT_FOUND, missing[0]);
+  assert_not_started (&(ObChildSpec){ .argv = text }, OB_ERROR_FAILED, file);
+  assert_not_started (&(ObChildSpec){ .argv = relative }, OB_ERROR_INVALID_ARGUMENT, "sh");
+  assert_not_started (&(ObChildSpec){ .argv = none }, OB_ERROR_INVALID_ARGUMENT, "program");
+  assert_not_started (&(ObChildSpec){ .argv = good, .user = "no-such-user" }, OB_ERROR_NOT_FOUND,
+                      "no-such-user");
+  assert_not_started (&(ObChildSpec){ .argv = good, .directory = "/no-such-directory" },
+                      OB_ERROR_NOT_FOUND, "/no-such-directory");
+  assert_not_started (&(ObChildSpec){ .argv = good, .keep_fds = keep, .n_keep_fds = 1 },
+                      OB_ERROR_INVALID_ARGUMENT, "descriptor 2");
+  assert_not_started (&(ObChildSpec){ .argv = good, .stdin_fd = 1000000 }, OB_ERROR_FAILED,
+                      good[0]);
+  g_assert_cmpuint (fixture_count_fds (), ==, before);
+}
+
+static void
+test_environment (void)
+{
+  const char *const environment[] = { "PGPASSFILE=/x", "A=b c", NULL };
+  ObChildSpec spec = { .environment = environment };
+  g_autofree char *usual = NULL;
+  g_autofree char *given = NULL;
+
+  g_setenv ("OB_TEST_INHERITED", "no", TRUE);
+  usual = output_of ((ObChildSpec){ 0 }, "exec /usr/bin/env");
+  given = output_of (spec, "exec /usr/bin/env");
+  g_unsetenv ("OB_TEST_INHERITED");
+
+  g_assert_nonnull (strstr (usual, "LANG=C.UTF-8\n"));
+  g_assert_nonnull (strstr (usual, "PATH=/usr/local/sbin:"));
+  g_assert_null (strstr (usual, "OB_TEST_INHERITED"));
+  g_assert_null (strstr (usual, "HOME="));
+  g_assert_nonnull (strstr (given, "PGPASSFILE=/x\n"));
+  g_assert_nonnull (strstr (given, "A=b c\n"));
+  g_assert_null (strstr (given, "LANG="));
+}
+
+/* Nothing else of this process reaches a child either. */
+static void
+test_inherits_nothing (void)
+{
+  ob_autofd int open_fd = open ("/dev/null", O_RDONLY);
+  ob_autofd int kept_fd = fcntl (open_fd, F_DUPFD_CLOEXEC, 77);
+  ObChildSpec spec = { .keep_fds = &kept_fd, .n_keep_fds = 1 };
+  g_autofree char *kept = g_strdup_printf ("0\n1\n2\n%d\n", kept_fd);
+  g_autofree char *fds = NULL;
+  g_autofree char *status = NULL;
+  g_autofree char *mask = NULL;
+  g_autofree char *directory = NULL;
+  mode_t old_mask = umask (0077);
+  sigset_t blocked;
+
+  sigemptyset (&blocked);
+  sigaddset (&blocked, SIGTERM);
+  pthread_sigmask (SIG_BLOCK, &blocked, NULL);
+  signal (SIGPIPE, SIG_IGN);
+
+  g_assert_cmpint (kept_fd, >=, 77);
+  /* Expanded by the shell, which has no descriptor of its own open then but that of the directory:
+   * it names it too, and then it is gone. */
+  fds = output_of (spec, "for fd in /proc/self/fd/*; do "
+                         "test -e $fd && echo ${fd##*/}; done | sort -n");
+  status = output_of ((ObChildSpec){ 0 }, "exec grep -E '^Sig(Blk|Ign):' /proc/self/status");
+  mask = output_of ((ObChildSpec){ 0 }, "umask");
+  directory = output_of ((ObChildSpec){ 0 }, "pwd");
+
+  umask (old_mask);
+  signal (SIGPIPE, SIG_DFL);
+  pthread_sigmask (SIG_UNBLOCK, &blocked, NULL);
+
+  g_assert_cmpstr (fds, ==, kept);
+  g_assert_cmpstr (status, ==,
+                   "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+  g_assert_cmpstr (mask, ==, "0022\n");
+  g_assert_cmpstr (directory, ==, "/\n");
+}
+
+static void
+test_user (void)
+{
+  ObChildSpec spec = { .user = "nobody", .directory = "/usr" };
+  struct passwd *nobody = getpwnam ("nobody");
+  g_autofree char *ids = NULL;
+  g_autofree char *expected = NULL;
+
+  if (geteuid () != 0 || nobody == NULL)
+    {
+      g_test_skip ("only root can become another user");
+      return;
+    }
+  expected = g_strdup_printf ("%u %u %u\n/usr\n", nobody->pw_uid, nobody->pw_gid, nobody->pw_gid);
+  ids = output_of (spec, "echo $(id -u) $(id -g) $(id -G); pwd");
+  g_assert_cmpstr (ids, ==, expected);
+  g_free (ids);
+  /* There is no way back to root. */
+  ids = output_of (spec, "exec grep -E '^(Uid|CapPrm|CapEff):' /proc/self/status | tr -s '\\t' ' '");
+  g_free (expected);
+  expected = g_strdup_printf ("Uid: %u %u %u %u\nCapPrm: 0000000000000000\n"
+                              "CapEff: 0000000000000000\n",
+                              nobody->pw_uid, nobody->pw_uid, nobody->pw_uid, nobody->pw_uid);
+  g_assert_cmpstr (ids, ==, expected);
+}
+
+static void
+test_pipes (void)
+{
+  ob_autofd int child_in = -1;
+  ob_autofd int our_out = -1;
+  ob_autofd int our_in = -1;
+  ob_autofd int child_out = -1;
+  g_autoptr (ObChild) child = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *line = NULL;
+
+  make_pipe (&child_in, &our_out);
+  make_pipe (&our_in, &child_out);
+  child = start_shell ((ObChildSpec){ .stdin_fd = child_in, .stdout_fd = child_out },
+                       "while read line; do echo \"<$line>\"; done");
+  ob_fd_clear (&child_in);
+  ob_fd_clear (&child_out);
+  g_assert_true (ob_write_full (our_out, "text\n", 5));
+  line = read_line (our_in);
+  g_assert_cmpstr (line, ==, "<text>");
+  /* The child has no copy of our ends, or it would wait for its own. */
+  ob_fd_clear (&our_out);
+  ob_child_wait (child, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (ob_child_get_output (child), ==, "");
+}
+
+static gpointer
+cancel_soon (gpointer data)
+{
+  ob_autofd int fd = GPOINTER_TO_INT (g_object_get_data (data, "fd"));
+  g_autofree char *line = read_line (fd);
+
+  g_assert_cmpstr (line, ==, "ready");
+  g_cancellable_cancel (data);
+  return NULL;
+}
+
+/* Waits for @script, and cancels when it has written "ready" to descriptor 3 by /dev/fd. */
+static GError *
+cancel_when_ready (const char *script, ObChild **child)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  ob_autofd int child_out = -1;
+  ObChildSpec spec = { .stdout_fd = OB_CHILD_CAPTURE, .n_keep_fds = 1 };
+  GError *error = NULL;
+  GThread *thread;
+  int our_in;
+
+  make_pipe (&our_in, &child_out);
+  g_assert_cmpint (dup3 (child_out, 9, O_CLOEXEC), ==, 9);
+  spec.keep_fds = (const int[]){ 9 };
+  *child = start_shell (spec, script);
+  close (9);
+  ob_fd_clear (&child_out);
+  g_object_set_data (G_OBJECT (cancellable), "fd", GINT_TO_POINTER (our_in));
+  thread = g_thread_new ("cancel", cancel_soon, cancellable);
+  g_assert_false (ob_child_wait (*child, cancellable, &error));
+  g_thread_join (thread);
+  return error;
+}
+
+static void
+test_cancel (void)
+{
+  g_autoptr (ObChild) child = NULL;
+  g_autoptr (GError) error = cancel_when_ready ("trap 'echo asked; exit 0' TERM; echo ready >&9; "
+                                                "while :; do sleep 0.01; done",
+                                                &child);
+
+  g_assert_ob_error (error, OB_ERROR_CANCELLED);
+  /* It was asked first. */
+  g_assert_cmpstr (ob_child_get_output (child), ==, "asked\n");
+}
+
+/* Nor do those outlive it that do not listen, or that it started. */
+static void
+test_cancel_stubborn (void)
+{
+  g_autoptr (ObChild) child = NULL;
+  g_autoptr (GError) error = cancel_when_ready ("trap '' TERM; sleep 1000 & echo $$ $!; "
+                                                "echo ready >&9; while :; do sleep 0.01; done",
+                                                &child);
+  int self = 0;
+  int grandchild = 0;
+
+  g_assert_ob_error (error, OB_ERROR_CANCELLED);
+  g_assert_cmpint (sscanf (ob_child_get_output (child), "%d %d", &self, &grandchild), ==, 2);
+  g_assert_false (is_alive (self));
+  assert_ends (grandchild);
+}
+
+static void
+test_cancelled_before (void)
+{
+  const char *argv[] = { "/no/such/program", NULL };
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_cancellable_cancel (cancellable);
+  g_assert_false (ob_child_run (&(ObChildSpec){ .argv = argv }, cancellable, &error));
+  g_assert_ob_error (error, OB_ERROR_CANCELLED);
+}
+
+static void
+test_time_limit (void)
+{
+  g_autoptr (ObChild) slow = start_shell ((ObChildSpec){ 0 }, "exec sleep 1000");
+  g_autoptr (ObChild) fast = start_shell ((ObChildSpec){ 0 }, "exit 0");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) none = NULL;
+
+  g_assert_false (ob_child_wait_for (slow, 1, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_FAILED);
+  g_assert_message (error, "1 seconds");
+  g_assert_true (ob_child_wait_for (fast, 1000, NULL, &none));
+  g_assert_no_error (none);
+}
+
+static void
+test_much_errors (void)
+{
+  g_autoptr (ObChild) child = start_shell (
+    (ObChildSpec){ 0 },
+    "head -c 20000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo the end >&2; exit 4");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (ob_child_wait (child, NULL, &error));
+  g_assert_true (g_str_has_prefix (error->message, "sh ended with status 4: xxx"));
+  g_assert_true (g_str_has_suffix (error->message, "xxx the end"));
+  g_assert_cmpuint (strlen (error->message), <, 2000);
+  g_assert_cmpuint (strlen (ob_child_get_errors (child)), ==, 8 * 1024);
+}
+
+/* What a program says must not control the administrator's terminal, nor break D-Bus. */
+static void
+test_odd_errors (void)
+{
+  g_autoptr (GError) error
+    = error_of ((ObChildSpec){ 0 }, "printf '\\033[31mred\\007\\377\\302\\233 ü\\r\\n' >&2; exit 1");
+
+  g_assert_true (g_utf8_validate (error->message, -1, NULL));
+  for (const char *c = error->message; *c != '\0'; c = g_utf8_next_char (c))
+    g_assert_false (g_unichar_iscntrl (g_utf8_get_char (c)));
+  g_assert_message (error, "[31mred");
+  g_assert_true (g_str_has_suffix (error->message, "ü"));
+}
+
+/* The wait is for the child, not for what it leaves behind with its output open. */
+static void
+test_left_behind (void)
+{
+  g_autofree char *sleeper = output_of ((ObChildSpec){ 0 }, "sleep 1000 & echo $!");
+  g_autoptr (ObChild) child
+    = start_shell ((ObChildSpec){ .stdout_fd = OB_CHILD_CAPTURE },
+                   "(while :; do echo noise >&2; done) & echo $!; echo mine >&2; exit 5");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (is_alive (atoi (sleeper)));
+  kill (atoi (sleeper), SIGKILL);
+  g_assert_false (ob_child_wait (child, NULL, &error));
+  g_assert_true (g_str_has_prefix (error->message, "sh ended with status 5"));
+  kill (atoi (ob_child_get_output (child)), SIGKILL);
+}
+
+static void
+test_much_output (void)
+{
+  g_autofree char *much = output_of ((ObChildSpec){ 0 }, "head -c 3000000 /dev/zero | tr '\\0' x");
+  g_autoptr (ObChild) endless
+    = start_shell ((ObChildSpec){ .stdout_fd = OB_CHILD_CAPTURE }, "exec yes");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (strlen (much), ==, 3000000);
+  g_assert_false (ob_child_wait (endless, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_FAILED);
+  g_assert_message (error, "more output");
+}
+
+static gpointer
+kill_child (gpointer data)
+{
+  ob_child_kill (data);
+  return NULL;
+}
+
+static void
+test_kill (void)
+{
+  g_autoptr (ObChild) child = start_shell ((ObChildSpec){ 0 }, "exec sleep 1000");
+  GThread *thread = g_thread_new ("kill", kill_child, child);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (ob_child_wait (child, NULL, &error));
+  g_assert_message (error, "signal 9");
+  g_thread_join (thread);
+  /* After the end its number may be another's: nothing is killed. */
+  ob_child_kill (child);
+}
+
+static void
+test_free (void)
+{
+  ob_autofd int our_in = -1;
+  ob_autofd int child_out = -1;
+  g_autofree char *pids = NULL;
+  ObChild *child;
+  int self = 0;
+  int grandchild = 0;
+
+  make_pipe (&our_in, &child_out);
+  child = start_shell ((ObChildSpec){ .stdout_fd = child_out },
+                       "sleep 1000 & echo $$ $!; exec sleep 1000");
+  pids = read_line (our_in);
+  g_assert_cmpint (sscanf (pids, "%d %d", &self, &grandchild), ==, 2);
+  ob_child_free (child);
+  errno = 0;
+  g_assert_cmpint (kill (self, 0), ==, -1);
+  g_assert_cmpint (errno, ==, ESRCH);
+  assert_ends (grandchild);
+  ob_child_free (NULL);
+}
+
+static void
+test_detached (void)
+{
+  ob_autofd int child_in = -1;
+  ob_autofd int our_out = -1;
+  ob_autofd int our_in = -1;
+  ob_autofd int child_out = -1;
+  g_autofree char *pid = NULL;
+  g_autofree char *alive = NULL;
+  ObChild *child;
+
+  make_pipe (&child_in, &our_out);
+  make_pipe (&our_in, &child_out);
+  child = start_shell ((ObChildSpec){ .stdin_fd = child_in, .stdout_fd = child_out, .detached = 1 },
+                       "echo $$; read line; echo noise >&2 && echo alive");
+  ob_fd_clear (&child_out);
+  ob_fd_clear (&child_in);
+  pid = read_line (our_in);
+  g_assert_cmpint (getsid (atoi (pid)), ==, atoi (pid));
+  ob_child_free (child);
+  g_assert_true (is_alive (atoi (pid)));
+  g_assert_true (ob_write_full (our_out, "on\n", 3));
+  alive = read_line (our_in);
+  g_assert_cmpstr (alive, ==, "alive");
+}
+
+/* A start command: what it says is heard, and the server that it leaves running can go on writing
+ * where it wrote before. */
+static void
+test_detached_waited (void)
+{
+  ob_autofd int child_in = -1;
+  ob_autofd int our_out = -1;
+  ob_autofd int our_in = -1;
+  ob_autofd int child_out = -1;
+  ObChildSpec spec = { .detached = TRUE };
+  g_autoptr (GError) failed = error_of (spec, "echo no such port >&2; exit 2");
+  g_autofree char *output = output_of (spec, "echo started; echo noise >&2");
+  g_autofree char *alive = NULL;
+  g_autoptr (GError) error = NULL;
+  ObChild *child;
+
+  g_assert_cmpstr (failed->message, ==, "sh ended with status 2: no such port");
+  g_assert_cmpstr (output, ==, "started\n");
+
+  make_pipe (&child_in, &our_out);
+  make_pipe (&our_in, &child_out);
+  spec.stdin_fd = child_in;
+  spec.stdout_fd = child_out;
+  child = start_shell (spec, "exec 3<&0; (read line <&3; echo noise >&2 && echo alive) & exit 0");
+  ob_fd_clear (&child_out);
+  g_assert_true (ob_child_wait (child, NULL, &error));
+  g_assert_no_error (error);
+  ob_child_free (child);
+  g_assert_true (ob_write_full (our_out, "on\n", 3));
+  alive = read_line (our_in);
+  g_assert_cmpstr (alive, ==, "alive");
+}
+
+static gpointer
+start_in_thread (gpointer data)
+{
+  return start_shell ((ObChildSpec){ .stdin_fd = GPOINTER_TO_INT (data) }, "read line; exit 7");
+}
+
+/* The kernel's death signal follows the thread that forked: that must not be the one which asked. */
+static void
+test_thread_ends (void)
+{
+  ob_autofd int child_in = -1;
+  ob_autofd int our_out = -1;
+  g_autoptr (ObChild) child = NULL;
+  g_autoptr (GError) error = NULL;
+
+  make_pipe (&child_in, &our_out);
+  child = g_thread_join (g_thread_new ("start", start_in_thread, GINT_TO_POINTER (child_in)));
+  g_assert_true (ob_write_full (our_out, "on\n", 3));
+  g_assert_false (ob_child_wait (child, NULL, &error));
+  g_assert_cmpstr (error->message, ==, "sh ended with status 7");
+}
+
+static void
+test_dies_with_us (void)
+{
+  Fixture fixture;
+  g_autofree char *text = NULL;
+
+  if (g_test_subprocess ())
+    {
+      ob_autofd int our_in = -1;
+      ob_autofd int child_out = -1;
+      g_autofree char *line = NULL;
+
+      make_pipe (&our_in, &child_out);
+      start_shell ((ObChildSpec){ .stdout_fd = child_out, .user = g_getenv ("OB_TEST_USER") },
+                   "echo $$; exec sleep 1000");
+      line = read_line (our_in);
+      g_assert_true (g_file_set_contents (g_getenv ("OB_TEST_PID_FILE"), line, -1, NULL));
+      raise (SIGKILL);
+    }
+
+  /* Not what the test itself is given: the other process has no time to clean up. */
+  fixture_set_up (&fixture, NULL);
+  for (guint i = 0; i < (geteuid () == 0 ? 2 : 1); i++)
+    {
+      g_autofree char *path = fixture_path (&fixture, "pid");
+
+      g_setenv ("OB_TEST_PID_FILE", path, TRUE);
+      if (i == 1)
+        g_setenv ("OB_TEST_USER", "nobody", TRUE);
+      g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+      g_assert_false (g_test_trap_has_passed ());
+      g_clear_pointer (&text, g_free);
+      g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+      g_assert_cmpint (atoi (text), >, 0);
+      assert_ends (atoi (text));
+      g_assert_cmpint (unlink (path), ==, 0);
+    }
+  g_unsetenv ("OB_TEST_USER");
+  g_unsetenv ("OB_TEST_PID_FILE");
+  fixture_tear_down (&fixture, NULL);
+}
+
+static gpointer
+run_many (gpointer data)
+{
+  for (guint i = 0; i < ROUNDS; i++)
+    {
+      g_autofree char *script = g_strdup_printf ("echo %d-%u", GPOINTER_TO_INT (data), i);
+      g_autofree char *expected = g_strdup_printf ("%d-%u\n", GPOINTER_TO_INT (data), i);
+      g_autofree char *output = output_of ((ObChildSpec){ 0 }, script);
+
+      g_assert_cmpstr (output, ==, expected);
+    }
+  return NULL;
+}
+
+static void
+test_threads (void)
+{
+  guint before = fixture_count_fds ();
+  GThread *threads[THREADS];
+
+  for (guint i = 0; i < THREADS; i++)
+    threads[i] = g_thread_new ("run", run_many, GUINT_TO_POINTER (i));
+  for (guint i = 0; i < THREADS; i++)
+    g_thread_join (threads[i]);
+  g_assert_cmpuint (fixture_count_fds (), ==, before);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/child/status", test_status);
+  g_test_add ("/child/not-started", Fixture, NULL, fixture_set_up, test_not_started,
+              fixture_tear_down);
+  g_test_add_func ("/child/environment", test_environment);
+  g_test_add_func ("/child/inherits-nothing", test_inherits_nothing);
+  g_test_add_func ("/child/user", test_user);
+  g_test_add_func ("/child/pipes", test_pipes);
+  g_test_add_func ("/child/cancel", test_cancel);
+  g_test_add_func ("/child/cancel-stubborn", test_cancel_stubborn);
+  g_test_add_func ("/child/cancelled-before", test_cancelled_before);
+  g_test_add_func ("/child/time-limit", test_time_limit);
+  g_test_add_func ("/child/much-errors", test_much_errors);
+  g_test_add_func ("/child/odd-errors", test_odd_errors);
+  g_test_add_func ("/child/left-behind", test_left_behind);
+  g_test_add_func ("/child/much-output", test_much_output);
+  g_test_add_func ("/child/kill", test_kill);
+  g_test_add_func ("/child/free", test_free);
+  g_test_add_func ("/child/detached", test_detached);
+  g_test_add_func ("/child/detached-waited", test_detached_waited);
+  g_test_add_func ("/child/thread-ends", test_thread_ends);
+  g_test_add_func ("/child/dies-with-us", test_dies_with_us);
+  g_test_add_func ("/child/threads", test_threads);
+  return g_test_run ();
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A repository of a test's own in a temporary directory, and what tests do to it. */
+#pragma once
+
+#include "ob-repository-private.h"
+
+G_BEGIN_DECLS
+
+#define CORE_PASSPHRASE "a passphrase"
+
+typedef struct
+{
+  char *path;
+  ObStore *store;
+  ObRepository *repository; /* NULL with core_fixture_set_up_empty() */
+} CoreFixture;
+
+/* For g_test_add(): with a new repository, with an empty store, and with the repository that restic
+ * wrote, not opened. */
+void core_fixture_set_up (CoreFixture *fixture, gconstpointer data);
+void core_fixture_set_up_empty (CoreFixture *fixture, gconstpointer data);
+void core_fixture_set_up_restic (CoreFixture *fixture, gconstpointer data);
+void core_fixture_tear_down (CoreFixture *fixture, gconstpointer data);
+
+/* The names of all files below @directory of the store. Transfer full. */
+GPtrArray *core_fixture_list (CoreFixture *fixture, const char *directory);
+
+/* Puts and removes files behind the repository's back. */
+void core_fixture_put (CoreFixture *fixture, const char *name, const void *data, gsize size);
+void core_fixture_remove (CoreFixture *fixture, const char *name);
+
+/* Changes one bit in the middle of a file. */
+void core_fixture_flip (CoreFixture *fixture, const char *name);
+
+/* Base64 as it stands in restic-vectors.h. Transfer full. */
+GBytes *core_decode (const char *base64);
+
+/* Damages a copy of @data at random, the way that finds bugs in parsers: bits flipped, bytes changed
+ * to telling ones, pieces cut, doubled or inserted. Transfer full. Repeat a run with --seed. */
+GBytes *core_mutate (const void *data, gsize size);
+
+G_END_DECLS
