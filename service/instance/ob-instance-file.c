@@ -95,7 +95,7 @@ get_text (GKeyFile *file, const char *group, const char *key, char **value, GErr
   if (!g_key_file_has_key (file, group, key, NULL))
     return TRUE;
   *value = g_key_file_get_string (file, group, key, &problem);
-  if (*value == NULL || **value == '\0' || strlen (*value) > MAX_TEXT)
+  if (problem != NULL || *value == NULL || **value == '\0' || strlen (*value) > MAX_TEXT)
     return take_error (problem, group, key, error);
   return TRUE;
 }
@@ -108,7 +108,7 @@ get_list (GKeyFile *file, const char *group, const char *key, GStrv *value, GErr
   if (!g_key_file_has_key (file, group, key, NULL))
     return TRUE;
   *value = g_key_file_get_string_list (file, group, key, NULL, &problem);
-  if (*value == NULL)
+  if (problem != NULL || *value == NULL)
     return take_error (problem, group, key, error);
   return TRUE;
 }

@@ -37,6 +37,22 @@ ob_node_new_directory (const char *name, const ObId *subtree, const struct times
   return node;
 }
 
+ObNode *
+ob_node_copy (const ObNode *node)
+{
+  ObNode *copy = g_memdup2 (node, sizeof *node);
+
+  copy->name = g_strdup (node->name);
+  copy->user = g_strdup (node->user);
+  copy->group = g_strdup (node->group);
+  copy->link_target = g_strdup (node->link_target);
+  if (node->xattrs != NULL)
+    g_array_ref (node->xattrs);
+  if (node->content != NULL)
+    g_array_ref (node->content);
+  return copy;
+}
+
 void
 ob_node_free (ObNode *node)
 {

@@ -52,6 +52,9 @@ ObNode *ob_node_new_file (const char *name, guint64 size, GArray *content,
                           const struct timespec *when);
 ObNode *ob_node_new_directory (const char *name, const ObId *subtree, const struct timespec *when);
 
+/* Transfer full; lists are shared with @node, which must not change them any more. */
+ObNode *ob_node_copy (const ObNode *node);
+
 /* Adds an extended attribute; @name and @value (may be NULL where @size is 0) are copied. */
 void ob_node_add_xattr (ObNode *node, const char *name, const void *value, gsize size);
 
