@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ob-postgres.h"
+#include "ob-space-guard.h"
 
 G_BEGIN_DECLS
 
@@ -63,23 +64,8 @@ gboolean ob_restore_check_rows (ObRestoreRun *run, GCancellable *cancellable, GE
 /* ---- ob-database-space.c */
 
 /* Watches the free space of the server's file system while it is filled, and cancels @cancellable
- * when the floor is reached: 5 %, but 32 MiB at least and 1 GiB at most. */
-typedef struct _ObSpaceGuard ObSpaceGuard;
-
-/* NULL where the server's files cannot be seen from here. Transfer full. */
-ObSpaceGuard *ob_space_guard_new (const ObDatabaseConfig *config, ObRole role,
-                                  GCancellable *cancellable);
-/* Whether it was this guard that cancelled; sets NO_SPACE. */
-gboolean ob_space_guard_has_struck (ObSpaceGuard *guard, GError **error);
-void ob_space_guard_free (ObSpaceGuard *guard);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSpaceGuard, ob_space_guard_free)
-
-/* Connects to a database that is always there, for CREATE, DROP and RENAME. */
-ObPostgres *ob_database_connect_admin (const ObDatabaseConfig *config, GCancellable *cancellable,
-                                       GError **error);
-
-/* The superuser where one is configured, else the owner. */
-ObRole ob_database_admin_role (const ObDatabaseConfig *config);
+ * when the floor is reached: 5 %, but 32 MiB at least and 1 GiB at most. NULL where the server's
+ * files cannot be seen from here. Transfer full. */
+ObSpaceGuard *ob_restore_guard_space (const ObDatabaseConfig *config, GCancellable *cancellable);
 
 G_END_DECLS

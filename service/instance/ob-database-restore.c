@@ -123,11 +123,11 @@ create_and_fill (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 
   if (!ob_restore_create_database (run, cancellable, error))
     return FALSE;
-  guard = ob_space_guard_new (run->config, run->admin, cancellable);
+  guard = ob_restore_guard_space (run->config, cancellable);
   if (fill (run, cancellable, &local_error))
     return TRUE;
 
-  if (!ob_space_guard_has_struck (guard, error))
+  if (!ob_space_guard_has_struck (guard, "The database", error))
     g_propagate_error (error, g_steal_pointer (&local_error));
   if (!ob_database_drop (run->config, run->request->target, NULL, &drop_error))
     ob_progress_warn (run->progress, FALSE, "The unfinished database %s is still there: %s",

@@ -4,8 +4,10 @@
 #include "ob-database-restore-private.h"
 
 #include "ob-error.h"
+#include "ob-postgres-private.h"
 
 #include <pthread.h>
+#include <string.h>
 
 typedef struct
 {
@@ -16,6 +18,14 @@ typedef struct
   guint next;
   GError *error; /* the first */
 } RowCheck;
+
+/* Those of one thread. */
+typedef struct
+{
+  RowCheck *check;
+  ObPostgres *admin;
+  ObPostgres *owner;
+} Connections;
 
 /* internal methods */
 
@@ -42,50 +52,125 @@ fail (RowCheck *check, GError *error)
   pthread_mutex_unlock (&check->mutex);
 }
 
+/* How a table is to be counted: *@by_owner, or else the column to copy (transfer full, may be NULL).
+ */
 static gboolean
-check_table (RowCheck *check, ObPostgres *postgres, JsonObject *table, GError **error)
+look_at_table (Connections *connections, const char *schema, const char *name, gboolean *by_owner,
+               char **column, GError **error)
 {
+  RowCheck *check = connections->check;
+  const char *parameters[] = { schema, name, check->run->config->user, NULL };
+  g_autofree char *sql = ob_postgres_format (
+    "SELECT pg_get_userbyid (c.relowner) = $3::text AND has_table_privilege ($3, c.oid, 'SELECT')"
+    "       AND has_schema_privilege ($3, n.oid, 'USAGE')"
+    "       AND NOT (c.relrowsecurity AND c.relforcerowsecurity),"
+    "       (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0"
+    "         AND NOT a.attisdropped%s ORDER BY a.attlen < 0, a.attlen, a.attnum LIMIT 1)"
+    "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'",
+    ob_postgres_get_version (connections->admin) >= 120000 ? " AND a.attgenerated = ''" : "");
+  PGresult *result
+    = ob_postgres_query (connections->admin, sql, parameters, check->cancellable, error);
+  gboolean found;
+
+  if (result == NULL)
+    return FALSE;
+  found = PQntuples (result) > 0;
+  if (found)
+    {
+      *by_owner = strcmp (PQgetvalue (result, 0, 0), "t") == 0;
+      *column = PQgetisnull (result, 0, 1) != 0 ? NULL : g_strdup (PQgetvalue (result, 0, 1));
+    }
+  else
+    g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                 "The table %s.%s is missing after the restore", schema, name);
+  PQclear (result);
+  return found;
+}
+
+/* The number of rows, without running code of the table's owner as the superuser: see
+ * ob_postgres_count_by_copy(). */
+static gboolean
+count_rows (Connections *connections, const char *schema, const char *name, gint64 *rows,
+            GError **error)
+{
+  RowCheck *check = connections->check;
+  g_autofree char *sql = ob_postgres_format ("SELECT count(*) FROM ONLY %I.%I", schema, name);
+  g_autofree char *column = NULL;
+  g_autofree char *count = NULL;
+  gboolean by_owner = FALSE;
+
+  if (!look_at_table (connections, schema, name, &by_owner, &column, error))
+    return FALSE;
+  if (!by_owner)
+    return ob_postgres_count_by_copy (connections->admin, schema, name, column, rows,
+                                      check->cancellable, error);
+  count = ob_postgres_get_text (connections->owner, sql, NULL, check->cancellable, error);
+  if (count == NULL)
+    return FALSE;
+  *rows = g_ascii_strtoll (count, NULL, 10);
+  return TRUE;
+}
+
+static gboolean
+check_table (Connections *connections, JsonObject *table, GError **error)
+{
+  RowCheck *check = connections->check;
   const char *schema = json_object_get_string_member_with_default (table, "schema", "");
   const char *name = json_object_get_string_member_with_default (table, "name", "");
   gint64 expected = json_object_get_int_member_with_default (table, "rows", 0);
-  g_autofree char *sql = ob_postgres_format ("SELECT count(*) FROM ONLY %I.%I", schema, name);
-  g_autofree char *count = NULL;
+  gint64 rows = -1;
 
   if (check->run->admin == OB_ROLE_OWNER
       && g_strcmp0 (json_object_get_string_member_with_default (table, "owner", ""),
                     check->run->config->user)
            != 0)
     return TRUE;
+  /* It evaluates index expressions as the table's owner, whoever asks for it. */
   if (expected > 0
-      && !ob_postgres_runf (postgres, check->cancellable, error, "ANALYZE %I.%I", schema, name))
+      && !ob_postgres_runf (connections->admin, check->cancellable, error, "ANALYZE %I.%I",
+                            schema, name))
     return FALSE;
-  count = ob_postgres_get_text (postgres, sql, NULL, check->cancellable, error);
-  if (count == NULL)
+  if (!count_rows (connections, schema, name, &rows, error))
     return FALSE;
-  if (g_ascii_strtoll (count, NULL, 10) == expected)
+  if (rows == expected)
     return TRUE;
   g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-               "The table %s.%s has %s rows after the restore, but had %" G_GINT64_FORMAT
-               " when it was backed up",
-               schema, name, count, expected);
+               "The table %s.%s has %" G_GINT64_FORMAT
+               " rows after the restore, but had %" G_GINT64_FORMAT " when it was backed up",
+               schema, name, rows, expected);
   return FALSE;
+}
+
+static gboolean
+connect_both (Connections *connections, GError **error)
+{
+  const ObRestoreRun *run = connections->check->run;
+  GCancellable *cancellable = connections->check->cancellable;
+
+  connections->admin
+    = ob_postgres_connect (run->config, run->admin, run->request->target, cancellable, error);
+  if (connections->admin == NULL)
+    return FALSE;
+  connections->owner
+    = ob_postgres_connect (run->config, OB_ROLE_OWNER, run->request->target, cancellable, error);
+  return connections->owner != NULL;
 }
 
 static gpointer
 check_thread (gpointer data)
 {
-  RowCheck *check = data;
+  Connections connections = { .check = data };
   GError *error = NULL;
   JsonObject *table;
-  g_autoptr (ObPostgres) postgres
-    = ob_postgres_connect (check->run->config, check->run->admin, check->run->request->target,
-                           check->cancellable, &error);
 
-  if (postgres == NULL)
-    fail (check, error);
-  while (postgres != NULL && (table = next_table (check)) != NULL)
-    if (!check_table (check, postgres, table, &error))
-      fail (check, g_steal_pointer (&error));
+  if (!connect_both (&connections, &error))
+    fail (data, g_steal_pointer (&error));
+  while ((table = next_table (data)) != NULL)
+    if (!check_table (&connections, table, &error))
+      fail (data, g_steal_pointer (&error));
+  g_clear_pointer (&connections.admin, ob_postgres_free);
+  g_clear_pointer (&connections.owner, ob_postgres_free);
   return NULL;
 }
 

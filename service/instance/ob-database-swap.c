@@ -74,28 +74,6 @@ try_swap (ObPostgres *postgres, const char *name, const char *staged, const char
 
 /* public methods */
 
-ObRole
-ob_database_admin_role (const ObDatabaseConfig *config)
-{
-  return config->system_user != NULL && *config->system_user != '\0' ? OB_ROLE_SUPERUSER
-                                                                      : OB_ROLE_OWNER;
-}
-
-ObPostgres *
-ob_database_connect_admin (const ObDatabaseConfig *config, GCancellable *cancellable,
-                           GError **error)
-{
-  g_autoptr (GError) first = NULL;
-  ObRole role = ob_database_admin_role (config);
-  ObPostgres *postgres = ob_postgres_connect (config, role, "postgres", cancellable, &first);
-
-  if (postgres == NULL)
-    postgres = ob_postgres_connect (config, role, "template1", cancellable, NULL);
-  if (postgres == NULL)
-    g_propagate_error (error, g_steal_pointer (&first));
-  return postgres;
-}
-
 gboolean
 ob_database_exists (const ObDatabaseConfig *config, const char *name, gboolean *exists,
                     GCancellable *cancellable, GError **error)

@@ -35,56 +35,32 @@ ob_database_config_free (ObDatabaseConfig *config)
   g_free (config);
 }
 
-/* Connects to a database that is there even where config->name is not: a superuser's or the owner's
- * connection to "postgres", then to "template1". The first error is the one that tells why. */
-static ObPostgres *
-connect_maintenance (const ObDatabaseConfig *config, GCancellable *cancellable, GError **error)
+/* methods of this room */
+
+ObRole
+ob_database_admin_role (const ObDatabaseConfig *config)
 {
-  static const char *const databases[] = { "postgres", "template1" };
-  ObRole role = config->system_user != NULL ? OB_ROLE_SUPERUSER : OB_ROLE_OWNER;
+  return config->system_user != NULL && *config->system_user != '\0' ? OB_ROLE_SUPERUSER
+                                                                      : OB_ROLE_OWNER;
+}
+
+ObPostgres *
+ob_database_connect_admin (const ObDatabaseConfig *config, GCancellable *cancellable,
+                           GError **error)
+{
   g_autoptr (GError) first = NULL;
+  ObRole role = ob_database_admin_role (config);
+  ObPostgres *postgres = ob_postgres_connect (config, role, "postgres", cancellable, &first);
 
-  for (gsize i = 0; i < G_N_ELEMENTS (databases); i++)
-    {
-      g_autoptr (GError) local_error = NULL;
-      ObPostgres *postgres =
-        ob_postgres_connect (config, role, databases[i], cancellable, &local_error);
-
-      if (postgres != NULL)
-        return postgres;
-      if (first == NULL)
-        first = g_steal_pointer (&local_error);
-      if (g_cancellable_is_cancelled (cancellable))
-        break;
-    }
-  g_propagate_error (error, g_steal_pointer (&first));
-  return NULL;
-}
-
-gboolean
-ob_database_exists (const ObDatabaseConfig *config,
-                    const char *name,
-                    gboolean *exists,
-                    GCancellable *cancellable,
-                    GError **error)
-{
-  const char *const parameters[] = { name, NULL };
-  g_autoptr (ObPostgres) postgres = connect_maintenance (config, cancellable, error);
-  g_autoptr (GError) local_error = NULL;
-  g_autofree char *found = NULL;
-
+  /* The first error is the one that tells why. */
+  if (postgres == NULL && !g_cancellable_is_cancelled (cancellable))
+    postgres = ob_postgres_connect (config, role, "template1", cancellable, NULL);
   if (postgres == NULL)
-    return FALSE;
-  found = ob_postgres_get_text (postgres, "SELECT 1 FROM pg_database WHERE datname = $1",
-                                parameters, cancellable, &local_error);
-  if (local_error != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return FALSE;
-    }
-  *exists = found != NULL;
-  return TRUE;
+    g_propagate_error (error, g_steal_pointer (&first));
+  return postgres;
 }
+
+/* public methods */
 
 gboolean
 ob_database_has_activation_key (const ObDatabaseConfig *config,

@@ -33,4 +33,19 @@ int ob_postgres_map_sqlstate (const char *sqlstate);
 /* "host", port "5432" or the directory of the socket, as people read it. Transfer full. */
 char *ob_postgres_describe_server (const ObDatabaseConfig *config);
 
+/* The number of rows of a table, without those of its children, whoever it belongs to.
+ *
+ * A superuser must not ask for count(*): planning a SELECT over a table evaluates, with the rights
+ * of whoever asks, what the table's owner put into index expressions and predicates
+ * (eval_const_expressions() calls an immutable function whose arguments are constants). COPY plans
+ * nothing. It hands over @column, a small one that is not generated (NULL: all), and we look at the
+ * number only. Errors: as those of ob_postgres_query(). */
+gboolean ob_postgres_count_by_copy (ObPostgres *postgres,
+                                    const char *schema,
+                                    const char *name,
+                                    const char *column,
+                                    gint64 *rows,
+                                    GCancellable *cancellable,
+                                    GError **error);
+
 G_END_DECLS

@@ -23,7 +23,9 @@ ob_postgres_wait (int fd, short events, gint64 deadline, GCancellable *cancellab
         { .fd = fd, .events = events },
         { .fd = has_fd ? cancel.fd : -1, .events = POLLIN },
       };
-      gint64 left = deadline < 0 ? -1 : MAX (0, deadline - g_get_monotonic_time ());
+      /* MAX() evaluates twice: the clock is read before, or what is left could be negative. */
+      gint64 now = g_get_monotonic_time ();
+      gint64 left = deadline < 0 ? -1 : MAX (0, deadline - now);
       int n = poll (fds, G_N_ELEMENTS (fds), left < 0 ? -1 : (int) MIN (left / 1000 + 1, G_MAXINT));
 
       if (n < 0 && errno == EINTR)

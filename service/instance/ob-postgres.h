@@ -30,6 +30,15 @@ ObPostgres *ob_postgres_connect (const ObDatabaseConfig *config,
 void ob_postgres_free (ObPostgres *postgres);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObPostgres, ob_postgres_free)
 
+/* The superuser where one is configured, else the owner. */
+ObRole ob_database_admin_role (const ObDatabaseConfig *config);
+
+/* Connects as that role to a database that is there even where config->name is not, for CREATE,
+ * DROP and RENAME. Transfer full. */
+ObPostgres *ob_database_connect_admin (const ObDatabaseConfig *config,
+                                       GCancellable *cancellable,
+                                       GError **error);
+
 /* As PQserverVersion(): 150018. */
 int ob_postgres_get_version (ObPostgres *postgres);
 PGconn *ob_postgres_get_connection (ObPostgres *postgres); /* transfer none */

@@ -30,7 +30,7 @@ insert_strings (GVariantDict *dict, const char *key, JsonObject *summary)
       JsonNode *node = json_array_get_element (array, i);
 
       if (json_node_get_value_type (node) == G_TYPE_STRING)
-        g_variant_builder_add (&builder, "s", json_node_get_string (node));
+        g_variant_builder_add (&builder, "s", ob_manifest_read_string (node));
     }
   g_variant_dict_insert_value (dict, key, g_variant_builder_end (&builder));
 }

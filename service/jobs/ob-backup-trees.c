@@ -206,7 +206,7 @@ ob_backup_trees_open (ObBackupRun *run)
 {
   g_autoptr (GPtrArray) from = ob_instance_get_trees (run->instance, run->parts);
   g_autoptr (GPtrArray) previous
-    = ob_restore_previous_list_paths (run->context, ob_instance_get_name (run->instance));
+    = ob_restore_previous_list_paths (run->context);
   ObBackupTrees *trees = g_new0 (ObBackupTrees, 1);
 
   trees->trees = g_ptr_array_new_with_free_func (free_tree);

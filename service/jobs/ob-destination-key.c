@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,8 +65,8 @@ ob_destination_key_read (int keys_fd, const char *name, GError **error)
 }
 
 gboolean
-ob_destination_key_write (int keys_fd, const char *name, const char *passphrase, char **kept,
-                          GError **error)
+ob_destination_key_write (int keys_fd, const char *name, const char *passphrase,
+                          gboolean *written, char **kept, GError **error)
 {
   g_autofree char *file = get_file_name (name);
   g_autofree char *former_name = NULL;
@@ -73,6 +74,8 @@ ob_destination_key_write (int keys_fd, const char *name, const char *passphrase,
   ob_autosecret char *former = ob_destination_key_read (keys_fd, name, &local);
   ob_autosecret char *text = NULL;
 
+  if (written != NULL)
+    *written = FALSE;
   if (kept != NULL)
     *kept = NULL;
   if (former != NULL && strcmp (former, passphrase) == 0)
@@ -87,6 +90,8 @@ ob_destination_key_write (int keys_fd, const char *name, const char *passphrase,
   text = g_strconcat (passphrase, "\n", NULL);
   if (!ob_replace_file_at (keys_fd, file, text, strlen (text), 0600, error))
     return FALSE;
+  if (written != NULL)
+    *written = TRUE;
   if (kept != NULL)
     *kept = g_steal_pointer (&former_name);
   return TRUE;

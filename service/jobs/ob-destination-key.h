@@ -11,12 +11,13 @@ G_BEGIN_DECLS
  * INVALID_ARGUMENT (not a key file). Any thread. */
 char *ob_destination_key_read (int keys_fd, const char *name, GError **error);
 
-/* Writes it, unless it is there already. Where another one was, *@kept is the name that file has
- * from now on; NULL where there was none (transfer full; @kept may be NULL). Any thread. */
+/* Writes it, unless it is there already: *@written tells. Where another one was, *@kept is the name
+ * that file has from now on; NULL where there was none (transfer full). Both may be NULL. Any
+ * thread. */
 gboolean ob_destination_key_write (int keys_fd, const char *name, const char *passphrase,
-                                   char **kept, GError **error);
+                                   gboolean *written, char **kept, GError **error);
 
-/* Takes ob_destination_key_write() back, of a passphrase that has opened nothing yet. */
+/* Takes ob_destination_key_write() back where it has written, and the passphrase opens nothing. */
 void ob_destination_key_take_back (int keys_fd, const char *name, const char *kept);
 
 G_END_DECLS

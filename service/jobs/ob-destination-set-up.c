@@ -2,6 +2,7 @@
 /* Making a destination, and moving one. The order keeps a passphrase from ever being lost: key file,
  * then repository, then configuration, which makes the rest count. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -59,6 +60,17 @@ take_over (ObDestination *destination, ObContext *context, ObStore *store, char 
   return g_steal_pointer (&repository);
 }
 
+/* Whether there is no repository at all in the store. One that was made although that failed or was
+ * cancelled in the end needs its key. */
+static gboolean
+is_empty (ObStore *store, const char *passphrase)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (ObRepository) repository = ob_repository_open (store, passphrase, NULL, &local);
+
+  return repository == NULL && g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND);
+}
+
 /* A new one. The key file is on the disk before the repository that it opens. */
 static ObRepository *
 create (ObDestination *destination, ObContext *context, ObStore *store, gboolean *generated,
@@ -67,18 +79,33 @@ create (ObDestination *destination, ObContext *context, ObStore *store, gboolean
   g_autofree char *kept = NULL;
   ob_autosecret char *passphrase = NULL;
   ObRepository *repository = NULL;
+  gboolean written = FALSE;
 
   if (destination->no_passphrase)
     return ob_repository_create (store, "", cancellable, error);
 
   *generated = destination->passphrase == NULL;
   passphrase = *generated ? ob_secret_generate () : g_strdup (destination->passphrase);
-  if (!ob_destination_key_write (context->keys_fd, destination->name, passphrase, &kept, error))
+  if (!ob_destination_key_write (context->keys_fd, destination->name, passphrase, &written,
+                                 &kept, error))
     return NULL;
   repository = ob_repository_create (store, passphrase, cancellable, error);
-  if (repository == NULL)
+  if (repository == NULL && written && is_empty (store, passphrase))
     ob_destination_key_take_back (context->keys_fd, destination->name, kept);
   return repository;
+}
+
+/* A destination moves with its repository. */
+static void
+explain_missing (ObDestination *destination, GError **error)
+{
+  if (error == NULL || !g_error_matches (*error, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return;
+  g_clear_error (error);
+  g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+               "At %s there is no repository; move that of destination %s there first, or add the "
+               "directory as a destination of its own.",
+               destination->path, destination->name);
 }
 
 /* A copy that differs in its path, without the open repository. */
@@ -124,7 +151,8 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
       return FALSE;
     }
   if (repository != NULL && !destination->no_passphrase
-      && !ob_destination_key_write (context->keys_fd, destination->name, passphrase, NULL, error))
+      && !ob_destination_key_write (context->keys_fd, destination->name, passphrase, NULL, NULL,
+                                    error))
     return FALSE;
   if (repository == NULL)
     {
@@ -162,7 +190,10 @@ ob_destination_update (ObDestination *destination, ObContext *context, const cha
     return NULL;
   repository = ob_repository_open (store, key, cancellable, error);
   if (repository == NULL)
-    return NULL;
+    {
+      explain_missing (result, error);
+      return NULL;
+    }
   if (strcmp (ob_repository_get_id (repository), result->repository_id) != 0)
     {
       g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
@@ -173,7 +204,7 @@ ob_destination_update (ObDestination *destination, ObContext *context, const cha
     }
 
   if (passphrase != NULL
-      && !ob_destination_key_write (context->keys_fd, result->name, passphrase, NULL, error))
+      && !ob_destination_key_write (context->keys_fd, result->name, passphrase, NULL, NULL, error))
     return NULL;
   ob_secret_clear (&result->passphrase);
   result->passphrase = NULL;

@@ -38,6 +38,7 @@ struct _ObJob
   char *error_name, *error_message;
   gint64 start_time, end_time;
   guint64 done, total, rate; /* as last told */
+  guint told_warnings;
   ObJobSample samples[OB_JOB_N_SAMPLES];
   guint n_samples, next_sample;
   GThread *thread;

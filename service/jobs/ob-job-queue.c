@@ -109,22 +109,43 @@ forget (ObJobQueue *queue, guint index)
   g_signal_emit (queue, signals[SIGNAL_REMOVED], 0, job);
 }
 
+/* Whether @other ended after the job of index @index, which has ended too. */
+static gboolean
+ended_later (ObJobQueue *queue, guint other, guint index)
+{
+  ObJob *left = g_ptr_array_index (queue->jobs, other);
+  gint64 when = ob_job_get_end_time (left);
+  gint64 end = ob_job_get_end_time (g_ptr_array_index (queue->jobs, index));
+
+  return ob_job_state_is_final (ob_job_get_state (left))
+         && (when > end || (when == end && other > index));
+}
+
+/* Fifty that ended later push it out: by the end, so that a long job's result is not gone at once
+ * because many short ones began after it. */
+static gboolean
+is_pushed_out (ObJobQueue *queue, guint index)
+{
+  guint n_later = 0;
+
+  for (guint i = 0; i < queue->jobs->len; i++)
+    n_later += ended_later (queue, i, index) ? 1 : 0;
+  return n_later >= MAX_FINISHED;
+}
+
 /* Lets go of what ended more than an hour ago, and of the oldest beyond fifty. */
 static gboolean
 sweep (gpointer user_data)
 {
   ObJobQueue *queue = user_data;
   gint64 now = time (NULL);
-  guint n_finished = 0;
 
   for (guint i = queue->jobs->len; i > 0; i--)
     {
       ObJob *job = g_ptr_array_index (queue->jobs, i - 1);
 
-      if (!ob_job_state_is_final (ob_job_get_state (job)))
-        continue;
-      n_finished++;
-      if (n_finished > MAX_FINISHED || ob_job_get_end_time (job) + KEPT_SECONDS < now)
+      if (ob_job_state_is_final (ob_job_get_state (job))
+          && (ob_job_get_end_time (job) + KEPT_SECONDS < now || is_pushed_out (queue, i - 1)))
         forget (queue, i - 1);
     }
   return G_SOURCE_CONTINUE;

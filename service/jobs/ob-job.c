@@ -158,15 +158,18 @@ static void
 on_warning (const char *message, gboolean lost, gpointer user_data)
 {
   ObJob *job = user_data;
+  gboolean kept = FALSE;
 
   pthread_mutex_lock (&job->mutex);
-  if (job->warnings->len < OB_JOB_MAX_LINES)
+  kept = job->warnings->len < OB_JOB_MAX_LINES;
+  if (kept)
     g_ptr_array_add (job->warnings, clean (message));
   job->n_warnings++;
   job->lost |= lost;
   pthread_mutex_unlock (&job->mutex);
-  ob_job_log (job, "Warning: %s", message);
-  post_changed (job);
+  /* There may be one for each of a million files: the ticker tells their number. */
+  if (kept)
+    ob_job_log (job, "Warning: %s", message);
 }
 
 /* Takes a sample, and the rate between it and the oldest one kept. */
@@ -194,8 +197,14 @@ on_tick (gpointer user_data)
   guint64 done = job->done;
   guint64 total = job->total;
   guint64 rate = job->rate;
+  guint n_warnings = ob_job_get_n_warnings (job);
 
   update_rate (job);
+  if (n_warnings != job->told_warnings)
+    {
+      job->told_warnings = n_warnings;
+      g_signal_emit (job, signals[SIGNAL_CHANGED], 0);
+    }
   if (done != job->done || total != job->total || rate != job->rate)
     g_signal_emit (job, signals[SIGNAL_PROGRESS], 0);
   return G_SOURCE_CONTINUE;
@@ -236,6 +245,10 @@ settle (ObJob *job)
     return lost ? OB_JOB_PARTIAL : OB_JOB_SUCCEEDED;
   if (cancelled)
     {
+      /* What went wrong on the way out is worth a line. */
+      if (job->error != NULL && !g_error_matches (job->error, OB_ERROR, OB_ERROR_CANCELLED)
+          && !g_error_matches (job->error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        ob_job_log (job, "While it was cancelled: %s", job->error->message);
       g_clear_error (&job->error);
       g_set_error_literal (&job->error, OB_ERROR, OB_ERROR_CANCELLED, "Cancelled.");
     }

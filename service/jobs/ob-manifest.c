@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "ob-error.h"
+#include "ob-json-reader.h"
 #include "ob-time.h"
 
 #define MAX_LISTED_WARNINGS 100
@@ -151,6 +152,17 @@ describe_trees (const ObManifest *manifest)
   return array;
 }
 
+/* SECURITY: json-glib descends by recursion, however deep a text is nested. */
+static gboolean
+is_bounded_json (const char *text, gsize size)
+{
+  ObJsonReader reader = { 0 };
+
+  ob_json_reader_init (&reader, text, size);
+  ob_json_reader_skip (&reader);
+  return ob_json_reader_finish (&reader);
+}
+
 /* public methods */
 
 ObManifest *
@@ -217,10 +229,11 @@ ob_manifest_parse (const char *text, gsize size, GError **error)
   JsonNode *root = NULL;
   guint64 format = 0;
 
-  if (!json_parser_load_from_data (parser, text, (gssize) size, &local))
+  if (!is_bounded_json (text, size)
+      || !json_parser_load_from_data (parser, text, (gssize) size, &local))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "The manifest cannot be understood: %s",
-                   local->message);
+                   local != NULL ? local->message : "it is no JSON, or nested too deep");
       return NULL;
     }
   root = json_parser_get_root (parser);
@@ -262,9 +275,17 @@ ob_manifest_get_string (JsonObject *object, const char *name)
 {
   JsonNode *node = json_object_get_member (object, name);
 
-  if (node == NULL || json_node_get_value_type (node) != G_TYPE_STRING)
-    return "";
-  return json_node_get_string (node);
+  return node != NULL ? ob_manifest_read_string (node) : "";
+}
+
+const char *
+ob_manifest_read_string (JsonNode *node)
+{
+  const char *text
+    = json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
+
+  /* json-glib lets half of a surrogate pair through, which neither D-Bus nor PostgreSQL take. */
+  return text != NULL && g_utf8_validate (text, -1, NULL) ? text : "";
 }
 
 guint64

@@ -62,6 +62,9 @@ guint64 ob_manifest_get_number (JsonObject *object, const char *name);
 JsonObject *ob_manifest_get_object (JsonObject *object, const char *name);
 JsonArray *ob_manifest_get_array (JsonObject *object, const char *name);
 
+/* The string that @node is; "" where it is none. Transfer none. */
+const char *ob_manifest_read_string (JsonNode *node);
+
 /* "parts" of a summary or manifest; unknown names are left out. */
 ObParts ob_manifest_get_parts (JsonObject *object);
 

@@ -109,6 +109,23 @@ open_carry (Place *place, const ObRestoreCarry *carry, int *living, int *staged,
   return *staged >= 0;
 }
 
+/* A nested part comes or goes: the directories that hold it keep their times. */
+static gboolean
+move_nested (int from, int to, const char *leaf, const char *what, GError **error)
+{
+  const int directories[] = { from, to };
+  struct stat before[G_N_ELEMENTS (directories)] = { 0 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (directories); i++)
+    if (fstat (directories[i], &before[i]) < 0)
+      return ob_set_error_errno (error, errno, "The directory of %s cannot be looked at", what);
+  if (!move (from, leaf, to, leaf, what, error))
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (directories); i++)
+    futimens (directories[i], (const struct timespec[]){ before[i].st_atim, before[i].st_mtim });
+  return TRUE;
+}
+
 /* Moves a nested part that was not asked for from the living tree into the restored one. */
 static gboolean
 carry_over (Place *place, const ObRestoreCarry *carry, GError **error)
@@ -123,7 +140,15 @@ carry_over (Place *place, const ObRestoreCarry *carry, GError **error)
     return FALSE;
   if (get_inode (staged, leaf) == carry->inode)
     return TRUE;
-  return move (living, leaf, staged, leaf, carry->path, error);
+  /* Another one would not be known again on the way back, and be lost. */
+  if (get_inode (living, leaf) != carry->inode)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
+                   "%s in %s is another directory than when the restore began.", carry->path,
+                   place->unit->path);
+      return FALSE;
+    }
+  return move_nested (living, staged, leaf, carry->path, error);
 }
 
 static gboolean
@@ -139,7 +164,7 @@ carry_back (Place *place, const ObRestoreCarry *carry, GError **error)
     return FALSE;
   if (get_inode (staged, leaf) != carry->inode)
     return TRUE;
-  return move (staged, leaf, living, leaf, carry->path, error);
+  return move_nested (staged, living, leaf, carry->path, error);
 }
 
 static gboolean
@@ -297,4 +322,14 @@ ob_restore_unit_discard (const ObRestoreUnit *unit, GError **error)
     return ob_set_error_errno (error, errno, "%s/%s cannot be removed", unit->staging_parent,
                                unit->staging_name);
   return TRUE;
+}
+
+void
+ob_restore_unit_tidy (const ObRestoreUnit *unit)
+{
+  ob_autofd int parent = ob_path_open (unit->staging_parent, O_RDONLY | O_DIRECTORY, NULL);
+
+  /* Where something is kept in it the call fails, as it should. */
+  if (parent >= 0)
+    unlinkat (parent, unit->staging_name, AT_REMOVEDIR);
 }

@@ -25,4 +25,7 @@ gboolean ob_restore_unit_swap_back (const ObRestoreUnit *unit, GError **error);
 /* Removes the restored directory and the staging directory. "previous" is never touched. */
 gboolean ob_restore_unit_discard (const ObRestoreUnit *unit, GError **error);
 
+/* Removes the staging directory where nothing is kept in it, since there was no former state. */
+void ob_restore_unit_tidy (const ObRestoreUnit *unit);
+
 G_END_DECLS

@@ -9,6 +9,8 @@ struct _ObHardLink
   guint64 inode;
   guint64 size;
   GArray *content; /* of ObId, or NULL */
+  ObNodeType type;
+  char *link_target; /* or NULL */
   ObDirectory *directory;
   char *name;
 };
@@ -43,7 +45,9 @@ equal_links (gconstpointer a, gconstpointer b)
   const ObHardLink *link_b = b;
 
   return link_a->inode == link_b->inode && link_a->device_id == link_b->device_id
-         && link_a->size == link_b->size && equal_content (link_a->content, link_b->content);
+         && link_a->size == link_b->size && link_a->type == link_b->type
+         && g_strcmp0 (link_a->link_target, link_b->link_target) == 0
+         && equal_content (link_a->content, link_b->content);
 }
 
 static void
@@ -53,6 +57,7 @@ link_free (gpointer data)
 
   g_clear_pointer (&link->content, g_array_unref);
   ob_directory_unref (link->directory);
+  g_free (link->link_target);
   g_free (link->name);
   g_free (link);
 }
@@ -79,7 +84,9 @@ ob_hard_links_find (ObHardLinks *links, ObDirectory *directory, const ObNode *no
   ObHardLink probe = { .device_id = node->device_id,
                        .inode = node->inode,
                        .size = node->size,
-                       .content = node->content };
+                       .content = node->content,
+                       .type = node->type,
+                       .link_target = node->link_target };
   ObHardLink *link;
 
   if (node->links <= 1 || node->inode == 0)
@@ -90,6 +97,7 @@ ob_hard_links_find (ObHardLinks *links, ObDirectory *directory, const ObNode *no
 
   link = g_memdup2 (&probe, sizeof probe);
   link->content = node->content != NULL ? g_array_ref (node->content) : NULL;
+  link->link_target = g_strdup (node->link_target);
   link->directory = ob_directory_ref (directory);
   link->name = g_strdup (node->name);
   g_hash_table_add (links->links, link);

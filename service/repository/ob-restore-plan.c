@@ -131,15 +131,15 @@ plan_content (Plan *plan, ObRestoreDirectory *directory, ObNode *node)
   return TRUE;
 }
 
+/* Where @node is another name of what is planned already, notes the link to be made at the end, and
+ * takes the node. */
 static gboolean
-plan_file (Plan *plan, ObRestoreDirectory *directory, ObNode *node)
+plan_link (Plan *plan, ObRestoreDirectory *directory, ObNode *node)
 {
   const ObHardLink *target = ob_hard_links_find (plan->hard_links, directory->directory, node);
 
-  plan->restore->stats->files++;
   if (target == NULL)
-    return plan_content (plan, directory, node);
-
+    return FALSE;
   ob_restore_directory_hold (directory);
   g_array_append_vals (plan->links,
                        &(Link){ .directory = directory, .name = g_strdup (node->name),
@@ -147,6 +147,13 @@ plan_file (Plan *plan, ObRestoreDirectory *directory, ObNode *node)
                        1);
   ob_node_free (node);
   return TRUE;
+}
+
+static gboolean
+plan_file (Plan *plan, ObRestoreDirectory *directory, ObNode *node)
+{
+  plan->restore->stats->files++;
+  return plan_link (plan, directory, node) || plan_content (plan, directory, node);
 }
 
 static int
@@ -169,8 +176,11 @@ make_other (const ObNode *node, int dirfd)
 static gboolean
 restore_other (Plan *plan, ObRestoreDirectory *directory, ObNode *node, int dirfd)
 {
-  g_autoptr (ObNode) owned = node;
+  g_autoptr (ObNode) owned = NULL;
 
+  if (plan_link (plan, directory, node))
+    return TRUE;
+  owned = node;
   if (make_other (node, dirfd) == 0)
     {
       ob_node_apply_at (&plan->restore->apply, node, dirfd, directory->directory);

@@ -45,7 +45,9 @@ class InPlace(RoundTripTest):
         self.assertEqual(state["lost"], [])
         self.assertEqual(self.installation.value("SELECT current_user"), "tad")
         self.installation.query("INSERT INTO ad_user_v (name) VALUES ('through the rule')")
-        self.installation.query("REFRESH MATERIALIZED VIEW c_order_month")
+        # A view that is behind its tables comes back up to date, so let none be.
+        for view in ("c_order_month", "c_order_year"):
+            self.installation.query(f"REFRESH MATERIALIZED VIEW {view}")
 
     def test_former_state_is_kept(self):
         before = self.describe()
@@ -163,7 +165,7 @@ class Elsewhere(RoundTripTest):
 
     def test_into_a_database_that_is_there(self):
         identifier = self.backup("--only", "database")
-        self.refused(1, "exists", "restore", identifier, "--into-database",
+        self.refused(1, "already", "restore", identifier, "--into-database",
                      self.installation.database)
 
     def test_both_at_once(self):

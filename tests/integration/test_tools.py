@@ -6,7 +6,6 @@ import os
 import pwd
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from harness import SANDBOX, SOURCE, Installation, SandboxTest, Size, compare, run, server, unittest

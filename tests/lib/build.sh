@@ -4,6 +4,8 @@
 # Sourced by tests/run and tests/demo.
 
 # build_obbackup SOURCE-TREE [SANITIZE]: builds and exports OBBACKUP_BUILD. Quiet unless it fails.
+# Where it had to make a temporary directory, OBBACKUP_TEMPORARY_BUILD names it, for the caller to
+# remove.
 build_obbackup ()
 {
   local source_tree=$1 sanitize=${2-} directory log
@@ -13,12 +15,11 @@ build_obbackup ()
   if [[ -z ${OBBACKUP_BUILD-} ]] && ! { mkdir -p "$directory" && [[ -w $directory ]]; } 2> /dev/null
   then
     directory=$(mktemp -d /tmp/obbackup-build-XXXXXX)
-    # shellcheck disable=SC2064 # the directory of now
-    trap "rm -rf '$directory'" EXIT
+    OBBACKUP_TEMPORARY_BUILD=$directory
   fi
   if [[ -n $sanitize ]]; then
     directory+=-sanitize
-    options+=(-Db_sanitize=address,undefined -Db_lundef=false)
+    options+=("-Db_sanitize=address,undefined" -Db_lundef=false)
     export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:exitcode=99}
     export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1:halt_on_error=1:exitcode=99}
   fi

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Small file systems of their own, in the mount namespace of the sandbox, and damage to files."""
 
+import fcntl
+import os
+import struct
 import subprocess
 
 
@@ -50,3 +53,38 @@ def truncate(file):
     file.chmod(0o600)
     data = file.read_bytes()
     file.write_bytes(data[:len(data) // 2])
+
+
+class LosingDisk(Disk):
+    """A file system that can lose its power: whatever was not synced is gone then."""
+
+    SHUTDOWN, WITHOUT_FLUSH = 0x8004587D, 2  # FS_IOC_SHUTDOWN, FSOP_GOING_FLAGS_NOLOGFLUSH
+
+    def __init__(self, directory, mebibytes):
+        super().__init__(directory, mebibytes)
+        self.loop = None
+
+    def __enter__(self):
+        done = subprocess.run(["losetup", "--find", "--show", self.image], check=True,
+                              capture_output=True, text=True)
+        self.loop = done.stdout.strip()
+        self.run("mount", self.loop, self.path)
+        return self
+
+    def lose_power(self):
+        """Drops what was not synced; afterwards nothing can be read or written any more."""
+        directory = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.ioctl(directory, self.SHUTDOWN, struct.pack("I", self.WITHOUT_FLUSH))
+        finally:
+            os.close(directory)
+
+    def come_back(self):
+        """Mounted anew, as after a reboot: the journal is replayed."""
+        self.run("umount", self.path)
+        self.run("mount", self.loop, self.path)
+
+    def __exit__(self, *ignored):
+        subprocess.run(["umount", "--lazy", self.path], check=False, capture_output=True)
+        self.run("losetup", "--detach", self.loop)
+        self.image.unlink()

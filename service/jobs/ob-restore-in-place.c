@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A restore in the place of what lives. All of it is restored and checked beside the living state;
+ * then the application is stopped, directories and database are exchanged, and it is started again.
+ * The journal is on the disk before each step (ob-restore-recover.h has the rule that ends a restore
+ * which was interrupted).
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ob-error.h"
+#include "ob-fd.h"
+#include "ob-io.h"
+#include "ob-path.h"
+#include "ob-restore-previous.h"
+#include "ob-restore-recover.h"
+#include "ob-restore-swap.h"
+#include "ob-restore-task.h"
+#include "ob-restore-units.h"
+#include "ob-space-guard.h"
+
+/* What stays free on the file system of a part while its new state is staged there. */
+#define LEAST_FREE ((guint64) 4 * 1024 * 1024)
+#define MOST_FREE ((guint64) 256 * 1024 * 1024)
+
+/* internal methods */
+
+static void
+warn_of_activation_key (ObRestoreTask *task)
+{
+  gboolean has_key = FALSE;
+
+  if (ob_database_has_activation_key (ob_instance_get_database (task->instance), &has_key,
+                                      task->cancellable, NULL)
+      && has_key)
+    ob_progress_warn (task->progress, FALSE,
+                      "The installation has an activation key, which Openbravo binds to the "
+                      "database's number (OID); the restored database has another one, so the key "
+                      "has to be activated again.");
+}
+
+/* Writes down what will be done, with the instance's configuration as it is now. */
+static gboolean
+begin (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
+{
+  const ObDatabaseConfig *config = ob_instance_get_database (task->instance);
+
+  if (task->parts & OB_PART_DATABASE)
+    {
+      warn_of_activation_key (task);
+      ob_restore_journal_set_database (journal, config->name);
+    }
+  return ob_restore_units_plan (journal, task->instance, task->parts, error)
+         && ob_instance_save (task->instance, task->context->restores_fd, error)
+         && ob_restore_journal_save (journal, task->context, error);
+}
+
+/* A part that lies in the unit's directory, by its path below it. */
+static const char *
+get_relative_path (ObRestoreTask *task, const ObRestoreUnit *unit, ObParts part)
+{
+  const char *path = ob_instance_get_path (task->instance, part);
+  const char *relative = NULL;
+
+  return path != NULL && ob_path_is_below (path, unit->path, &relative) ? relative : "";
+}
+
+static gboolean
+stage_nested (ObRestoreTask *task, const ObRestoreUnit *unit, int fd, GError **error)
+{
+  for (ObParts part = OB_PART_SOURCES; part < OB_PART_ALL; part <<= 1)
+    {
+      const char *relative = get_relative_path (task, unit, part);
+      ob_autofd int nested = -1;
+
+      if ((unit->parts & part) == 0 || *relative == '\0')
+        continue;
+      nested = ob_restore_unit_make_nested (fd, relative, error);
+      if (nested < 0
+          || !ob_restore_task_tree (task, part, nested,
+                                    ob_instance_get_path (task->instance, part), error))
+        return FALSE;
+    }
+  for (guint i = 0; i < unit->carries->len; i++)
+    {
+      const ObRestoreCarry *carry = g_ptr_array_index (unit->carries, i);
+
+      if (carry->inode != 0 && !ob_restore_unit_make_room (fd, carry->path, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer inner)
+{
+  g_cancellable_cancel (inner);
+}
+
+/* Fills "new" (@fd), while a guard sees to it that the application, which lives on the same disk, can
+ * go on writing. */
+static gboolean
+fill_unit (ObRestoreTask *task, const ObRestoreUnit *unit, int fd, GError **error)
+{
+  g_autoptr (GCancellable) inner = g_cancellable_new ();
+  GCancellable *outer = task->cancellable;
+  gulong handler
+    = g_cancellable_connect (outer, G_CALLBACK (on_cancelled), inner, NULL);
+  g_autoptr (ObSpaceGuard) guard
+    = ob_space_guard_new (unit->staging_parent, LEAST_FREE, MOST_FREE, inner);
+  g_autoptr (GError) local = NULL;
+  gboolean filled = FALSE;
+
+  task->cancellable = inner;
+  filled = ob_restore_task_tree (task, unit->part, fd, unit->path, &local)
+           && stage_nested (task, unit, fd, &local);
+  task->cancellable = outer;
+  g_cancellable_disconnect (outer, handler);
+  if (!filled && !ob_space_guard_has_struck (guard, unit->path, error))
+    g_propagate_error (error, g_steal_pointer (&local));
+  return filled;
+}
+
+static gboolean
+stage_unit (ObRestoreTask *task, ObRestoreJournal *journal, ObRestoreUnit *unit, GError **error)
+{
+  ob_autofd int fd = ob_restore_unit_make_staging (unit, error);
+
+  if (fd < 0 || !ob_restore_journal_save (journal, task->context, error)
+      || !fill_unit (task, unit, fd, error))
+    return FALSE;
+  /* A power cut after the exchange must not find empty files. */
+  if (syncfs (fd) < 0)
+    return ob_set_error_errno (error, errno, "The restored copy of %s cannot be made durable",
+                               unit->path);
+  return TRUE;
+}
+
+static gboolean
+stage (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
+{
+  for (guint i = 0; i < journal->units->len; i++)
+    if (!stage_unit (task, journal, g_ptr_array_index (journal->units, i), error))
+      return FALSE;
+  return journal->staged_database == NULL
+         || ob_restore_task_database (task, journal->staged_database, error);
+}
+
+static gboolean
+stop_application (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
+{
+  if (!journal->control)
+    {
+      ob_progress_warn (task->progress, FALSE,
+                        "The application was not stopped, since neither a unit nor commands are "
+                        "configured; restart it by hand.");
+      return TRUE;
+    }
+  ob_progress_set_phase (task->progress, "stopping");
+  return ob_restore_journal_advance (journal, task->context, OB_RESTORE_STOPPING, error)
+         && ob_application_stop (task->instance, task->context->command_timeout, task->cancellable,
+                                 error);
+}
+
+static gboolean
+exchange (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
+{
+  const ObDatabaseConfig *config = ob_instance_get_database (task->instance);
+  guint n_ended = 0;
+
+  ob_progress_set_phase (task->progress, "exchanging");
+  if (!ob_job_set_cancelable (task->job, FALSE))
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED, "Cancelled.");
+      return FALSE;
+    }
+  if (!ob_restore_journal_advance (journal, task->context, OB_RESTORE_SWAPPING, error))
+    return FALSE;
+  for (guint i = 0; i < journal->units->len; i++)
+    if (!ob_restore_unit_swap (g_ptr_array_index (journal->units, i), error))
+      return FALSE;
+  if (journal->staged_database == NULL)
+    return ob_restore_journal_advance (journal, task->context, OB_RESTORE_SWAPPED, error);
+  if (!ob_database_swap (config, journal->staged_database, journal->kept_database, &n_ended, NULL,
+                         error))
+    return FALSE;
+  if (n_ended > 0)
+    ob_job_log (task->job, "%u sessions on the database were ended", n_ended);
+  return ob_restore_journal_advance (journal, task->context, OB_RESTORE_SWAPPED, error);
+}
+
+/* After a failure: forwards where the exchange was done all the same, back otherwise. */
+static gboolean
+settle_failure (ObRestoreTask *task, ObRestoreJournal *journal, GError *failure, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  gboolean finished = FALSE;
+
+  ob_job_set_cancelable (task->job, FALSE);
+  if (ob_restore_resolve (journal, task->instance, task->context, task->progress, &finished,
+                          &local)
+      && finished)
+    {
+      g_error_free (failure);
+      return TRUE;
+    }
+  if (local != NULL)
+    ob_progress_warn (task->progress, FALSE,
+                      "The restore could not be cleared up, which will be tried again before the "
+                      "next job and when the service starts: %s",
+                      local->message);
+  g_propagate_error (error, failure);
+  return FALSE;
+}
+
+static void
+tell_downtime (ObRestoreTask *task, const ObRestoreJournal *journal, gint64 stopped)
+{
+  if (journal->control)
+    ob_job_set_result (task->job, "downtime",
+                       g_variant_new_double ((double) (g_get_monotonic_time () - stopped)
+                                             / G_USEC_PER_SEC));
+}
+
+/* methods of this room */
+
+gboolean
+ob_restore_task_in_place (ObRestoreTask *task, GError **error)
+{
+  g_autofree char *id = g_malloc (OB_ID_HEX_SIZE);
+  g_autoptr (ObRestoreJournal) journal = NULL;
+  GError *failure = NULL;
+  gint64 stopped = 0;
+  gboolean done = FALSE;
+
+  ob_id_to_hex (ob_snapshot_get_public_id (task->record->snapshot), id);
+  journal = ob_restore_journal_new (task->instance, id);
+  if (!begin (task, journal, error))
+    {
+      ob_restore_journal_remove (journal, task->context, NULL);
+      return FALSE;
+    }
+  done = stage (task, journal, &failure);
+  stopped = g_get_monotonic_time ();
+  done = done && stop_application (task, journal, &failure) && exchange (task, journal, &failure);
+  if (done)
+    {
+      ob_progress_set_phase (task->progress, "starting");
+      done = ob_restore_complete (journal, task->instance, task->context, error);
+    }
+  else
+    done = settle_failure (task, journal, failure, error);
+  if (journal->phase == OB_RESTORE_DONE)
+    {
+      tell_downtime (task, journal, stopped);
+      ob_job_set_result (task->job, "previous",
+                         ob_restore_previous_describe (journal, task->instance));
+    }
+  return done;
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A restore: finds the backup, sees that all of it is in the repository, and brings its parts back,
+ * in the place of the living ones (ob-restore-in-place.c) or elsewhere, where nothing that lives is
+ * touched.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ob-error.h"
+#include "ob-fd.h"
+#include "ob-io.h"
+#include "ob-lock.h"
+#include "ob-manifest.h"
+#include "ob-operations.h"
+#include "ob-reader.h"
+#include "ob-restore-recover.h"
+#include "ob-restore-task.h"
+
+#define MAX_DATABASE_NAME 63
+#define MAX_NAMED_PROBLEMS 5
+#define FILE_PARTS (OB_PART_ALL & ~OB_PART_DATABASE)
+
+typedef struct
+{
+  ObContext *context;
+  ObInstance *instance;
+  GPtrArray *destinations;
+  char *id;
+  ObParts parts;
+  int directory;
+  char *database;
+} Data;
+
+/* internal methods */
+
+static void
+free_data (gpointer pointer)
+{
+  Data *data = pointer;
+
+  g_clear_pointer (&data->instance, ob_instance_unref);
+  g_ptr_array_unref (data->destinations);
+  ob_fd_clear (&data->directory);
+  g_free (data->id);
+  g_free (data->database);
+  g_free (data);
+}
+
+static gboolean
+is_in_place (const Data *data)
+{
+  return data->directory < 0 && data->database == NULL;
+}
+
+/* What there is to restore where it shall go. */
+static ObParts
+get_possible_parts (const Data *data)
+{
+  if (is_in_place (data))
+    return ob_instance_get_parts (data->instance);
+  return (data->directory >= 0 ? FILE_PARTS : 0) | (data->database != NULL ? OB_PART_DATABASE : 0);
+}
+
+static gboolean
+check_possible (const Data *data, ObParts impossible, GError **error)
+{
+  g_autofree char *names = ob_parts_to_text (impossible);
+
+  if (impossible == 0)
+    return TRUE;
+  if (is_in_place (data))
+    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                 "Instance %s has no %s; to look at it, restore it into a directory.",
+                 ob_instance_get_name (data->instance), names);
+  else if (impossible & OB_PART_DATABASE)
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                         "The database is not restored into a directory: name a new database for "
+                         "it.");
+  else
+    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                 "Files (%s) are not restored into a database: name a directory for them.", names);
+  return FALSE;
+}
+
+/* Settles which parts are restored: those asked for, or all that the backup holds and the place can
+ * take. */
+static gboolean
+choose_parts (ObRestoreTask *task, const Data *data, GError **error)
+{
+  ObParts held = ob_manifest_get_parts (task->manifest);
+  ObParts possible = get_possible_parts (data);
+  g_autofree char *lacking = NULL;
+  g_autofree char *holding = ob_parts_to_text (held);
+
+  task->parts = data->parts != 0 ? data->parts : held & possible;
+  if (!check_possible (data, task->parts & ~possible, error))
+    return FALSE;
+  lacking = ob_parts_to_text (task->parts & ~held);
+  if (*lacking != '\0' || task->parts == 0)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INCOMPLETE, "The backup holds no %s; it holds %s.",
+                   *lacking != '\0' ? lacking : "part that can go there",
+                   *holding != '\0' ? holding : "nothing");
+      return FALSE;
+    }
+  if (is_in_place (data) && (held & ~possible) != 0)
+    {
+      g_autofree char *left_out = ob_parts_to_text (held & ~possible);
+
+      ob_progress_warn (task->progress, FALSE,
+                        "The backup's %s are not restored, since instance %s has no place for them.",
+                        left_out, ob_instance_get_name (data->instance));
+    }
+  return TRUE;
+}
+
+/* A repository that cannot be written (its disk is full, or mounted read-only) is read without a
+ * lock: the day of a restore is no day to insist. *@lock is NULL then. */
+static gboolean
+lock_repository (ObRestoreTask *task, ObLock **lock, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  *lock = ob_lock_acquire (task->repository, FALSE, task->cancellable, &local);
+  if (*lock != NULL)
+    return TRUE;
+  if (g_error_matches (local, OB_ERROR, OB_ERROR_FAILED)
+      || g_error_matches (local, OB_ERROR, OB_ERROR_NO_SPACE))
+    {
+      ob_job_log (task->job, "Reading without a lock: %s", local->message);
+      return TRUE;
+    }
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+/* Before anything is made or stopped: whether all that the backup refers to is there. */
+static gboolean
+check_repository (ObRestoreTask *task, GError **error)
+{
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  if (!ob_reader_check_tree (task->repository, &task->record->snapshot->tree, problems,
+                             task->cancellable, error))
+    return FALSE;
+  if (problems->len == 0)
+    return TRUE;
+  for (guint i = 0; i < problems->len && i < MAX_NAMED_PROBLEMS; i++)
+    g_string_append_printf (text, " %s", (const char *) g_ptr_array_index (problems, i));
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               "the backup is damaged, so nothing was touched; choose another one.%s", text->str);
+  return FALSE;
+}
+
+static gboolean
+load_manifest (ObRestoreTask *task, JsonObject **manifest, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autofree char *text = NULL;
+
+  if (ob_backup_record_is_foreign (task->record))
+    return TRUE;
+  text = ob_backup_record_load_manifest (task->record, task->context, task->cancellable, &local);
+  if (local != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  if (text == NULL)
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, "The backup has no manifest.");
+      return FALSE;
+    }
+  *manifest = ob_manifest_parse (text, strlen (text), error);
+  return *manifest != NULL;
+}
+
+/* Restores one part into a directory of its own below @directory; on error that is removed again. */
+static gboolean
+restore_into (ObRestoreTask *task, ObParts part, int directory, GError **error)
+{
+  const char *name = ob_part_get_name (part);
+  ob_autofd int fd = -1;
+
+  if (mkdirat (directory, name, 0700) < 0)
+    return ob_set_error_errno (error, errno, "The directory %s cannot be made", name);
+  fd = openat (directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    ob_set_error_errno (error, errno, "The directory %s cannot be opened", name);
+  else if (ob_restore_task_tree (task, part, fd, name, error))
+    return TRUE;
+  ob_fd_clear (&fd);
+  ob_remove_tree_at (directory, name, NULL, NULL);
+  return FALSE;
+}
+
+/* All or nothing: what was restored before something failed is removed again. */
+static gboolean
+restore_files_elsewhere (ObRestoreTask *task, int directory, GError **error)
+{
+  ObParts done = 0;
+  gboolean ok = TRUE;
+
+  for (ObParts part = OB_PART_SOURCES; ok && part < OB_PART_ALL; part <<= 1)
+    if (task->parts & part)
+      {
+        ok = restore_into (task, part, directory, error);
+        done |= ok ? part : 0;
+      }
+  for (ObParts part = OB_PART_SOURCES; !ok && part < OB_PART_ALL; part <<= 1)
+    if (done & part)
+      ob_remove_tree_at (directory, ob_part_get_name (part), NULL, NULL);
+  return ok;
+}
+
+/* The database last, since it is the one that cannot be made if something has its name. */
+static gboolean
+restore_elsewhere (ObRestoreTask *task, const Data *data, GError **error)
+{
+  if ((task->parts & OB_PART_DATABASE) && !ob_restore_task_database (task, data->database, error))
+    return FALSE;
+  if (restore_files_elsewhere (task, data->directory, error))
+    return TRUE;
+  if (task->parts & OB_PART_DATABASE)
+    ob_database_drop (ob_instance_get_database (task->instance), data->database, NULL, NULL);
+  return FALSE;
+}
+
+static gboolean
+restore_foreign (ObRestoreTask *task, const Data *data, GError **error)
+{
+  if (data->directory >= 0 && data->database == NULL && data->parts == 0)
+    return ob_restore_task_foreign (task, data->directory, error);
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+                       "Another tool wrote this backup: it can be restored as a whole into a "
+                       "directory, but not in place nor in parts.");
+  return FALSE;
+}
+
+static void
+tell_result (ObRestoreTask *task, gint64 began)
+{
+  GVariantBuilder parts = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_STRING_ARRAY);
+  char hex[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (ob_snapshot_get_public_id (task->record->snapshot), hex);
+  for (ObParts part = OB_PART_DATABASE; part < OB_PART_ALL; part <<= 1)
+    if (task->parts & part)
+      g_variant_builder_add (&parts, "s", ob_part_get_name (part));
+  ob_job_set_result (task->job, "id", g_variant_new_string (hex));
+  ob_job_set_result (task->job, "parts", g_variant_builder_end (&parts));
+  ob_job_set_result (task->job, "rows", g_variant_new_uint64 (task->rows));
+  ob_job_set_result (task->job, "files", g_variant_new_uint64 (task->files));
+  ob_job_set_result (task->job, "bytes", g_variant_new_uint64 (task->bytes));
+  ob_job_set_result (task->job, "seconds",
+                     g_variant_new_double ((double) (g_get_monotonic_time () - began)
+                                           / G_USEC_PER_SEC));
+}
+
+static gboolean
+restore (ObRestoreTask *task, const Data *data, GError **error)
+{
+  g_autoptr (ObLock) lock = NULL;
+  g_autoptr (JsonObject) manifest = NULL;
+
+  if (!lock_repository (task, &lock, error)
+      || !ob_repository_load_index (task->repository, task->cancellable, error)
+      || !check_repository (task, error) || !load_manifest (task, &manifest, error))
+    return FALSE;
+  if (manifest == NULL)
+    return restore_foreign (task, data, error);
+  task->manifest = manifest;
+  if (!choose_parts (task, data, error) || !ob_restore_task_estimate (task, error))
+    return FALSE;
+  return is_in_place (data) ? ob_restore_task_in_place (task, error)
+                            : restore_elsewhere (task, data, error);
+}
+
+static gboolean
+run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error)
+{
+  Data *data = pointer;
+  ObBackupFilter filter = { .parts = data->parts };
+  g_autoptr (ObBackupRecord) record = NULL;
+  g_autoptr (ObRepository) repository = NULL;
+  ObRestoreTask task = { .context = data->context,
+                         .instance = data->instance,
+                         .job = job,
+                         .progress = ob_job_get_progress (job),
+                         .cancellable = cancellable };
+  gint64 began = g_get_monotonic_time ();
+  g_autoptr (GError) local = NULL;
+
+  ob_progress_set_phase (task.progress, "preparing");
+  if (is_in_place (data)
+      && !ob_restore_settle (data->context, ob_instance_get_name (data->instance), error))
+    return FALSE;
+  record = ob_catalogue_find (data->context, data->destinations, data->id, &filter, cancellable,
+                              error);
+  if (record == NULL)
+    return FALSE;
+  task.record = record;
+  repository = ob_destination_open (record->destination, data->context, cancellable, error);
+  if (repository == NULL)
+    return FALSE;
+  task.repository = repository;
+  if (!restore (&task, data, &local))
+    {
+      /* Of what else goes wrong the destination knows nothing. */
+      if (g_error_matches (local, OB_ERROR, OB_ERROR_CORRUPT))
+        g_prefix_error (&local, "At destination %s: ",
+                        ob_destination_get_name (record->destination));
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  tell_result (&task, began);
+  return TRUE;
+}
+
+static gboolean
+check_options (ObInstance *instance, const ObRestoreOptions *options, GError **error)
+{
+  const char *name = options->database;
+
+  if (instance == NULL && (options->directory < 0 || name != NULL))
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                           "An instance has to be named: its server and its paths are needed.");
+      return FALSE;
+    }
+  if (name != NULL
+      && (*name == '\0' || strlen (name) > MAX_DATABASE_NAME || !g_utf8_validate (name, -1, NULL)))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "The name of a database has 1 to %d bytes.", MAX_DATABASE_NAME);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* public methods */
+
+ObJob *
+ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
+                    const char *id, const ObRestoreOptions *options, guint uid, GError **error)
+{
+  const char *destination
+    = destinations->len == 1 ? ob_destination_get_name (g_ptr_array_index (destinations, 0)) : NULL;
+  ob_autofd int directory = -1;
+  Data *data = NULL;
+
+  if (!check_options (instance, options, error))
+    return NULL;
+  if (options->directory >= 0)
+    {
+      directory = fcntl (options->directory, F_DUPFD_CLOEXEC, 3);
+      if (directory < 0)
+        {
+          ob_set_error_errno (error, errno, "The directory to restore into cannot be kept open");
+          return NULL;
+        }
+    }
+  data = g_new0 (Data, 1);
+  data->context = context;
+  data->instance = instance != NULL ? ob_instance_ref (instance) : NULL;
+  data->destinations
+    = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_destination_unref);
+  for (guint i = 0; i < destinations->len; i++)
+    g_ptr_array_add (data->destinations, ob_destination_ref (g_ptr_array_index (destinations, i)));
+  data->id = g_strdup (id);
+  data->parts = options->parts;
+  data->directory = ob_fd_steal (&directory);
+  data->database = g_strdup (options->database);
+  return ob_job_new ("restore", instance != NULL ? ob_instance_get_name (instance) : NULL,
+                     destination, uid, run_restore, data, free_data);
+}

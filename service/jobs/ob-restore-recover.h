@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The way out of a restore in place, forwards or back, from wherever its journal says that it is.
+ * The restore itself ends through these functions, and so does the start of the service after a
+ * crash. The rule (docs/architecture.md): up to "swapping" all is taken back; while swapping, the
+ * rename of the database decides, and without a database all is taken back; from "swapped" on it
+ * is finished. All block; job threads, or the thread of the recovery at the start.
+ */
+#pragma once
+
+#include "ob-restore-journal.h"
+#include "ob-progress.h"
+
+G_BEGIN_DECLS
+
+/* Brings the restore to an end by that rule; *@finished tells which one. Taken back means: exchanged
+ * directories return, the application is started where it may have been stopped, what was staged is
+ * removed, and the journal with it. What does not succeed but endangers nothing is a warning. On
+ * error the journal stays, for another try. */
+gboolean ob_restore_resolve (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+                             ObProgress *progress, gboolean *finished, GError **error);
+
+/* All is swapped in: starts the application, and turns the journal into the record of the former
+ * state. Where only the start fails, the record is kept all the same and the error tells so. */
+gboolean ob_restore_complete (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+                              GError **error);
+
+/* Sees to it that no interrupted restore of @instance (by name) is left: what the start of the
+ * service could not do, because the database was down for example, is tried again. Every job that
+ * reads or writes the living installation begins with it. Errors: BUSY saying what is in the way. */
+gboolean ob_restore_settle (ObContext *context, const char *instance, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bringing single parts out of a snapshot, wherever they go. */
+#include "ob-restore-task.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "ob-error.h"
+#include "ob-file-restore.h"
+#include "ob-io.h"
+#include "ob-manifest.h"
+
+#define MAX_PARALLEL 8
+/* Threads that fetch and open blobs for one archive; the archives are read side by side. */
+#define WORKERS_A_STREAM 2
+
+/* internal methods */
+
+static ObNode *
+find_node (ObRestoreTask *task, const char *path, ObNodeType type, GError **error)
+{
+  g_autoptr (ObNode) node = ob_reader_find (task->repository, &task->record->snapshot->tree, path,
+                                            task->cancellable, error);
+
+  if (node == NULL || node->type == type)
+    return g_steal_pointer (&node);
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "In the backup, /%s is not what it should be.",
+               path);
+  return NULL;
+}
+
+static ObNode *
+find_stream (ObRestoreTask *task, const char *stream, GError **error)
+{
+  g_autofree char *path = g_build_filename (ob_part_get_name (OB_PART_DATABASE), stream, NULL);
+
+  return find_node (task, path, OB_NODE_FILE, error);
+}
+
+/* The names of the archives, as the manifest lists them. Transfer full. */
+static GStrv
+list_streams (ObRestoreTask *task)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  JsonArray *streams = ob_manifest_get_array (task->manifest, "streams");
+
+  for (guint i = 0; streams != NULL && i < json_array_get_length (streams); i++)
+    {
+      JsonNode *node = json_array_get_element (streams, i);
+      const char *name = json_node_get_value_type (node) == G_TYPE_STRING
+                           ? json_node_get_string (node)
+                           : "";
+
+      if (*name != '\0' && strchr (name, '/') == NULL)
+        g_strv_builder_add (builder, name);
+    }
+  return g_strv_builder_end (builder);
+}
+
+static gboolean
+feed_stream (const char *stream, int fd, gpointer user_data, GCancellable *cancellable,
+             GError **error)
+{
+  ObRestoreTask *task = user_data;
+  g_autoptr (ObNode) node = find_stream (task, stream, error);
+
+  return node != NULL
+         && ob_reader_write_file (task->repository, node, fd, WORKERS_A_STREAM, task->progress,
+                                  cancellable, error);
+}
+
+static gboolean
+estimate_database (ObRestoreTask *task, GError **error)
+{
+  g_auto (GStrv) streams = list_streams (task);
+
+  for (gsize i = 0; streams[i] != NULL; i++)
+    {
+      g_autoptr (ObNode) node = find_stream (task, streams[i], error);
+
+      if (node == NULL)
+        return FALSE;
+      ob_progress_add_total (task->progress, node->size);
+      task->bytes += node->size;
+    }
+  return TRUE;
+}
+
+static gboolean
+estimate_tree (ObRestoreTask *task, const ObNode *node, GError **error)
+{
+  guint64 bytes = 0;
+
+  if (!ob_file_restore_estimate (task->repository, node, &bytes, task->cancellable, error))
+    return FALSE;
+  ob_progress_add_total (task->progress, bytes);
+  return TRUE;
+}
+
+static guint64
+count_rows (JsonObject *facts)
+{
+  JsonArray *tables = ob_manifest_get_array (facts, "tables");
+  guint64 rows = 0;
+
+  for (guint i = 0; tables != NULL && i < json_array_get_length (tables); i++)
+    {
+      JsonNode *node = json_array_get_element (tables, i);
+
+      if (JSON_NODE_HOLDS_OBJECT (node))
+        rows += ob_manifest_get_number (json_node_get_object (node), "rows");
+    }
+  return rows;
+}
+
+static gboolean
+restore_tree (ObRestoreTask *task, const ObNode *node, int fd, const char *path, GError **error)
+{
+  ObFileRestoreStats stats = { 0 };
+
+  ob_progress_set_phase (task->progress, "restoring files");
+  if (!ob_file_restore_run (task->repository, node, fd, path, TRUE, task->context->n_threads,
+                            task->progress, &stats, task->cancellable, error))
+    return FALSE;
+  task->files += stats.files;
+  task->bytes += stats.bytes;
+  ob_job_log (task->job, "%s: %" G_GUINT64_FORMAT " files, %" G_GUINT64_FORMAT " bytes", path,
+              stats.files, stats.bytes);
+  return TRUE;
+}
+
+/* The root of a snapshot, with the metadata that the directory @fd has already. */
+static ObNode *
+make_root_node (ObRestoreTask *task, int fd, GError **error)
+{
+  struct timespec now = { .tv_sec = time (NULL) };
+  struct stat info = { 0 };
+  ObNode *node = NULL;
+
+  if (fstat (fd, &info) < 0)
+    {
+      ob_set_error_errno (error, errno, "The directory to restore into cannot be looked at");
+      return NULL;
+    }
+  node = ob_node_new_directory ("", &task->record->snapshot->tree, &now);
+  node->uid = info.st_uid;
+  node->gid = info.st_gid;
+  node->mode = info.st_mode & 07777;
+  return node;
+}
+
+/* methods of this room */
+
+gboolean
+ob_restore_task_estimate (ObRestoreTask *task, GError **error)
+{
+  if ((task->parts & OB_PART_DATABASE) && !estimate_database (task, error))
+    return FALSE;
+  for (ObParts part = OB_PART_SOURCES; part < OB_PART_ALL; part <<= 1)
+    {
+      g_autoptr (ObNode) node = NULL;
+
+      if ((task->parts & part) == 0)
+        continue;
+      node = find_node (task, ob_part_get_name (part), OB_NODE_DIRECTORY, error);
+      if (node == NULL || !estimate_tree (task, node, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+ob_restore_task_tree (ObRestoreTask *task, ObParts part, int fd, const char *path, GError **error)
+{
+  g_autoptr (ObNode) node = find_node (task, ob_part_get_name (part), OB_NODE_DIRECTORY, error);
+
+  return node != NULL && restore_tree (task, node, fd, path, error);
+}
+
+gboolean
+ob_restore_task_foreign (ObRestoreTask *task, int fd, GError **error)
+{
+  g_autoptr (ObNode) node = make_root_node (task, fd, error);
+
+  return node != NULL && estimate_tree (task, node, error)
+         && restore_tree (task, node, fd, "The snapshot", error);
+}
+
+gboolean
+ob_restore_task_database (ObRestoreTask *task, const char *target, GError **error)
+{
+  g_auto (GStrv) streams = list_streams (task);
+  JsonObject *facts = ob_manifest_get_object (task->manifest, "database");
+  ObDatabaseRestore request = { .target = target,
+                                .facts = facts,
+                                .streams = (const char *const *) streams,
+                                .n_parallel = CLAMP (task->context->n_threads, 1, MAX_PARALLEL),
+                                .feed = feed_stream,
+                                .user_data = task };
+
+  if (facts == NULL)
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT,
+                           "The backup's manifest says nothing of the database.");
+      return FALSE;
+    }
+  ob_progress_set_phase (task->progress, "restoring database");
+  if (!ob_database_restore (ob_instance_get_database (task->instance), &request, task->progress,
+                            task->cancellable, error))
+    return FALSE;
+  task->rows += count_rows (facts);
+  return TRUE;
+}

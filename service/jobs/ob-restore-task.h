@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A restore under way: what its steps share. */
+#pragma once
+
+#include "ob-catalogue.h"
+#include "ob-context.h"
+#include "ob-job.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  /* Borrowed. */
+  ObContext *context;
+  ObInstance *instance; /* NULL where files alone go elsewhere */
+  ObJob *job;
+  ObProgress *progress;
+  GCancellable *cancellable;
+  ObBackupRecord *record;
+  ObRepository *repository; /* its index is loaded */
+  JsonObject *manifest;     /* NULL for what another tool wrote */
+
+  ObParts parts; /* to restore */
+  guint64 rows, files, bytes; /* restored so far */
+} ObRestoreTask;
+
+/* Adds what @task's parts have to the job's total. Blocks. */
+gboolean ob_restore_task_estimate (ObRestoreTask *task, GError **error);
+
+/* Restores the tree of one part into the empty directory @fd; @path is where it will be, for
+ * messages. Blocks. */
+gboolean ob_restore_task_tree (ObRestoreTask *task, ObParts part, int fd, const char *path,
+                               GError **error);
+
+/* The whole tree of a snapshot that is not ours into the empty directory @fd, which keeps its owner
+ * and mode. Blocks. */
+gboolean ob_restore_task_foreign (ObRestoreTask *task, int fd, GError **error);
+
+/* Makes the database @target of the backup's. Blocks. Errors: as ob_database_restore(). */
+gboolean ob_restore_task_database (ObRestoreTask *task, const char *target, GError **error);
+
+/* Restores the parts in the place of the living ones of task->instance: all of them, or none. The
+ * result's "downtime" and "previous" are set. Blocks. */
+gboolean ob_restore_task_in_place (ObRestoreTask *task, GError **error);
+
+G_END_DECLS
