@@ -68,6 +68,8 @@ ob_client_connect (ObClient *client, GError **error)
   if (client->bus != NULL)
     return TRUE;
 
+  /* From here on GDBus knows the names of the service's errors. */
+  ob_error_quark ();
   client->bus = g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, error);
   if (client->bus == NULL)
     {

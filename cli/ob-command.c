@@ -3,6 +3,22 @@
 
 #include <string.h>
 
+/* GOption leaves the first "--" in place where an operand behind it begins with "-". Returns what is
+ * left of @argc. */
+static int
+drop_separator (int argc, char **argv)
+{
+  int at = 1;
+
+  while (at < argc && strcmp (argv[at], "--") != 0)
+    at++;
+  if (at == argc)
+    return argc;
+  for (; at < argc; at++)
+    argv[at] = argv[at + 1];
+  return argc - 1;
+}
+
 gboolean
 ob_command_parse (ObClient *client, const ObCommand *command, const GOptionEntry *entries,
                   const char *description, int argc, char **argv, int min, int max,
@@ -18,7 +34,6 @@ ob_command_parse (ObClient *client, const ObCommand *command, const GOptionEntry
     G_OPTION_ENTRY_NULL,
   };
   g_autofree char *name = g_strdup_printf ("obbackupctl %s", command->name);
-  int first;
 
   context = g_option_context_new (command->synopsis);
   g_option_context_set_help_enabled (context, FALSE);
@@ -45,15 +60,15 @@ ob_command_parse (ObClient *client, const ObCommand *command, const GOptionEntry
       return FALSE;
     }
 
-  first = argc > 1 && strcmp (argv[1], "--") == 0 ? 2 : 1;
-  if (argc - first < min || argc - first > max)
+  argc = drop_separator (argc, argv);
+  if (argc - 1 < min || argc - 1 > max)
     {
       g_printerr ("obbackupctl: %s; usage: %s %s\n",
-                  argc - first < min ? "Something is missing" : "There are too many arguments",
-                  name, command->synopsis);
+                  argc - 1 < min ? "Something is missing" : "There are too many arguments", name,
+                  command->synopsis);
       return FALSE;
     }
-  *operands = argv + first;
+  *operands = argv + 1;
   return TRUE;
 }
 

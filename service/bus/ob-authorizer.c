@@ -11,6 +11,8 @@
 /* Calls that wait for an answer of the bus or of polkit. Each may wait for a person who types a
  * password, so a caller that never answers must not be able to pile them up without end. */
 #define MAX_PENDING 256
+/* …nor one user take the place of all others, whatever number of connections he has. */
+#define MAX_PENDING_OF_USER 32
 
 static const ObAuthorizerRule rules[] = {
   { OB_ROOT_INTERFACE, "AddInstance", "configure", FALSE },
@@ -53,6 +55,7 @@ struct _ObAuthorizer
   GObject parent_instance;
 
   guint n_pending;
+  GHashTable *asked;          /* uid → how many of these are with polkit */
   PolkitAuthority *authority; /* NULL until polkit was reached */
   GPtrArray *waiting;         /* of Call: those that wait for it; NULL while nobody asks */
 };
@@ -82,6 +85,7 @@ typedef struct
   PolkitSubject *subject;
   GCancellable *cancellable; /* cancelled when the caller vanishes */
   guint watch;
+  gboolean counted; /* in the user's number */
 } Call;
 
 static void
@@ -90,6 +94,7 @@ ob_authorizer_finalize (GObject *object)
   ObAuthorizer *self = OB_AUTHORIZER (object);
 
   g_clear_object (&self->authority);
+  g_clear_pointer (&self->asked, g_hash_table_unref);
   G_OBJECT_CLASS (ob_authorizer_parent_class)->finalize (object);
 }
 
@@ -102,6 +107,7 @@ ob_authorizer_class_init (ObAuthorizerClass *klass)
 static void
 ob_authorizer_init (ObAuthorizer *self)
 {
+  self->asked = g_hash_table_new (NULL, NULL);
 }
 
 /* internal methods */
@@ -113,6 +119,37 @@ guard_free (gpointer data)
 
   g_object_unref (guard->authorizer);
   g_free (guard);
+}
+
+static guint
+count_asked (Call *call)
+{
+  return GPOINTER_TO_UINT (
+    g_hash_table_lookup (call->authorizer->asked, GUINT_TO_POINTER (call->uid)));
+}
+
+static void
+set_asked (Call *call, guint n)
+{
+  GHashTable *asked = call->authorizer->asked;
+
+  if (n == 0)
+    g_hash_table_remove (asked, GUINT_TO_POINTER (call->uid));
+  else
+    g_hash_table_insert (asked, GUINT_TO_POINTER (call->uid), GUINT_TO_POINTER (n));
+}
+
+/* FALSE where the user has too many calls with polkit already. */
+static gboolean
+count (Call *call)
+{
+  guint n = count_asked (call);
+
+  if (n >= MAX_PENDING_OF_USER)
+    return FALSE;
+  set_asked (call, n + 1);
+  call->counted = TRUE;
+  return TRUE;
 }
 
 static Call *
@@ -135,6 +172,8 @@ static void
 call_free (Call *call)
 {
   call->authorizer->n_pending--;
+  if (call->counted)
+    set_asked (call, count_asked (call) - 1);
   if (call->watch != 0)
     g_bus_unwatch_name (call->watch);
   g_clear_object (&call->cancellable);
@@ -161,7 +200,7 @@ deny (Call *call, const char *reason)
 {
   ob_reply_error (g_steal_pointer (&call->invocation),
                   g_error_new (OB_ERROR, OB_ERROR_NOT_AUTHORIZED,
-                               "You may not %s (%s%s): %s", describe_action (call->rule->action),
+                               "You are not authorised to %s (%s%s): %s", describe_action (call->rule->action),
                                OB_ACTION_PREFIX, call->rule->action, reason));
 }
 
@@ -290,6 +329,15 @@ on_caller_vanished (GDBusConnection *connection, const char *name, gpointer user
   g_cancellable_cancel (cancellable);
 }
 
+/* Takes @invocation. */
+static void
+refuse_as_busy (GDBusMethodInvocation *invocation)
+{
+  ob_reply_error (invocation, g_error_new (OB_ERROR, OB_ERROR_BUSY,
+                                           "Too many calls wait for their authorisation; try again "
+                                           "later"));
+}
+
 static void
 on_uid (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -309,6 +357,11 @@ on_uid (GObject *source, GAsyncResult *result, gpointer user_data)
       || (call->rule->owner_needs_none && call->uid == call->owner && call->uid != OB_NOBODY))
     {
       pass_on (call);
+      return;
+    }
+  if (!count (call))
+    {
+      refuse_as_busy (g_steal_pointer (&call->invocation));
       return;
     }
   call->subject = polkit_system_bus_name_new (sender);
@@ -335,9 +388,7 @@ handle_method_call (GDBusConnection *connection, const char *sender, const char 
     }
   if (guard->authorizer->n_pending >= MAX_PENDING)
     {
-      ob_reply_error (invocation, g_error_new (OB_ERROR, OB_ERROR_BUSY,
-                                               "Too many calls wait for their authorisation; try "
-                                               "again later"));
+      refuse_as_busy (invocation);
       return;
     }
   g_dbus_connection_call (connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",

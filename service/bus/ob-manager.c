@@ -2,6 +2,7 @@
 #include "ob-manager.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "ob-authorizer.h"
@@ -53,7 +54,9 @@ ob_manager_dispose (GObject *object)
     g_signal_handlers_disconnect_by_data (self->queue, self);
   if (self->server != NULL)
     g_dbus_object_manager_server_set_connection (self->server, NULL);
-  if (self->root != NULL)
+  /* Where it never came onto the bus there is nothing to take off. */
+  if (self->root != NULL
+      && g_dbus_interface_skeleton_get_connection (G_DBUS_INTERFACE_SKELETON (self->root)) != NULL)
     g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->root));
   g_clear_object (&self->root);
   g_clear_object (&self->server);
@@ -324,6 +327,18 @@ has_configuration (ObManager *self, const char *folder, const char *name)
   return fstatat (dirfd, file_name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* "disk, vault", for an error. Transfer full. */
+static char *
+list_names (GHashTable *table)
+{
+  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (table), (GCompareFunc) strcmp);
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (GList *name = names; name != NULL; name = name->next)
+    g_string_append_printf (text, "%s%s", text->len > 0 ? ", " : "", (const char *) name->data);
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
 /* public methods */
 
 ObManager *
@@ -399,6 +414,7 @@ ObDestination *
 ob_manager_choose_destination (ObManager *self, const char *name, GError **error)
 {
   g_autoptr (GPtrArray) all = NULL;
+  g_autofree char *names = NULL;
 
   if (name != NULL)
     return ob_manager_find_destination (self, name, error);
@@ -409,8 +425,11 @@ ob_manager_choose_destination (ObManager *self, const char *name, GError **error
     g_set_error_literal (error, OB_ERROR, OB_ERROR_NOT_FOUND,
                          "There is no destination to back up to; add one first");
   else
-    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                 "There are %u destinations; say which with \"destination\"", all->len);
+    {
+      names = list_names (self->destinations);
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "There are several destinations, say which: %s", names);
+    }
   return NULL;
 }
 

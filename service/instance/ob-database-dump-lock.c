@@ -272,6 +272,7 @@ ob_dump_fail_busy (ObDatabaseDump *self, GCancellable *cancellable, GError **err
   g_autofree char *holder = NULL;
   PGresult *result = ob_postgres_query (
     self->session,
+    "SELECT pg_stat_clear_snapshot ();"
     "SELECT n.nspname, c.relname, l.pid, a.usename, coalesce (a.application_name, ''),"
     "       coalesce (a.state, ''),"
     "       extract (epoch FROM clock_timestamp () - a.xact_start)::bigint, l.granted"
@@ -338,6 +339,8 @@ ob_dump_look_for_waiters (ObDatabaseDump *self, gboolean *waiting, gboolean *stu
 {
   PGresult *result = ob_postgres_query (
     self->session,
+    /* Within a transaction pg_stat_activity is looked at once and then stays as it was. */
+    "SELECT pg_stat_clear_snapshot ();"
     "SELECT count(*) > 0, coalesce (bool_or (m.pid IS NOT NULL), false)"
     "  FROM pg_locks w JOIN pg_stat_activity a ON a.pid = w.pid"
     "  LEFT JOIN pg_locks m ON m.pid = pg_backend_pid () AND m.locktype = 'relation' AND m.granted"
@@ -364,7 +367,7 @@ ob_dump_untangle (ObDatabaseDump *self, gboolean *done, GCancellable *cancellabl
     return TRUE;
   if (!ob_postgres_run (self->session, cancellable, error,
                         "SAVEPOINT untangle; SET LOCAL deadlock_timeout TO '10ms';"
-                        "SET LOCAL lock_timeout TO '100ms'"))
+                        "SET LOCAL lock_timeout TO '50ms'"))
     return FALSE;
   /* It is not meant to be had: the time is up, or it was put in front of us. */
   ob_postgres_run (self->session, cancellable, &local_error,

@@ -209,6 +209,7 @@ on_finished (ObJob *job, gpointer user_data)
   ObJobQueue *queue = user_data;
 
   save (queue, job);
+  sweep (queue);
   start_what_can (queue);
 }
 

@@ -45,10 +45,13 @@ class CommandLine(InstallationTest):
                 json.loads(ctl(*words, "--json").out)
 
     def test_show(self):
-        out = self.ok("show", "latest")
+        second = next(backup["id"] for backup in self.json("list")["backups"]
+                      if "ünïcode" in backup.get("label", ""))
+        out = self.ok("show", second)
         for word in ("erp", "manual", "webapp", "ünïcode"):
             self.assertIn(word, out)
-        first = self.json("list")["backups"][1]["id"]
+        first = next(backup["id"] for backup in self.json("list")["backups"]
+                     if backup.get("label") == "the first")
         self.assertIn("the first", self.ok("show", first[:8]))
         shown = self.json("show", first)
         self.assertEqual(shown["label"], "the first")

@@ -3,6 +3,7 @@
 one moment, and what belongs together is together."""
 
 import threading
+import time
 
 import psycopg2
 
@@ -123,6 +124,8 @@ class Consistency(InstallationTest):
             state["round"] += 1
             with open(file, "ab") as output:
                 output.write(b"%d\n" % state["round"] * 5000)
+            # Else it fills the disk before the reader is at its end.
+            time.sleep(0.005)
 
         self.addCleanup(file.unlink, missing_ok=True)
         with Disturber(grow):
