@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-descriptor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +23,26 @@ get_access_mode (int fd)
   int flags = fcntl (fd, F_GETFL);
 
   return flags < 0 || (flags & O_PATH) != 0 ? -1 : flags & O_ACCMODE;
+}
+
+/* Whether the open directory has no entries; FALSE too where it cannot be listed. */
+static gboolean
+is_empty_directory (int fd)
+{
+  int copy = openat (fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *directory = copy >= 0 ? fdopendir (copy) : NULL;
+  const struct dirent *entry = NULL;
+  gboolean empty = directory != NULL;
+
+  if (directory == NULL)
+    {
+      ob_fd_clear (&copy);
+      return FALSE;
+    }
+  while (empty && (entry = readdir (directory)) != NULL)
+    empty = strcmp (entry->d_name, ".") == 0 || strcmp (entry->d_name, "..") == 0;
+  closedir (directory);
+  return empty;
 }
 
 gboolean
@@ -78,6 +100,14 @@ ob_descriptor_check_directory (int fd, uid_t uid, const char *name, GError **err
       g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
                    "The directory given as \"%s\" cannot be written: %s; choose another one", name,
                    g_strerror (errno));
+      return FALSE;
+    }
+  if (!is_empty_directory (fd))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "The directory given as \"%s\" is not empty; choose an empty one, so that nothing "
+                   "is overwritten",
+                   name);
       return FALSE;
     }
   return TRUE;

@@ -52,8 +52,8 @@ note_missing (const ObDatabaseConfig *config, GPtrArray *told, GError *error,
       && ob_database_exists (config, config->name, &exists, cancellable, NULL) && !exists)
     {
       tell (told,
-            "There is no database \"%s\" on the server at %s, port %u (bbdd.sid). Restore it from a "
-            "backup, or correct the name.",
+            "There is no database \"%s\" on the server at %s, port %u (bbdd.sid). Restore it from "
+            "a backup, or correct the name.",
             config->name, config->host, config->port);
       g_error_free (error);
       return TRUE;
@@ -89,8 +89,8 @@ check_owner (const ObDatabaseConfig *config, ObPostgres *postgres, GPtrArray *to
               config->user);
       else if (config->system_user == NULL && strcmp (PQgetvalue (result, 0, 4), "t") != 0)
         tell (told,
-              "The role \"%s\" may not create databases, and no superuser (bbdd.systemUser) is set: "
-              "a backup can be made, but not restored.",
+              "The role \"%s\" may not create databases, and no superuser (bbdd.systemUser) is "
+              "set: a backup can be made, but not restored.",
               config->user);
     }
   PQclear (result);

@@ -16,10 +16,10 @@
  * waits for us, pg_dump queues behind him, and we wait for pg_dump. PostgreSQL does not see this
  * deadlock, since we wait outside of it. Once it sees one, it solves it without ending anybody: its
  * deadlock detector puts a request that only the order of the queue holds back in front
- * (src/backend/storage/lmgr/README, "soft edges"). So we wait inside of it, for a moment: for a lock
- * that conflicts with one which every pg_dump of ours holds by then. pg_extension, which pg_dump
- * reads before it locks tables, is a catalogue that next to nobody else ever opens. Only a superuser
- * may lock it; without one, the dump begins again with a new snapshot.
+ * (src/backend/storage/lmgr/README, "soft edges"). So we wait inside of it, for a moment: for a
+ * lock that conflicts with one which every pg_dump of ours holds by then. pg_extension, which
+ * pg_dump reads before it locks tables, is a catalogue that next to nobody else ever opens. Only a
+ * superuser may lock it; without one, the dump begins again with a new snapshot.
  */
 #include "ob-database-dump-private.h"
 
@@ -216,8 +216,8 @@ describe_holder (const PGresult *result)
     return g_strdup ("a prepared transaction (see pg_prepared_xacts)");
   return g_strdup_printf ("the process %s of the role \"%s\" (%s%s%s%s%s s)",
                           PQgetvalue (result, 0, 2), PQgetvalue (result, 0, 3), application,
-                          *application != '\0' ? ", " : "", state, *state != '\0' ? ", for " : "for ",
-                          *seconds != '\0' ? seconds : "?");
+                          *application != '\0' ? ", " : "", state,
+                          *state != '\0' ? ", for " : "for ", *seconds != '\0' ? seconds : "?");
 }
 
 /* methods of this room */
@@ -235,7 +235,7 @@ ob_dump_table_free (ObDumpTable *table)
 gboolean
 ob_dump_pause (guint milliseconds, GCancellable *cancellable, GError **error)
 {
-  gint64 until = g_get_monotonic_time () + milliseconds * 1000;
+  gint64 until = g_get_monotonic_time () + (gint64) milliseconds * 1000;
 
   if (ob_postgres_wait (-1, 0, until, cancellable) != OB_POSTGRES_CANCELLED)
     return TRUE;

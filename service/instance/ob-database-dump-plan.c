@@ -2,19 +2,19 @@
 /*
  * Which pg_dump takes what.
  *
- * schema.dump holds all but rows. Of the rows, the large tables are named one by one and spread over
- * streams of about the same size; data-1.dump takes all that is not named elsewhere, so that nothing
- * can be forgotten, and the values of sequences; large-objects.dump takes no table. Partitions are
- * tables like others: -t of their parent takes no child.
+ * schema.dump holds all but rows. Of the rows, the large tables are named one by one and spread
+ * over streams of about the same size; data-1.dump takes all that is not named elsewhere, so that
+ * nothing can be forgotten, and the values of sequences; large-objects.dump takes no table.
+ * Partitions are tables like others: -t of their parent takes no child.
  */
 #include "ob-database-dump-private.h"
 
 #include <string.h>
 
 /* Below that a table is not worth an argument; above, their number is bounded. */
-#define LEAST_NAMED_BYTES (4 * 1024 * 1024)
+#define LEAST_NAMED_BYTES ((guint64) 4 * 1024 * 1024)
 #define MOST_NAMED 256
-/* What a table or a row's archive has around its rows. */
+/* What an archive has around its rows. */
 #define STREAM_OVERHEAD 4096
 
 /* internal methods */
@@ -70,12 +70,13 @@ compare_bytes (gconstpointer a, gconstpointer b)
 }
 
 /* The tables to be named, the largest first. pg_dump takes patterns in the database's encoding, so
- * in any other than UTF-8 a name that is not ASCII is left to the first stream. Transfer container. */
+ * in any other than UTF-8 a name that is not ASCII is left to the first stream. Transfer
+ * container. */
 static GPtrArray *
 choose_named (ObDatabaseDump *self, guint64 total, gboolean utf8)
 {
   GPtrArray *named = g_ptr_array_new ();
-  guint64 least = MAX (LEAST_NAMED_BYTES, total / (self->n_parallel * 16));
+  guint64 least = MAX (LEAST_NAMED_BYTES, total / 16 / self->n_parallel);
 
   for (guint i = 0; i < self->tables->len && self->n_parallel > 1; i++)
     {

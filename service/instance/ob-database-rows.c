@@ -52,8 +52,8 @@ fail (RowCheck *check, GError *error)
   pthread_mutex_unlock (&check->mutex);
 }
 
-/* How a table is to be counted: *@by_owner, or else the column to copy (transfer full, may be NULL).
- */
+/* How a table is to be counted: *@by_owner, or else the column to copy (transfer full, NULL for
+ * all). */
 static gboolean
 look_at_table (Connections *connections, const char *schema, const char *name, gboolean *by_owner,
                char **column, GError **error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Making a destination, and moving one. The order keeps a passphrase from ever being lost: key file,
  * then repository, then configuration, which makes the rest count. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "ob-destination-key.h"
 #include "ob-destination-private.h"
 #include "ob-error.h"
+#include "ob-io.h"
 #include "ob-local-store.h"
 #include "ob-secret.h"
 
@@ -60,6 +62,32 @@ take_over (ObDestination *destination, ObContext *context, ObStore *store, char 
   return g_steal_pointer (&repository);
 }
 
+/* Whether the directory holds nothing but what a repository, or a file system, has of itself: one
+ * with other things in it is not meant to be one. */
+static gboolean
+check_only_ours (const char *path, GError **error)
+{
+  static const char *const allowed[]
+    = { ".", "..", "data", "index", "keys", "locks", "snapshots", "lost+found", NULL };
+  DIR *directory = opendir (path);
+  const struct dirent *entry = NULL;
+  g_autofree char *found = NULL;
+
+  if (directory == NULL)
+    return ob_set_error_errno (error, errno, "The directory %s cannot be read", path);
+  while (found == NULL && (entry = readdir (directory)) != NULL)
+    if (!g_strv_contains (allowed, entry->d_name))
+      found = g_filename_display_name (entry->d_name);
+  closedir (directory);
+  if (found == NULL)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_EXISTS,
+               "The directory %s holds other things (%s); name a new or an empty one for the "
+               "repository.",
+               path, found);
+  return FALSE;
+}
+
 /* Whether there is no repository at all in the store. One that was made although that failed or was
  * cancelled in the end needs its key. */
 static gboolean
@@ -81,6 +109,8 @@ create (ObDestination *destination, ObContext *context, ObStore *store, gboolean
   ObRepository *repository = NULL;
   gboolean written = FALSE;
 
+  if (!check_only_ours (destination->path, error))
+    return NULL;
   if (destination->no_passphrase)
     return ob_repository_create (store, "", cancellable, error);
 

@@ -128,14 +128,14 @@ lock_repository (ObRestoreTask *task, ObLock **lock, GError **error)
   *lock = ob_lock_acquire (task->repository, FALSE, task->cancellable, &local);
   if (*lock != NULL)
     return TRUE;
-  if (g_error_matches (local, OB_ERROR, OB_ERROR_FAILED)
-      || g_error_matches (local, OB_ERROR, OB_ERROR_NO_SPACE))
+  if (g_error_matches (local, OB_ERROR, OB_ERROR_LOCKED)
+      || g_error_matches (local, OB_ERROR, OB_ERROR_CANCELLED))
     {
-      ob_job_log (task->job, "Reading without a lock: %s", local->message);
-      return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
     }
-  g_propagate_error (error, g_steal_pointer (&local));
-  return FALSE;
+  ob_job_log (task->job, "Reading without a lock: %s", local->message);
+  return TRUE;
 }
 
 /* Before anything is made or stopped: whether all that the backup refers to is there. */
@@ -153,7 +153,9 @@ check_repository (ObRestoreTask *task, GError **error)
   for (guint i = 0; i < problems->len && i < MAX_NAMED_PROBLEMS; i++)
     g_string_append_printf (text, " %s", (const char *) g_ptr_array_index (problems, i));
   g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-               "the backup is damaged, so nothing was touched; choose another one.%s", text->str);
+               "The backup is damaged at destination %s, so nothing was touched; choose another "
+               "one.%s",
+               ob_destination_get_name (task->record->destination), text->str);
   return FALSE;
 }
 
@@ -294,7 +296,6 @@ run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **e
                          .progress = ob_job_get_progress (job),
                          .cancellable = cancellable };
   gint64 began = g_get_monotonic_time ();
-  g_autoptr (GError) local = NULL;
 
   ob_progress_set_phase (task.progress, "preparing");
   if (is_in_place (data)
@@ -309,15 +310,8 @@ run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **e
   if (repository == NULL)
     return FALSE;
   task.repository = repository;
-  if (!restore (&task, data, &local))
-    {
-      /* Of what else goes wrong the destination knows nothing. */
-      if (g_error_matches (local, OB_ERROR, OB_ERROR_CORRUPT))
-        g_prefix_error (&local, "At destination %s: ",
-                        ob_destination_get_name (record->destination));
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
+  if (!restore (&task, data, error))
+    return FALSE;
   tell_result (&task, began);
   return TRUE;
 }

@@ -47,10 +47,7 @@ list_streams (ObRestoreTask *task)
 
   for (guint i = 0; streams != NULL && i < json_array_get_length (streams); i++)
     {
-      JsonNode *node = json_array_get_element (streams, i);
-      const char *name = json_node_get_value_type (node) == G_TYPE_STRING
-                           ? json_node_get_string (node)
-                           : "";
+      const char *name = ob_manifest_read_string (json_array_get_element (streams, i));
 
       if (*name != '\0' && strchr (name, '/') == NULL)
         g_strv_builder_add (builder, name);

@@ -87,17 +87,19 @@ make_room (Buffer *buffer, gsize size)
 }
 
 static void
-set_corrupt (GError **error, const ObId *id, const ObBlobLocation *location, const char *what)
+set_corrupt (ObBlobReader *reader, GError **error, const ObId *id, const ObBlobLocation *location,
+             const char *what)
 {
+  g_autofree char *where = ob_store_describe (ob_repository_get_store (reader->repository));
   char blob[OB_ID_HEX_SIZE];
   char pack[OB_ID_HEX_SIZE];
 
   ob_id_to_hex (id, blob);
   ob_id_to_hex (&location->pack, pack);
   g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-               "Blob %s in pack %s is damaged: %s. Check the destination's disk, and verify the "
-               "repository",
-               blob, pack, what);
+               "Blob %s in pack %s of the repository in %s is damaged: %s. Check the disk there; "
+               "another backup may be whole",
+               blob, pack, where, what);
 }
 
 gsize
@@ -124,7 +126,7 @@ ob_blob_reader_locate (ObBlobReader *reader, ObBlobType type, const ObId *id,
     }
   if (ob_index_entry_is_sound (type, location->offset, location->length, location->plain_length))
     return TRUE;
-  set_corrupt (error, id, location, "the index gives it a size that cannot be");
+  set_corrupt (reader, error, id, location, "the index gives it a size that cannot be");
   return FALSE;
 }
 
@@ -187,7 +189,7 @@ open_into (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
 
   if (!ob_crypto_open (reader->crypto, sealed, location->length, opened))
     {
-      set_corrupt (error, id, location, "its message authentication code is wrong");
+      set_corrupt (reader, error, id, location, "its message authentication code is wrong");
       return NULL;
     }
   *size = opened_size;
@@ -198,14 +200,14 @@ open_into (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
       if (ZSTD_decompressDCtx (reader->context, reader->plain.data, *size, opened, opened_size)
           != *size)
         {
-          set_corrupt (error, id, location, "it does not uncompress to its size in the index");
+          set_corrupt (reader, error, id, location, "it does not uncompress to its size in the index");
           return NULL;
         }
     }
   ob_hasher_run (reader->hasher, plain, *size, &actual);
   if (!ob_id_equal (&actual, id))
     {
-      set_corrupt (error, id, location, "its content does not have its SHA-256");
+      set_corrupt (reader, error, id, location, "its content does not have its SHA-256");
       return NULL;
     }
   return plain;
@@ -232,7 +234,7 @@ check_large (ObBlobReader *reader, const ObId *id, const ObBlobLocation *locatio
     return FALSE;
   if ((guint64) location->offset + location->length <= pack_size)
     return TRUE;
-  set_corrupt (error, id, location, "the index gives it more bytes than the pack has");
+  set_corrupt (reader, error, id, location, "the index gives it more bytes than the pack has");
   return FALSE;
 }
 
@@ -288,7 +290,7 @@ load_small_tree (ObBlobReader *reader, const ObId *id, const ObBlobLocation *loc
   within = location->offset - block->offset;
   if (within + location->length > block->size)
     {
-      set_corrupt (error, id, location, "the pack is cut short");
+      set_corrupt (reader, error, id, location, "the pack is cut short");
       return NULL;
     }
   return open_into (reader, id, location, block->data + within,

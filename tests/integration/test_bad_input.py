@@ -2,6 +2,7 @@
 """What people and machines get wrong: each is told in a sentence and by an exit status, and
 nothing that was there is harmed."""
 
+import json
 import os
 import shutil
 import signal
@@ -72,14 +73,14 @@ class Properties(SandboxTest):
 
     def test_unusable_url(self):
         self.add(FAILED, "bbdd.url", b"bbdd.rdbms=POSTGRE\nbbdd.url=http://localhost\nbbdd.sid=a\n"
-                 b"bbdd.user=tad\nbbdd.password=tad\nbbdd.systemUser=postgres\n"
+                 b"context.name=openbravo\nbbdd.user=tad\nbbdd.password=tad\nbbdd.systemUser=postgres\n"
                  b"bbdd.systemPassword=x\nsource.path=/tmp\nattach.path=/tmp\n")
 
     def test_variables_in_a_circle(self):
         self.add(FAILED, "Openbravo.properties|source.path", b"bbdd.rdbms=POSTGRE\nbbdd.sid=a\n"
                  b"bbdd.url=jdbc:postgresql://localhost:5432\nbbdd.user=tad\nbbdd.password=tad\n"
                  b"bbdd.systemUser=p\nbbdd.systemPassword=x\nsource.path=${attach.path}\n"
-                 b"attach.path=${source.path}\n")
+                 b"attach.path=${source.path}\ncontext.name=openbravo\n")
 
     def test_names(self):
         file = self.directory / "Openbravo.properties"
@@ -216,7 +217,7 @@ class Destinations(InstallationTest):
         self.addCleanup(key.write_bytes, key.read_bytes())
 
     def test_path_without_parent(self):
-        self.refused(FAILED, "no/such", "destination", "add", "bad", "--path", "/no/such/place/x")
+        self.refused(UNAVAILABLE, "no/such", "destination", "add", "bad", "--path", "/no/such/place/x")
         self.assertEqual(ctl("destination", "show", "bad").status, NOT_FOUND)
 
     def test_path_is_a_file(self):
@@ -404,7 +405,8 @@ class Damage(InstallationTest):
         flip_byte(damaged[0])
         done = ctl("list", "--from", "copy", "--json")
         self.assertRegex(done.err, "(?i)damage|corrupt")
-        self.assertNotIn(self.identifier, done.out)
+        self.assertNotIn(self.identifier, [backup["id"] for backup
+                                           in json.loads(done.out)["backups"]])
         done = ctl("restore", self.identifier, "--from", "copy", "--yes")
         self.assertIn(done.status, (FAILED, NOT_FOUND), done)
 

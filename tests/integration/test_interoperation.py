@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The repository is restic's: Debian's restic checks, lists, restores and continues ours, and we
 read and continue what it wrote. Tell apart what is ours: restic 0.14 keeps no link target that
-is not UTF-8, knows no sparse files, and sets attributes before the owner, which drops
-capabilities."""
+is not UTF-8 and no second name of a link, knows no sparse files, and sets attributes before the
+owner, which drops capabilities."""
 
 import os
 
@@ -26,6 +26,8 @@ class InteroperationTest(InstallationTest):
                                        if name != "security.capability"}
             if entry.get("target", b"").isascii() is False:
                 continue
+            if "target" in entry:
+                entry.pop("links", None)
             kept[path] = entry
         return kept
 
@@ -160,12 +162,10 @@ class ResticsByUs(InteroperationTest):
                                   as_variants({"kind": "foreign"}))[0]
         self.assertEqual(len(listed), 1)
         self.ok("restore", listed[0]["id"], "--into", self.directory / "new")
-        roots = [path for path in (self.directory / "new").rglob(self.installation.source.name)
-                 if path.is_dir()]
-        self.assertEqual(len(roots), 1)
+        root = self.directory / "new" / self.installation.source.relative_to("/")
         # restic 0.14 writes a target that is not UTF-8 with replacement characters.
         odd = [path for path, entry in tree.items() if b"\xff" in entry.get("target", b"")]
-        after = compare.describe_tree(roots[0])
+        after = compare.describe_tree(root)
         for path in odd:
             tree.pop(path)
             after.pop(path)

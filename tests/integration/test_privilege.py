@@ -114,10 +114,10 @@ class Files(PrivilegeTest):
         shutil.copytree(self.installation.attachments, moved)
         self.installation.properties.write_bytes(before.replace(
             str(self.installation.attachments).encode(), str(moved).encode()))
-        self.ok("instance", "update", "erp")
+        self.ok("instance", "edit", "erp")
         self.assertEqual(self.json("instance", "show", "erp")["attachments"], str(moved))
         self.installation.properties.write_bytes(before)
-        self.ok("instance", "update", "erp")
+        self.ok("instance", "edit", "erp")
         self.assertEqual(self.json("instance", "show", "erp")["attachments"],
                          str(self.installation.attachments))
 
@@ -265,7 +265,7 @@ class Database(PrivilegeTest):
 
     def test_check(self):
         ctl("instance", "check", "erp")
-        ctl("instance", "update", "erp")
+        ctl("instance", "edit", "erp")
 
     def test_restore_in_place(self):
         identifier = self.json("backup", "erp", "--only", "database",

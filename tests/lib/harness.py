@@ -50,7 +50,7 @@ def run(*command, user="root", stdin=None, timeout=1200, environment=None):
     """Runs a program and returns its status and texts."""
     done = subprocess.run([str(word) for word in command], capture_output=True, check=False,
                           input=b"" if stdin is None else stdin.encode(), timeout=timeout,
-                          env=dict(os.environ, LC_ALL="C.UTF-8", **(environment or {})),
+                          env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
                           **identity(user))
     return Done(done.returncode, done.stdout.decode(errors="surrogateescape"),
                 done.stderr.decode(errors="surrogateescape"))

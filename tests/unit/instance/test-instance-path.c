@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "ob-error.h"
 
 #define STRANGER 61999
@@ -194,13 +195,14 @@ test_parts (void)
     "/",          "/etc",     "/etc/obbackup/x", "/usr",         "/usr/lib/jvm",   "/usr/share",
     "/usr/share/dbus-1", "/usr/local", "/var",   "/var/lib",     "/home",          "/root",
     "/opt",       "/srv",     "/tmp",            "/proc/1/root", "/dev/shm/ob",    "/lib64",
-    "/boot/efi",  "/run/ob",  "/sys/fs",         "/bin",         "/var/lib/obbackup",
-    "/var/lib/obbackup/x", "/backup", "/backup/repository/x", "/backup/repository",
+    "/boot/efi",  "/run/ob",  "/sys/fs",         "/bin",         OB_STATE_DIR,
+    OB_STATE_DIR "/x", OB_CACHE_DIR "/x", OB_CONFIG_DIR, "/backup", "/backup/repository/x",
+    "/backup/repository",
   };
   static const char *const allowed[] = {
     "/opt/OpenbravoERP", "/home/openbravo",     "/root/openbravo", "/srv/ob", "/var/lib/tomcat9/webapps/x",
     "/usr/local/tomcat/webapps/openbravo", "/usr/share/tomcat9/webapps/openbravo", "/etcetera",
-    "/usr2", "/tmp/ob", "/var/lib/obbackup2", "/backup2", "/data/openbravo",
+    "/usr2", "/tmp/ob", OB_STATE_DIR "2", "/backup2", "/data/openbravo",
   };
   static const char *const reserved[] = { "/backup/repository", NULL };
 

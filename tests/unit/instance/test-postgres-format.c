@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-postgres.h"
+
+#include <string.h>
+
+static void
+test_identifiers (void)
+{
+  static const struct
+  {
+    const char *name, *quoted;
+  } cases[] = {
+    { "openbravo", "\"openbravo\"" },
+    { "Open Bravo", "\"Open Bravo\"" },
+    { "select", "\"select\"" },
+    { "a\"b", "\"a\"\"b\"" },
+    { "\"", "\"\"\"\"" },
+    { "x\"; DROP DATABASE y; --", "\"x\"\"; DROP DATABASE y; --\"" },
+    { "a\\b", "\"a\\b\"" },
+    { "it's", "\"it's\"" },
+    { "año", "\"año\"" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = ob_postgres_format ("%I", cases[i].name);
+
+      g_assert_cmpstr (text, ==, cases[i].quoted);
+    }
+}
+
+/* What an E'…' literal stands for. */
+static char *
+read_escaped_literal (const char *literal)
+{
+  GString *value = g_string_new (NULL);
+  gsize end = strlen (literal) - 1;
+
+  g_assert_true (g_str_has_prefix (literal, " E'"));
+  g_assert_cmpint (literal[end], ==, '\'');
+  for (gsize i = 3; i < end; i++)
+    {
+      if (literal[i] == '\\' || literal[i] == '\'')
+        {
+          /* Nothing but the character itself, doubled, so no escape and no end. */
+          g_assert_cmpint (literal[i + 1], ==, literal[i]);
+          g_assert_cmpuint (i + 1, <, end);
+          i++;
+        }
+      g_string_append_c (value, literal[i]);
+    }
+  return g_string_free (value, FALSE);
+}
+
+static void
+test_literals (void)
+{
+  static const char *const hostile[]
+    = { "\\", "\\'", "'\\", "\\\\", "a\\'; DROP TABLE x; --", "\\n\\000", "''\\''" };
+  g_autofree char *plain = ob_postgres_format ("%L", "C.UTF-8");
+  g_autofree char *empty = ob_postgres_format ("%L", "");
+  g_autofree char *quote = ob_postgres_format ("%L", "it's '");
+  g_autofree char *null = ob_postgres_format ("%L", NULL);
+
+  g_assert_cmpstr (plain, ==, "'C.UTF-8'");
+  g_assert_cmpstr (empty, ==, "''");
+  g_assert_cmpstr (quote, ==, "'it''s '''");
+  g_assert_cmpstr (null, ==, "NULL");
+  for (gsize i = 0; i < G_N_ELEMENTS (hostile); i++)
+    {
+      g_autofree char *literal = ob_postgres_format ("%L", hostile[i]);
+      g_autofree char *value = read_escaped_literal (literal);
+
+      g_assert_cmpstr (value, ==, hostile[i]);
+    }
+}
+
+static void
+test_statement (void)
+{
+  g_autofree char *text
+    = ob_postgres_format ("ALTER DATABASE %I SET %s TO %L; LIMIT %u %% x", "a\"b", "work_mem", "4'",
+                          4294967295u);
+  g_autofree char *joined = ob_postgres_format ("SELECT%L", "a\\b");
+  g_autofree char *none = ob_postgres_format ("");
+
+  g_assert_cmpstr (text, ==,
+                   "ALTER DATABASE \"a\"\"b\" SET work_mem TO '4'''; LIMIT 4294967295 % x");
+  /* Whatever stands before it, the E begins a word of its own. */
+  g_assert_cmpstr (joined, ==, "SELECT E'a\\\\b'");
+  g_assert_cmpstr (none, ==, "");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/postgres-format/identifiers", test_identifiers);
+  g_test_add_func ("/postgres-format/literals", test_literals);
+  g_test_add_func ("/postgres-format/statement", test_statement);
+  return g_test_run ();
+}

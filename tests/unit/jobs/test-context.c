@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-context.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "ob-error.h"
+
+static ObContext *
+make_context (Fixture *fixture, GError **error)
+{
+  g_autofree char *config = fixture_path (fixture, "a/etc");
+  g_autofree char *state = fixture_path (fixture, "a/state");
+  g_autofree char *cache = fixture_path (fixture, "a/cache");
+  g_autofree char *runtime = fixture_path (fixture, "a/run");
+
+  return ob_context_new (config, state, cache, runtime, error);
+}
+
+static void
+write_config (Fixture *fixture, const char *text)
+{
+  g_assert_true (mkdirat (fixture->fd, "a", 0755) == 0 || faccessat (fixture->fd, "a", F_OK, 0) == 0);
+  g_assert_true (mkdirat (fixture->fd, "a/etc", 0755) == 0
+                 || faccessat (fixture->fd, "a/etc", F_OK, 0) == 0);
+  fixture_write (fixture, "a/etc/obbackup.conf", text);
+}
+
+static guint
+get_mode (Fixture *fixture, const char *name)
+{
+  struct stat info;
+
+  g_assert_cmpint (fstatat (fixture->fd, name, &info, AT_SYMLINK_NOFOLLOW), ==, 0);
+  g_assert_true (S_ISDIR (info.st_mode));
+  return info.st_mode & 07777;
+}
+
+static void
+test_directories (Fixture *fixture, gconstpointer data)
+{
+  static const char *const private[]
+    = { "a/etc/instances", "a/etc/destinations", "a/etc/keys", "a/state", "a/state/jobs",
+        "a/state/restores", "a/cache", "a/run" };
+  mode_t mask = umask (022);
+  guint before = fixture_count_fds ();
+  g_autoptr (GError) error = NULL;
+  ObContext *context = make_context (fixture, &error);
+  int key = -1;
+
+  umask (mask);
+  g_assert_no_error (error);
+  g_assert_cmpuint (get_mode (fixture, "a/etc"), ==, 0755);
+  for (gsize i = 0; i < G_N_ELEMENTS (private); i++)
+    g_assert_cmpuint (get_mode (fixture, private[i]), ==, 0700);
+  key = openat (context->keys_fd, "x.key", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  g_assert_cmpint (key, >=, 0);
+  g_assert_cmpint (close (key), ==, 0);
+  g_assert_cmpint (faccessat (fixture->fd, "a/etc/keys/x.key", F_OK, 0), ==, 0);
+  ob_context_free (context);
+  ob_context_free (NULL);
+  g_assert_cmpuint (fixture_count_fds (), ==, before);
+}
+
+/* Somebody let others in: what is secret is closed again. */
+static void
+test_loosened (Fixture *fixture, gconstpointer data)
+{
+  static const char *const secret[]
+    = { "a/etc/instances", "a/etc/keys", "a/state/jobs", "a/state/restores" };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObContext) first = make_context (fixture, &error);
+  g_autoptr (ObContext) second = NULL;
+
+  g_assert_no_error (error);
+  for (gsize i = 0; i < G_N_ELEMENTS (secret); i++)
+    g_assert_cmpint (fchmodat (fixture->fd, secret[i], 0777, 0), ==, 0);
+  second = make_context (fixture, &error);
+  g_assert_no_error (error);
+  for (gsize i = 0; i < G_N_ELEMENTS (secret); i++)
+    g_assert_cmpuint (get_mode (fixture, secret[i]), ==, 0700);
+}
+
+/* A link in the place of a directory of ours leads nowhere. */
+static void
+test_links (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (mkdirat (fixture->fd, "a", 0755), ==, 0);
+  g_assert_cmpint (mkdirat (fixture->fd, "a/etc", 0755), ==, 0);
+  g_assert_cmpint (mkdirat (fixture->fd, "elsewhere", 0755), ==, 0);
+  g_assert_cmpint (symlinkat ("../../elsewhere", fixture->fd, "a/etc/keys"), ==, 0);
+  g_assert_null (make_context (fixture, &error));
+  g_assert_nonnull (error);
+  g_assert_message (error, "a/etc/keys");
+  g_assert_cmpuint (get_mode (fixture, "elsewhere"), ==, 0755);
+}
+
+static void
+test_config (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObContext) usual = make_context (fixture, &error);
+  g_autoptr (ObContext) given = NULL;
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (usual->n_threads, >=, 1);
+  g_assert_cmpuint (usual->n_threads, <=, 16);
+  g_assert_cmpuint (usual->lock_timeout, ==, 60);
+  g_assert_cmpuint (usual->command_timeout, ==, 180);
+
+  write_config (fixture, "# ours\n[obbackup]\nthreads=3\nlock-timeout=1\ncommand-timeout=86400\n");
+  given = make_context (fixture, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (given->n_threads, ==, 3);
+  g_assert_cmpuint (given->lock_timeout, ==, 1);
+  g_assert_cmpuint (given->command_timeout, ==, 86400);
+}
+
+static void
+test_bad_config (Fixture *fixture, gconstpointer data)
+{
+  static const struct
+  {
+    const char *line, *named;
+  } cases[] = {
+    { "threads=0", "threads" },
+    { "threads=17", "threads" },
+    { "threads=two", "threads" },
+    { "threads=", "threads" },
+    { "lock-timeout=-1", "lock-timeout" },
+    { "lock-timeout=86401", "lock-timeout" },
+    { "command-timeout=18446744073709551616", "command-timeout" },
+    { "command-timeout=10 s", "command-timeout" },
+    { "what is this", "obbackup.conf" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = g_strdup_printf ("[obbackup]\n%s\n", cases[i].line);
+      guint before = fixture_count_fds ();
+      g_autoptr (GError) error = NULL;
+
+      write_config (fixture, text);
+      g_assert_null (make_context (fixture, &error));
+      g_assert_ob_error (error, OB_ERROR_INVALID_ARGUMENT);
+      g_assert_message (error, cases[i].named);
+      g_assert_cmpuint (fixture_count_fds (), ==, before);
+    }
+}
+
+#define ADD(path, func) g_test_add (path, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD ("/context/directories", test_directories);
+  ADD ("/context/loosened", test_loosened);
+  ADD ("/context/links", test_links);
+  ADD ("/context/config", test_config);
+  ADD ("/context/bad-config", test_bad_config);
+  return g_test_run ();
+}
