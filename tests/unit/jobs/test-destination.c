@@ -439,13 +439,13 @@ test_full (JobsFixture *fixture, gconstpointer data)
   g_autoptr (ObDestination) given = NULL;
   g_autoptr (ObDestination) other = NULL;
   g_autoptr (ObDestination) generated = NULL;
-  g_autofree char *data_path = fixture_path (&fixture->base, "full/data");
+  g_autofree char *place = fixture_path (&fixture->base, "full/lost+found");
 
   if (!fixture_begin_mounts (&fixture->base))
     return;
   fixture_mount_tmpfs (&fixture->base, "full", "size=64k");
-  g_assert_cmpint (mkdir (data_path, 0700), ==, 0);
-  fill (fixture, "full/data/much");
+  g_assert_cmpint (mkdir (place, 0700), ==, 0);
+  fill (fixture, "full/lost+found/much");
   given = make (fixture, "disk", "full", "known", FALSE);
   other = make (fixture, "disk", "full", "other", FALSE);
   generated = make (fixture, "disk", "full", NULL, FALSE);

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-lock-private.h"
+
+#include <gio/gio.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core-fixture.h"
+#include "ob-error.h"
+#include "ob-host.h"
+#include "ob-lock-file.h"
+
+/* For locks that tests wait for. */
+static const ObLockTimes quick = { .settle_ms = 1, .refresh_ms = 5, .retry_ms = 5, .valid_ms = 600000 };
+
+/* For locks that nobody refreshes while a test runs. */
+static const ObLockTimes quiet
+  = { .settle_ms = 1, .refresh_ms = 600000, .retry_ms = 600000, .valid_ms = 600000 };
+
+/* Losing a lock is logged as a warning, which ends a test otherwise. */
+static GLogWriterOutput
+drop_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+{
+  return G_LOG_WRITER_HANDLED;
+}
+
+/* A process that has ended and been waited for. */
+static pid_t
+get_dead_pid (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSubprocess) process = NULL;
+  pid_t pid;
+
+  process = g_subprocess_new (G_SUBPROCESS_FLAGS_NONE, &error, "/bin/true", NULL);
+  g_assert_no_error (error);
+  pid = (pid_t) g_ascii_strtoll (g_subprocess_get_identifier (process), NULL, 10);
+  g_subprocess_wait (process, NULL, &error);
+  g_assert_no_error (error);
+  return pid;
+}
+
+static ObLockFile *
+reparse (const ObLockFile *file)
+{
+  g_autofree char *text = ob_lock_file_to_json (file);
+  g_autoptr (GError) error = NULL;
+  ObLockFile *back = ob_lock_file_from_json (text, strlen (text), &error);
+
+  g_assert_no_error (error);
+  return back;
+}
+
+static void
+test_file (void)
+{
+  g_autoptr (ObLockFile) file = ob_lock_file_new (TRUE);
+  g_autoptr (ObLockFile) back = reparse (file);
+  static const char restic_text[]
+    = "{\"time\":\"2015-06-27T12:18:51.759239612+02:00\",\"exclusive\":false,\"hostname\":\"kasimir\","
+      "\"username\":\"fd0\",\"pid\":13607,\"uid\":1000,\"gid\":100}";
+  g_autoptr (ObLockFile) restic = NULL;
+  g_autofree char *holder = NULL;
+
+  g_assert_cmpint (back->time.tv_sec, ==, file->time.tv_sec);
+  g_assert_cmpint (back->time.tv_nsec, ==, file->time.tv_nsec);
+  g_assert_true (back->exclusive);
+  g_assert_cmpstr (back->hostname, ==, file->hostname);
+  g_assert_cmpint (back->pid, ==, getpid ());
+  g_assert_cmpstr (back->boot_id, ==, file->boot_id);
+  g_assert_cmpuint (back->process_start, ==, file->process_start);
+  g_assert_cmpuint (back->process_start, >, 0);
+
+  restic = ob_lock_file_from_json (restic_text, strlen (restic_text), NULL);
+  g_assert_cmpint (restic->time.tv_sec, ==, 1435400331);
+  g_assert_false (restic->exclusive);
+  g_assert_cmpuint (restic->uid, ==, 1000);
+  g_assert_cmpstr (restic->boot_id, ==, "");
+  holder = ob_lock_file_describe_holder (restic);
+  g_assert_cmpstr (holder, ==, "fd0 on kasimir (process 13607)");
+}
+
+static void
+test_file_mutations (void)
+{
+  g_autoptr (ObLockFile) file = ob_lock_file_new (TRUE);
+  g_autofree char *text = ob_lock_file_to_json (file);
+  struct timespec now;
+
+  clock_gettime (CLOCK_REALTIME, &now);
+  for (guint i = 0; i < 50000; i++)
+    {
+      g_autoptr (GBytes) bytes = core_mutate (text, strlen (text));
+      g_autoptr (GError) error = NULL;
+      g_autoptr (ObLockFile) back = NULL;
+
+      back = ob_lock_file_from_json (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                                     &error);
+      g_assert_true ((back == NULL) == (error != NULL));
+      if (back != NULL)
+        g_free (ob_lock_file_describe_age (back, &now));
+    }
+}
+
+typedef struct
+{
+  guint age_minutes;
+  gboolean is_restic;    /* has nothing of ours in it */
+  gboolean other_host;
+  gboolean other_boot;
+  gboolean other_namespace;
+  gboolean other_start;  /* the number is used again */
+  gboolean dead;
+  gboolean is_stale;
+} StaleCase;
+
+static const StaleCase stale_cases[] = {
+  { .age_minutes = 0, .is_stale = FALSE },
+  { .age_minutes = 29, .is_stale = FALSE },
+  { .age_minutes = 31, .is_stale = TRUE },
+  { .age_minutes = 31, .other_host = TRUE, .is_stale = TRUE },
+  { .age_minutes = 0, .dead = TRUE, .is_stale = TRUE },
+  { .age_minutes = 0, .other_start = TRUE, .is_stale = TRUE },
+  /* What another kernel or a container wrote says nothing about the processes seen here. */
+  { .age_minutes = 0, .dead = TRUE, .other_boot = TRUE, .is_stale = FALSE },
+  { .age_minutes = 20, .dead = TRUE, .other_boot = TRUE, .is_stale = FALSE },
+  { .age_minutes = 20, .dead = TRUE, .other_namespace = TRUE, .is_stale = FALSE },
+  /* restic's own: a missing process and two missing refreshes. */
+  { .age_minutes = 0, .is_restic = TRUE, .dead = TRUE, .is_stale = FALSE },
+  { .age_minutes = 11, .is_restic = TRUE, .dead = TRUE, .is_stale = FALSE },
+  { .age_minutes = 13, .is_restic = TRUE, .dead = TRUE, .is_stale = TRUE },
+  { .age_minutes = 13, .is_restic = TRUE, .is_stale = FALSE },
+  { .age_minutes = 13, .is_restic = TRUE, .dead = TRUE, .other_host = TRUE, .is_stale = FALSE },
+  { .age_minutes = 31, .is_restic = TRUE, .other_host = TRUE, .is_stale = TRUE },
+};
+
+static void
+set_string (char **string, const char *value)
+{
+  g_free (*string);
+  *string = g_strdup (value);
+}
+
+static void
+test_stale (void)
+{
+  pid_t dead_pid = get_dead_pid ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (stale_cases); i++)
+    {
+      const StaleCase *c = &stale_cases[i];
+      g_autoptr (ObLockFile) file = ob_lock_file_new (FALSE);
+      struct timespec now = file->time;
+
+      now.tv_sec += 60 * c->age_minutes;
+      if (c->dead)
+        file->pid = dead_pid;
+      if (c->other_host)
+        set_string (&file->hostname, "another");
+      if (c->other_boot)
+        set_string (&file->boot_id, "00000000-0000-0000-0000-000000000000");
+      if (c->other_namespace)
+        set_string (&file->pid_namespace, "pid:[1]");
+      if (c->other_start)
+        file->process_start--;
+      if (c->is_restic)
+        {
+          set_string (&file->boot_id, "");
+          set_string (&file->pid_namespace, "");
+          file->process_start = 0;
+        }
+      if (ob_lock_file_is_stale (file, &now) != c->is_stale)
+        g_error ("case %zu", i);
+    }
+}
+
+/* A process that has ended while its parent has not looked still has its number. */
+static void
+test_zombie (void)
+{
+  guint64 start = ob_host_get_process_start (getpid ());
+  gint64 deadline = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
+  pid_t pid = fork ();
+
+  if (pid == 0)
+    _exit (0);
+  g_assert_cmpint (pid, >, 0);
+  while (!ob_host_process_has_ended (pid, 0) && g_get_monotonic_time () < deadline)
+    g_usleep (1000);
+  g_assert_true (ob_host_process_has_ended (pid, 0));
+  g_assert_false (ob_host_process_has_ended (getpid (), start));
+  g_assert_false (ob_host_process_has_ended (getpid (), 0));
+  g_assert_true (ob_host_process_has_ended (getpid (), start + 1));
+  g_assert_false (ob_host_process_has_ended (0, 0));
+}
+
+static ObLock *
+acquire (CoreFixture *fixture, gboolean exclusive, const ObLockTimes *times, int code)
+{
+  g_autoptr (GError) error = NULL;
+  ObLock *lock = ob_lock_acquire_with_times (fixture->repository, exclusive, times, NULL, &error);
+
+  if (code < 0)
+    g_assert_no_error (error);
+  else
+    g_assert_error (error, OB_ERROR, code);
+  g_assert_true ((lock == NULL) == (code >= 0));
+  return lock;
+}
+
+static guint
+count_files (CoreFixture *fixture)
+{
+  g_autoptr (GPtrArray) names = core_fixture_list (fixture, "locks");
+
+  return names->len;
+}
+
+static void
+test_exclusion (CoreFixture *fixture, gconstpointer data)
+{
+  ObLock *first = acquire (fixture, FALSE, &quiet, -1);
+  ObLock *second = acquire (fixture, FALSE, &quiet, -1);
+  ObLock *exclusive;
+
+  g_assert_cmpuint (count_files (fixture), ==, 2);
+  acquire (fixture, TRUE, &quiet, OB_ERROR_LOCKED);
+  ob_lock_release (first);
+  acquire (fixture, TRUE, &quiet, OB_ERROR_LOCKED);
+  ob_lock_release (second);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+
+  exclusive = acquire (fixture, TRUE, &quiet, -1);
+  g_assert_true (ob_lock_is_valid (exclusive));
+  acquire (fixture, FALSE, &quiet, OB_ERROR_LOCKED);
+  acquire (fixture, TRUE, &quiet, OB_ERROR_LOCKED);
+  g_assert_cmpuint (count_files (fixture), ==, 1);
+  ob_lock_release (exclusive);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
+static void
+put_file (CoreFixture *fixture, const ObLockFile *file)
+{
+  g_autofree char *text = ob_lock_file_to_json (file);
+  g_autoptr (GError) error = NULL;
+  ObId id;
+
+  ob_repository_put_unpacked (fixture->repository, "locks", text, strlen (text), &id, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_message (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObLockFile) file = ob_lock_file_new (TRUE);
+  g_autoptr (GError) error = NULL;
+
+  set_string (&file->hostname, "erp2");
+  set_string (&file->username, "backup");
+  set_string (&file->boot_id, "another");
+  file->pid = 4711;
+  file->time.tv_sec -= 10 * 60;
+  put_file (fixture, file);
+
+  g_assert_null (ob_lock_acquire (fixture->repository, FALSE, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+  g_assert_nonnull (strstr (error->message, "backup on erp2 (process 4711)"));
+  g_assert_nonnull (strstr (error->message, "10 min ago"));
+  g_assert_nonnull (strstr (error->message, "expires in 20 min"));
+  g_assert_nonnull (strstr (error->message, fixture->path));
+}
+
+static void
+test_removes_stale (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObLockFile) dead = ob_lock_file_new (TRUE);
+  g_autoptr (ObLockFile) old = ob_lock_file_new (TRUE);
+  ObLock *lock;
+
+  dead->pid = get_dead_pid ();
+  put_file (fixture, dead);
+  set_string (&old->hostname, "another");
+  old->time.tv_sec -= 31 * 60;
+  put_file (fixture, old);
+  /* left by a store that does not write as a whole */
+  core_fixture_put (fixture,
+                    "locks/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "", 0);
+
+  lock = acquire (fixture, TRUE, &quiet, -1);
+  g_assert_cmpuint (count_files (fixture), ==, 2);
+  ob_lock_release (lock);
+}
+
+/* One that cannot be read may be anybody's. */
+static void
+test_damaged (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObLockFile) file = ob_lock_file_new (FALSE);
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GError) error = NULL;
+
+  put_file (fixture, file);
+  names = core_fixture_list (fixture, "locks");
+  core_fixture_flip (fixture, g_ptr_array_index (names, 0));
+  g_assert_null (ob_lock_acquire (fixture->repository, FALSE, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  g_assert_nonnull (strstr (error->message, g_ptr_array_index (names, 0)));
+  g_assert_cmpuint (count_files (fixture), ==, 1);
+}
+
+static char *
+get_only_file (CoreFixture *fixture)
+{
+  g_autoptr (GPtrArray) names = core_fixture_list (fixture, "locks");
+
+  return names->len == 1 ? g_strdup (g_ptr_array_index (names, 0)) : NULL;
+}
+
+/* The file changes its name with each refresh. */
+static void
+test_refresh (CoreFixture *fixture, gconstpointer data)
+{
+  ObLock *lock = acquire (fixture, TRUE, &quick, -1);
+  g_autofree char *first = NULL;
+  gint64 deadline = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
+  guint n_changes = 0;
+
+  while (n_changes < 3 && g_get_monotonic_time () < deadline)
+    {
+      g_autofree char *now = get_only_file (fixture);
+
+      if (now != NULL && g_strcmp0 (now, first) != 0)
+        {
+          set_string (&first, now);
+          n_changes++;
+        }
+    }
+  g_assert_cmpuint (n_changes, ==, 3);
+  g_assert_true (ob_lock_is_valid (lock));
+  ob_lock_release (lock);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
+static void
+wait_until_invalid (ObLock *lock)
+{
+  gint64 deadline = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
+
+  while (ob_lock_is_valid (lock) && g_get_monotonic_time () < deadline)
+    g_usleep (1000);
+  g_assert_false (ob_lock_is_valid (lock));
+}
+
+/* Somebody else removed the file: whoever holds it must stop, and no file comes back. */
+static void
+test_lost (CoreFixture *fixture, gconstpointer data)
+{
+  ObLock *lock = acquire (fixture, FALSE, &quick, -1);
+  gint64 deadline = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
+
+  while (ob_lock_is_valid (lock) && g_get_monotonic_time () < deadline)
+    {
+      g_autoptr (GPtrArray) names = core_fixture_list (fixture, "locks");
+
+      for (guint i = 0; i < names->len; i++)
+        core_fixture_remove (fixture, g_ptr_array_index (names, i));
+    }
+  wait_until_invalid (lock);
+  ob_lock_release (lock);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
+/* Without a refresh for too long, others may take it for stale. */
+static void
+test_late (CoreFixture *fixture, gconstpointer data)
+{
+  static const ObLockTimes late
+    = { .settle_ms = 1, .refresh_ms = 600000, .retry_ms = 600000, .valid_ms = 20 };
+  ObLock *lock = acquire (fixture, FALSE, &late, -1);
+
+  wait_until_invalid (lock);
+  ob_lock_release (lock);
+}
+
+/* A late refresh makes it valid again as long as the file is there. */
+static void
+test_recovers (CoreFixture *fixture, gconstpointer data)
+{
+  static const ObLockTimes slow
+    = { .settle_ms = 1, .refresh_ms = 200, .retry_ms = 200, .valid_ms = 100 };
+  ObLock *lock = acquire (fixture, FALSE, &slow, -1);
+  gint64 deadline = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
+
+  wait_until_invalid (lock);
+  while (!ob_lock_is_valid (lock) && g_get_monotonic_time () < deadline)
+    g_usleep (1000);
+  g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+  ob_lock_release (lock);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
+typedef struct
+{
+  CoreFixture *fixture;
+  gint n_holders; /* atomic */
+  gint n_acquired;
+} Race;
+
+static void *
+race (void *data)
+{
+  Race *self = data;
+  /* Long enough for each to see the others' files. */
+  static const ObLockTimes times
+    = { .settle_ms = 50, .refresh_ms = 600000, .retry_ms = 600000, .valid_ms = 600000 };
+
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      ObLock *lock = ob_lock_acquire_with_times (self->fixture->repository, TRUE, &times, NULL,
+                                                 &error);
+
+      if (lock == NULL)
+        {
+          g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+          continue;
+        }
+      g_assert_cmpint (g_atomic_int_add (&self->n_holders, 1), ==, 0);
+      g_atomic_int_inc (&self->n_acquired);
+      g_usleep (1000);
+      g_atomic_int_add (&self->n_holders, -1);
+      ob_lock_release (lock);
+    }
+  return NULL;
+}
+
+/* Never two exclusive holders, whoever else tries at that moment. */
+static void
+test_race (CoreFixture *fixture, gconstpointer data)
+{
+  Race self = { .fixture = fixture };
+  pthread_t threads[3];
+
+  for (gsize i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_assert_cmpint (pthread_create (&threads[i], NULL, race, &self), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (threads); i++)
+    pthread_join (threads[i], NULL);
+
+  g_test_message ("%d of 15 tries got the lock", self.n_acquired);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
+static void
+test_cancelled (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_cancellable_cancel (cancellable);
+  g_assert_null (ob_lock_acquire (fixture->repository, FALSE, cancellable, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
+static void
+add (const char *path, void (*test) (CoreFixture *, gconstpointer))
+{
+  g_test_add (path, CoreFixture, NULL, core_fixture_set_up, test, core_fixture_tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_log_set_writer_func (drop_log, NULL, NULL);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  g_test_add_func ("/lock/file", test_file);
+  g_test_add_func ("/lock/file-mutations", test_file_mutations);
+  g_test_add_func ("/lock/stale", test_stale);
+  g_test_add_func ("/lock/zombie", test_zombie);
+  add ("/lock/exclusion", test_exclusion);
+  add ("/lock/message", test_message);
+  add ("/lock/removes-stale", test_removes_stale);
+  add ("/lock/damaged", test_damaged);
+  add ("/lock/refresh", test_refresh);
+  add ("/lock/lost", test_lost);
+  add ("/lock/late", test_late);
+  add ("/lock/recovers", test_recovers);
+  add ("/lock/race", test_race);
+  add ("/lock/cancelled", test_cancelled);
+  return g_test_run ();
+}
