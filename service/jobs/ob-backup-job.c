@@ -100,7 +100,8 @@ add_root (ObBackupRun *run, ObId *tree, GError **error)
 
   g_ptr_array_unref (manifest->warnings);
   manifest->warnings = ob_job_dup_warnings (run->job, &manifest->partial);
-  manifest->seconds = time (NULL) - manifest->start.tv_sec;
+  manifest->seconds
+    = (g_get_monotonic_time () - run->began + G_USEC_PER_SEC / 2) / G_USEC_PER_SEC;
   text = ob_manifest_to_json (manifest);
   note = ob_restore_note_write (manifest);
   return add_file (run, OB_MANIFEST_FILE, text, error)
@@ -186,6 +187,9 @@ tell_result (ObBackupRun *run, const ObSnapshot *snapshot)
   while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
     if (strcmp (key, "warnings") != 0)
       ob_job_set_result (run->job, key, value);
+  ob_job_set_result (run->job, "seconds",
+                     g_variant_new_double ((double) (g_get_monotonic_time () - run->began)
+                                           / G_USEC_PER_SEC));
   if (ob_store_space (ob_repository_get_store (run->repository), &free_bytes, &total_bytes, NULL,
                       NULL))
     ob_job_set_space (run->job, free_bytes, total_bytes);
@@ -262,6 +266,7 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
                       .job = job,
                       .progress = ob_job_get_progress (job),
                       .cancellable = cancellable,
+                      .began = g_get_monotonic_time (),
                       .parts = data->parts,
                       .manifest = manifest,
                       .nodes = nodes,

@@ -22,6 +22,7 @@ typedef struct
   ObRepository *repository;
   ObWriter *writer;
 
+  gint64 began;         /* monotonic, microseconds */
   ObParts parts;        /* asked for */
   ObManifest *manifest; /* what was stored so far */
   GPtrArray *nodes;     /* of ObNode: the root directory so far */

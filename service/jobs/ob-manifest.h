@@ -29,7 +29,7 @@ typedef struct
   char *kind, *label;      /* @label may be NULL */
   ObParts parts;           /* that the backup holds */
   struct timespec start;   /* of the database's snapshot, or of the job */
-  gint64 seconds;          /* that it took until now */
+  gint64 seconds;          /* that the job took until now */
   JsonObject *facts;       /* of the database; NULL without it */
   GPtrArray *streams;      /* its archives, char * */
   guint64 database_bytes;  /* of the archives */

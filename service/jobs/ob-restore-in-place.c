@@ -5,9 +5,8 @@
  * The journal is on the disk before each step (ob-restore-recover.h has the rule that ends a restore
  * which was interrupted).
  */
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
+#include <errno.h>
+#include <sys/stat.h>
 
 #include "ob-error.h"
 #include "ob-fd.h"
@@ -19,6 +18,7 @@
 #include "ob-restore-task.h"
 #include "ob-restore-units.h"
 #include "ob-space-guard.h"
+#include "ob-sync.h"
 
 /* What stays free on the file system of a part while its new state is staged there. */
 #define LEAST_FREE ((guint64) 4 * 1024 * 1024)
@@ -127,13 +127,37 @@ stage_unit (ObRestoreTask *task, ObRestoreJournal *journal, ObRestoreUnit *unit,
 {
   ob_autofd int fd = ob_restore_unit_make_staging (unit, error);
 
-  if (fd < 0 || !ob_restore_journal_save (journal, task->context, error)
-      || !fill_unit (task, unit, fd, error))
-    return FALSE;
-  /* A power cut after the exchange must not find empty files. */
-  if (syncfs (fd) < 0)
-    return ob_set_error_errno (error, errno, "The restored copy of %s cannot be made durable",
-                               unit->path);
+  return fd >= 0 && ob_restore_journal_save (journal, task->context, error)
+         && fill_unit (task, unit, fd, error);
+}
+
+/* A power cut after the exchange must not find empty files. Each file system once. */
+static gboolean
+sync_units (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
+{
+  g_autoptr (GArray) done = g_array_new (FALSE, FALSE, sizeof (dev_t));
+
+  ob_progress_set_phase (task->progress, "writing to disk");
+  for (guint i = 0; i < journal->units->len; i++)
+    {
+      const ObRestoreUnit *unit = g_ptr_array_index (journal->units, i);
+      ob_autofd int fd = ob_restore_unit_open_staging (unit, error);
+      struct stat info = { 0 };
+      gboolean is_done = FALSE;
+
+      if (fd < 0)
+        return FALSE;
+      if (fstat (fd, &info) < 0)
+        return ob_set_error_errno (error, errno, "%s cannot be looked at", unit->staging_parent);
+      for (guint n = 0; n < done->len; n++)
+        is_done = is_done || g_array_index (done, dev_t, n) == info.st_dev;
+      if (!is_done && !ob_sync_file_system (fd, task->cancellable, error))
+        {
+          g_prefix_error (error, "%s: ", unit->path);
+          return FALSE;
+        }
+      g_array_append_val (done, info.st_dev);
+    }
   return TRUE;
 }
 
@@ -143,8 +167,10 @@ stage (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
   for (guint i = 0; i < journal->units->len; i++)
     if (!stage_unit (task, journal, g_ptr_array_index (journal->units, i), error))
       return FALSE;
-  return journal->staged_database == NULL
-         || ob_restore_task_database (task, journal->staged_database, error);
+  if (journal->staged_database != NULL
+      && !ob_restore_task_database (task, journal->staged_database, error))
+    return FALSE;
+  return sync_units (task, journal, error);
 }
 
 static gboolean

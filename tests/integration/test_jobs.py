@@ -42,6 +42,7 @@ class Objects(JobsTest):
         self.assertLessEqual(job["StartTime"], job["EndTime"])
         self.assertGreater(job["BytesDone"], 30 << 20)
         self.assertEqual(result["label"], "of the test")
+        self.assertGreater(result["seconds"], 0)
         self.assertRegex(result["id"], "^[0-9a-f]{64}$")
         self.assertEqual(set(result["parts"]), {"database", "sources", "webapp", "attachments"})
 
