@@ -59,34 +59,6 @@ typedef struct
 
 /* internal methods */
 
-static char *
-quote_conninfo (const char *value)
-{
-  g_autoptr (GString) quoted = g_string_new ("'");
-
-  for (; *value != '\0'; value++)
-    {
-      if (*value == '\'' || *value == '\\')
-        g_string_append_c (quoted, '\\');
-      g_string_append_c (quoted, *value);
-    }
-  g_string_append_c (quoted, '\'');
-  return g_string_free (g_steal_pointer (&quoted), FALSE);
-}
-
-/* A connection string without a secret in it. */
-static char *
-build_conninfo (ObRestoreRun *run, ObRole role)
-{
-  const ObDatabaseConfig *config = run->config;
-  g_autofree char *host = quote_conninfo (config->host);
-  g_autofree char *database = quote_conninfo (run->request->target);
-  g_autofree char *user
-    = quote_conninfo (role == OB_ROLE_OWNER ? config->user : config->system_user);
-
-  return g_strdup_printf ("host=%s port=%u dbname=%s user=%s", host, config->port, database, user);
-}
-
 static GPtrArray *
 build_argv (ObRestoreRun *run, const RestoreCommand *command)
 {
@@ -100,7 +72,8 @@ build_argv (ObRestoreRun *run, const RestoreCommand *command)
       g_ptr_array_add (argv, g_strdup ("--exit-on-error"));
       g_ptr_array_add (argv, g_strdup ("--no-password"));
       g_ptr_array_add (argv, g_strdup ("--dbname"));
-      g_ptr_array_add (argv, build_conninfo (run, command->role));
+      g_ptr_array_add (argv, ob_postgres_build_conninfo (run->config, command->role,
+                                                         run->request->target));
     }
   if (command->section != NULL)
     g_ptr_array_add (argv, g_strconcat ("--section=", command->section, NULL));

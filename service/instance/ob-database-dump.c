@@ -27,41 +27,6 @@
 
 /* internal methods */
 
-static const char *
-get_user (ObDatabaseDump *self)
-{
-  return self->role == OB_ROLE_OWNER ? self->config->user : self->config->system_user;
-}
-
-static void
-append_conninfo (GString *text, const char *keyword, const char *value)
-{
-  g_string_append_printf (text, "%s%s='", text->len > 0 ? " " : "", keyword);
-  for (; *value != '\0'; value++)
-    {
-      if (*value == '\'' || *value == '\\')
-        g_string_append_c (text, '\\');
-      g_string_append_c (text, *value);
-    }
-  g_string_append_c (text, '\'');
-}
-
-/* A connection string without a secret in it, to the very database whose snapshot it is. */
-static char *
-build_conninfo (ObDatabaseDump *self)
-{
-  GString *text = g_string_new (NULL);
-  g_autofree char *port = g_strdup_printf ("%u", self->config->port);
-
-  append_conninfo (text, "host", self->config->host);
-  append_conninfo (text, "port", port);
-  append_conninfo (text, "dbname", self->config->name);
-  append_conninfo (text, "user", get_user (self));
-  append_conninfo (text, "gssencmode", "disable");
-  append_conninfo (text, "connect_timeout", "15");
-  return g_string_free (text, FALSE);
-}
-
 static GPtrArray *
 build_argv (ObDatabaseDump *self, const ObDumpStream *stream)
 {
@@ -77,7 +42,7 @@ build_argv (ObDatabaseDump *self, const ObDumpStream *stream)
   for (guint i = 0; i < stream->arguments->len; i++)
     g_ptr_array_add (argv, g_strdup (g_ptr_array_index (stream->arguments, i)));
   g_ptr_array_add (argv, g_strdup ("--dbname"));
-  g_ptr_array_add (argv, build_conninfo (self));
+  g_ptr_array_add (argv, ob_postgres_build_conninfo (self->config, self->role, self->config->name));
   g_ptr_array_add (argv, NULL);
   return argv;
 }

@@ -17,6 +17,8 @@ ob_database_config_copy (const ObDatabaseConfig *config)
   copy->password = g_strdup (config->password);
   copy->system_user = g_strdup (config->system_user);
   copy->system_password = g_strdup (config->system_password);
+  copy->ssl_mode = g_strdup (config->ssl_mode);
+  copy->ssl_root_cert = g_strdup (config->ssl_root_cert);
   return copy;
 }
 
@@ -32,6 +34,8 @@ ob_database_config_free (ObDatabaseConfig *config)
   ob_secret_free (config->password);
   g_free (config->system_user);
   ob_secret_free (config->system_password);
+  g_free (config->ssl_mode);
+  g_free (config->ssl_root_cert);
   g_free (config);
 }
 

@@ -18,6 +18,8 @@ typedef struct
   char *password;        /* may be NULL */
   char *system_user;     /* bbdd.systemUser, a superuser; may be NULL */
   char *system_password; /* may be NULL */
+  char *ssl_mode;        /* libpq's word, "require"…; NULL: as libpq does by itself */
+  char *ssl_root_cert;   /* file of the authorities to trust; may be NULL */
 } ObDatabaseConfig;
 
 ObDatabaseConfig *ob_database_config_copy (const ObDatabaseConfig *config);

@@ -135,6 +135,8 @@ compare_database (const ObDatabaseConfig *frozen, const ObDatabaseConfig *now, G
   compare_text (told, "bbdd.sid", frozen->name, now->name);
   compare_text (told, "bbdd.user", frozen->user, now->user);
   compare_text (told, "bbdd.systemUser", frozen->system_user, now->system_user);
+  compare_text (told, "sslmode in bbdd.props", frozen->ssl_mode, now->ssl_mode);
+  compare_text (told, "sslrootcert in bbdd.props", frozen->ssl_root_cert, now->ssl_root_cert);
   compare_secret (told, "bbdd.password", frozen->password, now->password);
   compare_secret (told, "bbdd.systemPassword", frozen->system_password, now->system_password);
 }

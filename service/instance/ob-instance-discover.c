@@ -116,6 +116,8 @@ read_database (ObInstance *instance, ObProperties *properties, GError **error)
   database->password = g_strdup (ob_properties_get (properties, "bbdd.password"));
   database->system_user = g_strdup (ob_properties_get (properties, "bbdd.systemUser"));
   database->system_password = g_strdup (ob_properties_get (properties, "bbdd.systemPassword"));
+  database->ssl_mode = g_steal_pointer (&jdbc->ssl_mode);
+  database->ssl_root_cert = g_steal_pointer (&jdbc->ssl_root_cert);
   return TRUE;
 }
 

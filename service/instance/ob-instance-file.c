@@ -35,6 +35,7 @@ static const struct
   { "database", "port" },          { "database", "name" },
   { "database", "user" },          { "database", "password" },
   { "database", "system-user" },   { "database", "system-password" },
+  { "database", "ssl-mode" },      { "database", "ssl-root-cert" },
   { "application", "unit" },       { "application", "stop-command" },
   { "application", "start-command" }, { "application", "user" },
 };
@@ -136,7 +137,9 @@ read_database (GKeyFile *file, ObDatabaseConfig *database, GError **error)
          && get_text (file, "database", "user", &database->user, error)
          && get_text (file, "database", "password", &database->password, error)
          && get_text (file, "database", "system-user", &database->system_user, error)
-         && get_text (file, "database", "system-password", &database->system_password, error);
+         && get_text (file, "database", "system-password", &database->system_password, error)
+         && get_text (file, "database", "ssl-mode", &database->ssl_mode, error)
+         && get_text (file, "database", "ssl-root-cert", &database->ssl_root_cert, error);
 }
 
 static gboolean
@@ -239,6 +242,8 @@ ob_instance_save (ObInstance *instance, int dirfd, GError **error)
   set_text (file, "database", "password", database->password);
   set_text (file, "database", "system-user", database->system_user);
   set_text (file, "database", "system-password", database->system_password);
+  set_text (file, "database", "ssl-mode", database->ssl_mode);
+  set_text (file, "database", "ssl-root-cert", database->ssl_root_cert);
 
   set_text (file, "application", "unit", instance->unit);
   set_list (file, "application", "stop-command", instance->stop_command);

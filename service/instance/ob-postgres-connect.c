@@ -206,11 +206,14 @@ start (const ObDatabaseConfig *config,
                                    "keepalives_interval",
                                    "keepalives_count",
                                    "tcp_user_timeout",
+                                   "sslmode",
+                                   "sslrootcert",
                                    NULL };
   const char *const values[] = {
     hosts,    addresses,      port,       database, owner ? config->user : config->system_user,
     password, "/nonexistent", "obbackup", "UTF8",   "disable",
-    "30",     "10",           "3",        "60000",  NULL
+    "30",     "10",           "3",        "60000",  config->ssl_mode,
+    config->ssl_root_cert, NULL
   };
 
   G_STATIC_ASSERT (G_N_ELEMENTS (keywords) == G_N_ELEMENTS (values));

@@ -103,3 +103,36 @@ ob_postgres_runf (ObPostgres *postgres,
   va_end (list);
   return ob_postgres_run (postgres, cancellable, error, sql);
 }
+
+/* Nothing where @value is NULL: then libpq decides. */
+static void
+append_conninfo (GString *text, const char *keyword, const char *value)
+{
+  if (value == NULL)
+    return;
+  g_string_append_printf (text, "%s%s='", text->len > 0 ? " " : "", keyword);
+  for (; *value != '\0'; value++)
+    {
+      if (*value == '\'' || *value == '\\')
+        g_string_append_c (text, '\\');
+      g_string_append_c (text, *value);
+    }
+  g_string_append_c (text, '\'');
+}
+
+char *
+ob_postgres_build_conninfo (const ObDatabaseConfig *config, ObRole role, const char *database)
+{
+  GString *text = g_string_new (NULL);
+  g_autofree char *port = g_strdup_printf ("%u", config->port);
+
+  append_conninfo (text, "host", config->host);
+  append_conninfo (text, "port", port);
+  append_conninfo (text, "dbname", database);
+  append_conninfo (text, "user", role == OB_ROLE_OWNER ? config->user : config->system_user);
+  append_conninfo (text, "gssencmode", "disable");
+  append_conninfo (text, "connect_timeout", "15");
+  append_conninfo (text, "sslmode", config->ssl_mode);
+  append_conninfo (text, "sslrootcert", config->ssl_root_cert);
+  return g_string_free (text, FALSE);
+}

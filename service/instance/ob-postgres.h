@@ -69,6 +69,11 @@ gboolean ob_postgres_runf (ObPostgres *postgres,
 /* The text so formatted. Transfer full. */
 char *ob_postgres_format (const char *format, ...);
 
+/* A connection string for PostgreSQL's own programs, without a secret in it (libpq, "Connection
+ * Strings"). Transfer full. */
+char *ob_postgres_build_conninfo (const ObDatabaseConfig *config, ObRole role,
+                                  const char *database);
+
 /* SQLSTATE of the last error on this connection, "" for none. Transfer none. */
 const char *ob_postgres_get_sqlstate (ObPostgres *postgres);
 

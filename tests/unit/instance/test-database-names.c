@@ -178,6 +178,10 @@ test_check (Database *database, gconstpointer data)
   assert_problem (config, "is not a superuser");
   replace (&config->system_user, "postgres");
   replace (&config->system_password, database->config->system_password);
+  /* The server of the test speaks no SSL: what the installation demands is not given up. */
+  replace (&config->ssl_mode, "require");
+  assert_problem (config, "SSL");
+  g_clear_pointer (&config->ssl_mode, g_free);
   replace (&config->name, "nowhere");
   assert_problem (config, "There is no database \"nowhere\"");
   config->port = 1;

@@ -228,6 +228,8 @@ make_full_instance (void)
   instance->database->password = g_strdup (" \\s=;#ñ\n\t'\"[x] ");
   instance->database->system_user = g_strdup ("postgres");
   instance->database->system_password = g_strdup ("sys-secret");
+  instance->database->ssl_mode = g_strdup ("verify-full");
+  instance->database->ssl_root_cert = g_strdup ("/etc/ssl/ours.pem");
   instance->stop_command = g_strdupv ((GStrv) stop);
   instance->start_command = g_strdupv ((GStrv) start);
   instance->command_user = g_strdup ("openbravo");
@@ -265,6 +267,8 @@ test_round_trip (Config *config, gconstpointer data)
   g_assert_cmpstr (after, ==, before);
   g_assert_cmpstr (loaded->database->password, ==, saved->database->password);
   g_assert_cmpstr (loaded->database->system_password, ==, saved->database->system_password);
+  g_assert_cmpstr (loaded->database->ssl_mode, ==, "verify-full");
+  g_assert_cmpstr (loaded->database->ssl_root_cert, ==, "/etc/ssl/ours.pem");
   g_assert_true (g_strv_equal ((const char *const *) loaded->stop_command,
                                (const char *const *) saved->stop_command));
   g_assert_true (ob_instance_can_control (loaded));

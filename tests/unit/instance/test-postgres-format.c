@@ -91,6 +91,28 @@ test_statement (void)
   g_assert_cmpstr (none, ==, "");
 }
 
+static void
+test_conninfo (void)
+{
+  const ObDatabaseConfig config = { .host = (char *) "h'\\ x",
+                                    .port = 5433,
+                                    .user = (char *) "tad",
+                                    .password = (char *) "secret",
+                                    .system_user = (char *) "postgres",
+                                    .system_password = (char *) "top secret",
+                                    .ssl_mode = (char *) "verify-ca" };
+  g_autofree char *owner = ob_postgres_build_conninfo (&config, OB_ROLE_OWNER, "a b");
+  g_autofree char *admin = ob_postgres_build_conninfo (&config, OB_ROLE_SUPERUSER, "x");
+
+  g_assert_true (g_str_has_prefix (
+    owner, "host='h\\'\\\\ x' port='5433' dbname='a b' user='tad' "));
+  g_assert_nonnull (strstr (owner, " sslmode='verify-ca'"));
+  g_assert_null (strstr (owner, "sslrootcert"));
+  g_assert_null (strstr (owner, "secret"));
+  g_assert_nonnull (strstr (admin, " user='postgres' "));
+  g_assert_null (strstr (admin, "secret"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -98,5 +120,6 @@ main (int argc, char **argv)
   g_test_add_func ("/postgres-format/identifiers", test_identifiers);
   g_test_add_func ("/postgres-format/literals", test_literals);
   g_test_add_func ("/postgres-format/statement", test_statement);
+  g_test_add_func ("/postgres-format/conninfo", test_conninfo);
   return g_test_run ();
 }
