@@ -4,19 +4,20 @@
  *
  * Who runs what, so that nothing that the application's role wrote ever runs as a superuser:
  *
- * - pre-data (tables, functions, views, types, ACLs) by the superuser, in the archive's own order,
- *   which sets every owner right. None of these statements evaluates an expression of a user: there
- *   are no rows yet, functions are not checked (check_function_bodies is off), materialized views are
- *   made without data, and types with code of their own need a superuser to exist at all.
- * - rows by bbdd.user, always: a COPY runs CHECK constraints, domain checks, defaults, generated
- *   columns and partition expressions. Into tables of other roles it gets INSERT for as long. Large
- *   objects run nothing, and are loaded by the superuser, who may write those of everybody.
- * - post-data of bbdd.user's objects by bbdd.user: adding a constraint to a filled table evaluates
- *   it. What belongs to others by the superuser; index builds and refreshes switch to the owner of
- *   the table by themselves, in a state in which they cannot switch back (PostgreSQL 15, "CREATE
- *   INDEX", "REFRESH MATERIALIZED VIEW": security-restricted operation).
+ * - What belongs to bbdd.user is made by bbdd.user, and what belongs to others by the superuser, in
+ *   the archive's own order (ob-database-toc.c). Definitions evaluate more than one would think: the
+ *   constants in a view, a default, a partition key or an aggregate are worked out when they are
+ *   parsed, and a constant of a domain runs the domain's CHECK. Where bbdd.user lacks a right on the
+ *   things of others that its own stand on, it gets that right for as long.
+ * - Rows by bbdd.user, always: a COPY runs CHECK constraints, domain checks, defaults, generated
+ *   columns and partition expressions. Large objects run nothing, and are loaded by the superuser, who
+ *   may write those of everybody.
+ * - Rights (GRANT, REVOKE) by the superuser, last: they evaluate nothing.
  *
- * SET ROLE and SET SESSION AUTHORIZATION are no barrier, since a function can reset them.
+ * Index builds and refreshes of others' tables switch to the owner of the table by themselves, in a
+ * state in which they cannot switch back (PostgreSQL 15, "CREATE INDEX", "REFRESH MATERIALIZED VIEW":
+ * security-restricted operation). SET ROLE and SET SESSION AUTHORIZATION are no barrier, since a
+ * function can reset them.
  */
 #include "ob-database-restore-private.h"
 
@@ -71,6 +72,7 @@ build_argv (ObRestoreRun *run, const RestoreCommand *command)
     {
       g_ptr_array_add (argv, g_strdup ("--exit-on-error"));
       g_ptr_array_add (argv, g_strdup ("--no-password"));
+      g_ptr_array_add (argv, g_strdup ("--no-subscriptions"));
       g_ptr_array_add (argv, g_strdup ("--dbname"));
       g_ptr_array_add (argv, ob_postgres_build_conninfo (run->config, command->role,
                                                          run->request->target));
@@ -100,7 +102,7 @@ start_pg_restore (ObRestoreRun *run, const RestoreCommand *command, GError **err
                                 /* The rename that publishes the database is synchronous, and with
                                  * it everything before. */
                                 "PGOPTIONS=-c synchronous_commit=off -c statement_timeout=0", NULL };
-  int keep[2];
+  int keep[3];
   gsize n_keep = 0;
   ObChildSpec spec = { .argv = (const char *const *) argv->pdata,
                        .environment = environment,
@@ -112,6 +114,7 @@ start_pg_restore (ObRestoreRun *run, const RestoreCommand *command, GError **err
     keep[n_keep++] = command->archive_fd;
   if (command->list_fd >= 0)
     keep[n_keep++] = command->list_fd;
+  keep[n_keep++] = ob_pass_file_get_fd (run->pass_file);
   spec.n_keep_fds = n_keep;
   return ob_child_start (&spec, error);
 }
@@ -141,69 +144,30 @@ make_memory_file (const char *name, const void *data, gsize size, GError **error
 
 /* ---- The table of contents */
 
-static const char *
-find_owner (const char *line, GPtrArray *roles)
-{
-  const char *found = NULL;
-
-  for (guint i = 0; i < roles->len; i++)
-    {
-      g_autofree char *suffix = g_strconcat (" ", roles->pdata[i], NULL);
-
-      if (g_str_has_suffix (line, suffix)
-          && (found == NULL || strlen (roles->pdata[i]) > strlen (found)))
-        found = roles->pdata[i];
-    }
-  return found;
-}
-
+/* The section's entries by who restores them. Transfer full. */
 static GPtrArray *
-collect_roles (ObRestoreRun *run)
-{
-  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
-  JsonArray *roles = NULL;
-
-  if (json_object_has_member (run->request->facts, "roles"))
-    roles = json_object_get_array_member (run->request->facts, "roles");
-  g_ptr_array_add (names, g_strdup (run->config->user));
-  for (guint i = 0; roles != NULL && i < json_array_get_length (roles); i++)
-    {
-      JsonObject *role = json_array_get_object_element (roles, i);
-
-      g_ptr_array_add (names, g_strdup (json_object_get_string_member_with_default (role, "name",
-                                                                                    "")));
-    }
-  return names;
-}
-
-/* Runs `pg_restore --list` over the schema's section. Both transfer full. */
-static gboolean
-read_lists (ObRestoreRun *run, const char *section, GString **owned, GString **others,
-            GCancellable *cancellable, GError **error)
+read_runs (ObRestoreRun *run, const char *section, GCancellable *cancellable, GError **error)
 {
   RestoreCommand command = { .section = section,
                              .archive_fd = run->schema_fd,
                              .list_fd = -1,
                              .only_list = TRUE };
-  g_autoptr (GPtrArray) roles = collect_roles (run);
   g_autoptr (ObChild) child = start_pg_restore (run, &command, error);
 
   if (child == NULL || !ob_child_wait (child, cancellable, error))
-    return FALSE;
-  ob_restore_split_list (ob_child_get_output (child), run->config->user, roles, owned, others);
-  return TRUE;
+    return NULL;
+  return ob_restore_cut_list (ob_child_get_output (child), run->config->user,
+                              run->admin == OB_ROLE_OWNER);
 }
 
-/* Restores the entries of @list, if there are any. */
+/* Restores the entries of @list, if there are any. Without --section: to that, rights and comments
+ * belong to the section of what stands before them, which in a list of a few is another one. */
 static gboolean
-restore_list (ObRestoreRun *run, ObRole role, const char *section, GString *list, guint n_jobs,
+restore_list (ObRestoreRun *run, ObRole role, GString *list, guint n_jobs,
               GCancellable *cancellable, GError **error)
 {
   ob_autofd int list_fd = -1;
-  RestoreCommand command = { .role = role,
-                             .section = section,
-                             .archive_fd = run->schema_fd,
-                             .n_jobs = n_jobs };
+  RestoreCommand command = { .role = role, .archive_fd = run->schema_fd, .n_jobs = n_jobs };
 
   if (list->len == 0)
     return TRUE;
@@ -341,84 +305,51 @@ load_streams (ObRestoreRun *run, GCancellable *cancellable, GError **error)
   return FALSE;
 }
 
-/* What bbdd.user needs for loading rows into the relations of other roles, and how it is taken back:
- * two lists of statements. Only what it does not have already. Transfer full. */
+/* Run by run, each with @n_jobs connections. */
 static gboolean
-plan_grants (ObRestoreRun *run, ObPostgres *postgres, GString **grants, GString **revokes,
-             GCancellable *cancellable, GError **error)
+restore_runs (ObRestoreRun *run, guint n_jobs, GPtrArray *runs, ObRestoreGrants *grants,
+              GCancellable *cancellable, GError **error)
 {
-  const char *parameters[] = { run->config->user, NULL };
-  PGresult *result = ob_postgres_query (
-    postgres,
-    "SELECT format('GRANT USAGE ON SCHEMA %I TO %I;', n.nspname, $1::text),"
-    "       format('REVOKE USAGE ON SCHEMA %I FROM %I;', n.nspname, $1::text)"
-    "  FROM pg_namespace n"
-    " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-    "   AND NOT has_schema_privilege($1::text::name, n.oid, 'USAGE')"
-    " UNION ALL "
-    "SELECT format('GRANT %s ON %s %I.%I TO %I;', p.privilege,"
-    "              CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,"
-    "              n.nspname, c.relname, $1::text),"
-    "       format('REVOKE %s ON %s %I.%I FROM %I;', p.privilege,"
-    "              CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,"
-    "              n.nspname, c.relname, $1::text)"
-    "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    "  JOIN (VALUES ('S', 'UPDATE'), ('r', 'INSERT'), ('r', 'REFERENCES'), ('p', 'INSERT'),"
-    "               ('p', 'REFERENCES')) p(kind, privilege) ON p.kind = c.relkind::text"
-    " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-    "   AND NOT CASE c.relkind"
-    "             WHEN 'S' THEN has_sequence_privilege($1::text::name, c.oid, p.privilege)"
-    "             ELSE has_table_privilege($1::text::name, c.oid, p.privilege) END",
-    parameters, cancellable, error);
-
-  if (result == NULL)
-    return FALSE;
-  *grants = g_string_new (NULL);
-  *revokes = g_string_new (NULL);
-  for (int i = 0; i < PQntuples (result); i++)
+  for (guint i = 0; i < runs->len; i++)
     {
-      g_string_append (*grants, PQgetvalue (result, i, 0));
-      g_string_append (*revokes, PQgetvalue (result, i, 1));
+      const ObTocRun *entries = g_ptr_array_index (runs, i);
+
+      if (entries->owned && !ob_restore_grants_give (grants, cancellable, error))
+        return FALSE;
+      if (entries->rights && !ob_restore_grants_take_back (grants, cancellable, error))
+        return FALSE;
+      if (!restore_list (run, entries->owned ? OB_ROLE_OWNER : OB_ROLE_SUPERUSER, entries->lines,
+                         n_jobs, cancellable, error))
+        return FALSE;
     }
-  PQclear (result);
-  return TRUE;
+  return ob_restore_grants_take_back (grants, cancellable, error);
 }
 
 static gboolean
-run_statements (ObPostgres *postgres, GString *statements, GCancellable *cancellable,
-                GError **error)
+restore_section (ObRestoreRun *run, const char *section, guint n_jobs, GCancellable *cancellable,
+                 GError **error)
 {
-  return statements->len == 0 || ob_postgres_run (postgres, cancellable, error, statements->str);
+  g_autoptr (ObRestoreGrants) grants = ob_restore_grants_new (run, cancellable, error);
+  g_autoptr (GPtrArray) runs = NULL;
+
+  if (grants == NULL)
+    return FALSE;
+  runs = read_runs (run, section, cancellable, error);
+  return runs != NULL
+         && restore_runs (run, n_jobs, runs, grants, cancellable, error);
 }
 
-/* Rows and the owner's post-data, with the grants that both need around them. */
+/* In the schema where it was, which has to be there. */
 static gboolean
-with_grants (ObRestoreRun *run, gboolean (*work) (ObRestoreRun *, GCancellable *, GError **),
-             GCancellable *cancellable, GError **error)
+create_extension (ObPostgres *postgres, JsonObject *extension, GCancellable *cancellable,
+                  GError **error)
 {
-  g_autoptr (ObPostgres) postgres = NULL;
-  g_autoptr (GString) grants = NULL;
-  g_autoptr (GString) revokes = NULL;
+  const char *name = json_object_get_string_member_with_default (extension, "name", "");
+  const char *schema
+    = json_object_get_string_member_with_default (extension, "schema", "public");
 
-  if (run->admin == OB_ROLE_OWNER)
-    return work (run, cancellable, error);
-  postgres = ob_postgres_connect (run->config, run->admin, run->request->target, cancellable,
-                                  error);
-  return postgres != NULL && plan_grants (run, postgres, &grants, &revokes, cancellable, error)
-         && run_statements (postgres, grants, cancellable, error)
-         && work (run, cancellable, error)
-         && run_statements (postgres, revokes, cancellable, error);
-}
-
-static gboolean
-restore_owned_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
-{
-  g_autoptr (GString) owned = NULL;
-  g_autoptr (GString) others = NULL;
-
-  return read_lists (run, "post-data", &owned, &others, cancellable, error)
-         && restore_list (run, OB_ROLE_OWNER, "post-data", owned, run->request->n_parallel,
-                          cancellable, error);
+  return ob_postgres_runf (postgres, cancellable, error,
+                           "CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I CASCADE", name, schema);
 }
 
 /* Without a superuser: the extensions that the owner may create. */
@@ -436,11 +367,9 @@ create_extensions (ObRestoreRun *run, GCancellable *cancellable, GError **error)
   for (guint i = 0; extensions != NULL && i < json_array_get_length (extensions); i++)
     {
       JsonObject *extension = json_array_get_object_element (extensions, i);
-      const char *name = json_object_get_string_member_with_default (extension, "name", "");
       g_autoptr (GError) local_error = NULL;
 
-      if (ob_postgres_runf (postgres, cancellable, &local_error,
-                            "CREATE EXTENSION IF NOT EXISTS %I CASCADE", name))
+      if (create_extension (postgres, extension, cancellable, &local_error))
         continue;
       if (g_error_matches (local_error, OB_ERROR, OB_ERROR_CANCELLED))
         {
@@ -450,32 +379,37 @@ create_extensions (ObRestoreRun *run, GCancellable *cancellable, GError **error)
       ob_progress_warn (run->progress, TRUE,
                         "The extension %s cannot be created without a superuser "
                         "(bbdd.systemUser): %s",
-                        name, local_error->message);
+                        json_object_get_string_member_with_default (extension, "name", ""),
+                        local_error->message);
     }
   return TRUE;
 }
 
-/* public methods */
-
-void
-ob_restore_split_list (const char *list, const char *owner, GPtrArray *roles, GString **owned,
-                       GString **others)
+/* Without a superuser: whether the backup's tables are all of the owner's. */
+static void
+warn_of_others (ObRestoreRun *run)
 {
-  g_auto (GStrv) lines = g_strsplit (list, "\n", -1);
+  JsonArray *tables = NULL;
 
-  *owned = g_string_new (NULL);
-  *others = g_string_new (NULL);
-  for (gsize i = 0; lines[i] != NULL; i++)
+  if (json_object_has_member (run->request->facts, "tables"))
+    tables = json_object_get_array_member (run->request->facts, "tables");
+  for (guint i = 0; tables != NULL && i < json_array_get_length (tables); i++)
     {
-      GString *target = *others;
+      JsonObject *table = json_array_get_object_element (tables, i);
 
-      if (!g_ascii_isdigit (lines[i][0]))
+      if (strcmp (json_object_get_string_member_with_default (table, "owner", ""),
+                  run->config->user)
+          == 0)
         continue;
-      if (g_strcmp0 (find_owner (lines[i], roles), owner) == 0)
-        target = *owned;
-      g_string_append_printf (target, "%s\n", lines[i]);
+      ob_progress_warn (run->progress, TRUE,
+                        "What belongs to other roles than %s is left out, since no superuser "
+                        "(bbdd.systemUser) is configured",
+                        run->config->user);
+      return;
     }
 }
+
+/* public methods */
 
 int
 ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError **error)
@@ -495,44 +429,27 @@ ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError **e
 gboolean
 ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
-  RestoreCommand command = { .role = run->admin,
-                             .section = "pre-data",
-                             .archive_fd = run->schema_fd,
-                             .list_fd = -1 };
-  g_autoptr (GString) owned = NULL;
-  g_autoptr (GString) others = NULL;
-
-  if (run->admin == OB_ROLE_SUPERUSER)
-    return run_pg_restore (run, &command, cancellable, error);
-
-  if (!create_extensions (run, cancellable, error)
-      || !read_lists (run, "pre-data", &owned, &others, cancellable, error))
-    return FALSE;
-  if (strstr (others->str, " TABLE ") != NULL)
-    ob_progress_warn (run->progress, TRUE,
-                      "What belongs to other roles than %s is left out, since no superuser "
-                      "(bbdd.systemUser) is configured",
-                      run->config->user);
-  return restore_list (run, OB_ROLE_OWNER, "pre-data", owned, 1, cancellable, error);
+  if (run->admin == OB_ROLE_OWNER)
+    {
+      if (!create_extensions (run, cancellable, error))
+        return FALSE;
+      warn_of_others (run);
+    }
+  return restore_section (run, "pre-data", 1, cancellable, error);
 }
 
 gboolean
 ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
-  return with_grants (run, load_streams, cancellable, error);
+  g_autoptr (ObRestoreGrants) grants = ob_restore_grants_new (run, cancellable, error);
+
+  return grants != NULL && ob_restore_grants_give (grants, cancellable, error)
+         && load_streams (run, cancellable, error)
+         && ob_restore_grants_take_back (grants, cancellable, error);
 }
 
 gboolean
 ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (GString) owned = NULL;
-  g_autoptr (GString) others = NULL;
-
-  if (!with_grants (run, restore_owned_post_data, cancellable, error))
-    return FALSE;
-  if (run->admin == OB_ROLE_OWNER)
-    return TRUE;
-  return read_lists (run, "post-data", &owned, &others, cancellable, error)
-         && restore_list (run, OB_ROLE_SUPERUSER, "post-data", others, run->request->n_parallel,
-                          cancellable, error);
+  return restore_section (run, "post-data", run->request->n_parallel, cancellable, error);
 }

@@ -36,6 +36,8 @@ build_argv (ObDatabaseDump *self, const ObDumpStream *stream)
   g_ptr_array_add (argv, g_strdup ("--format=custom"));
   g_ptr_array_add (argv, g_strdup ("--compress=0"));
   g_ptr_array_add (argv, g_strdup ("--no-password"));
+  /* A restored one would begin to replicate, and block DROP DATABASE. */
+  g_ptr_array_add (argv, g_strdup ("--no-subscriptions"));
   g_ptr_array_add (argv, g_strconcat ("--snapshot=", self->snapshot, NULL));
   g_ptr_array_add (argv,
                    g_strdup_printf ("--lock-wait-timeout=%us", MAX (self->lock_timeout, 1)));
@@ -51,13 +53,17 @@ static gboolean
 start_stream (ObDatabaseDump *self, ObDumpStream *stream, GError **error)
 {
   g_autoptr (GPtrArray) argv = build_argv (self, stream);
+  int pass_fd = ob_pass_file_get_fd (self->pass_file);
   g_autofree char *pass_file
     = g_strconcat ("PGPASSFILE=", ob_pass_file_get_path (self->pass_file), NULL);
   const char *environment[]
     = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", pass_file, "PGAPPNAME=obbackup", NULL };
   ob_autofd int childs = -1;
   int fds[2];
-  ObChildSpec spec = { .argv = (const char *const *) argv->pdata, .environment = environment };
+  ObChildSpec spec = { .argv = (const char *const *) argv->pdata,
+                       .environment = environment,
+                       .keep_fds = &pass_fd,
+                       .n_keep_fds = 1 };
 
   if (pipe2 (fds, O_CLOEXEC) < 0)
     return ob_set_error_errno (error, errno, "No pipe for %s", stream->name);
@@ -269,6 +275,29 @@ begin (ObDatabaseDump *self, GCancellable *cancellable, GError **error)
     }
 }
 
+/* A subscription that is restored would take the changes that are meant for the living database,
+ * so none is in the dump. Only a superuser may look. */
+static gboolean
+warn_of_subscriptions (ObDatabaseDump *self, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *count = NULL;
+
+  if (!self->superuser)
+    return TRUE;
+  count = ob_postgres_get_text (self->session,
+                                "SELECT count(*) FROM pg_subscription WHERE subdbid ="
+                                " (SELECT oid FROM pg_database WHERE datname = current_database())",
+                                NULL, cancellable, error);
+  if (count == NULL)
+    return FALSE;
+  if (strcmp (count, "0") != 0)
+    ob_progress_warn (self->progress, FALSE,
+                      "Subscriptions to other servers are not part of a backup; the database "
+                      "\"%s\" has %s, to be created anew after a restore",
+                      self->config->name, count);
+  return TRUE;
+}
+
 static gboolean
 connect_dump (ObDatabaseDump *self, GCancellable *cancellable, GError **error)
 {
@@ -283,6 +312,8 @@ connect_dump (ObDatabaseDump *self, GCancellable *cancellable, GError **error)
   superuser
     = PQparameterStatus (ob_postgres_get_connection (self->session), "is_superuser");
   self->superuser = g_strcmp0 (superuser, "on") == 0;
+  if (!warn_of_subscriptions (self, cancellable, error))
+    return FALSE;
   self->pg_dump = ob_postgres_find_tool ("pg_dump", ob_postgres_get_version (self->session),
                                          cancellable, error);
   return self->pg_dump != NULL;

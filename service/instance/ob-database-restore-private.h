@@ -26,19 +26,44 @@ typedef struct
 /* Feeds schema.dump into a memfd. -1 on error. */
 int ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
-/* All of pre-data, by the superuser (or, without one, what belongs to the owner, by the owner). */
+/* All of pre-data; without a superuser what belongs to the owner. */
 gboolean ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
 /* All rows, as many streams at a time as asked for. */
 gboolean ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
-/* Indexes, constraints, triggers…: the owner's by the owner, then the others' by the superuser. */
+/* Indexes, constraints, triggers…, as pre-data. */
 gboolean ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
-/* Splits the text of `pg_restore --list` into the entries of @owner and the rest. @roles: names of
- * all roles that the backup knows, so that "a b" is not taken for "b". Both transfer full. */
-void ob_restore_split_list (const char *list, const char *owner, GPtrArray *roles, GString **owned,
-                            GString **others);
+/* ---- ob-database-toc.c: who restores what */
+
+/* Entries of a table of contents that follow each other and that one role restores. */
+typedef struct
+{
+  gboolean owned;  /* by bbdd.user; else the superuser restores them */
+  gboolean rights; /* GRANT and REVOKE: the last run */
+  GString *lines;
+} ObTocRun;
+
+/* Cuts the text of `pg_restore --list` into runs, in its order; with @only_owned those of @owner
+ * alone. Array of ObTocRun, transfer full. */
+GPtrArray *ob_restore_cut_list (const char *list, const char *owner, gboolean only_owned);
+
+/* ---- ob-database-grants.c */
+
+/* Rights that bbdd.user has for as long as it restores. Nothing without a superuser. */
+typedef struct _ObRestoreGrants ObRestoreGrants;
+
+ObRestoreGrants *ob_restore_grants_new (ObRestoreRun *run, GCancellable *cancellable,
+                                        GError **error);
+
+/* Gives what is lacking by now; what was made meanwhile may lack it again. */
+gboolean ob_restore_grants_give (ObRestoreGrants *grants, GCancellable *cancellable,
+                                 GError **error);
+gboolean ob_restore_grants_take_back (ObRestoreGrants *grants, GCancellable *cancellable,
+                                      GError **error);
+void ob_restore_grants_free (ObRestoreGrants *grants);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreGrants, ob_restore_grants_free)
 
 /* ---- ob-database-roles.c: what pg_restore leaves out */
 

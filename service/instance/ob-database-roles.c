@@ -101,23 +101,58 @@ create_role (ObRestoreRun *run, ObPostgres *postgres, JsonObject *role, const ch
   return TRUE;
 }
 
+/* Whether who is in @group has rights over the whole server: PostgreSQL's own groups, superusers,
+ * and what is a member of one. */
 static gboolean
-add_memberships (ObPostgres *postgres, JsonObject *role, const char *name,
+is_mighty (ObPostgres *postgres, const char *group, gboolean *mighty, GCancellable *cancellable,
+           GError **error)
+{
+  const char *parameters[] = { group, NULL };
+  g_autofree char *count = NULL;
+
+  *mighty = g_str_has_prefix (group, "pg_");
+  if (*mighty)
+    return TRUE;
+  count = ob_postgres_get_text (
+    postgres,
+    "SELECT count(*) FROM pg_roles WHERE rolsuper AND pg_has_role ($1::name, oid, 'MEMBER')",
+    parameters, cancellable, error);
+  if (count == NULL)
+    return FALSE;
+  *mighty = strcmp (count, "0") != 0;
+  return TRUE;
+}
+
+static gboolean
+add_memberships (ObRestoreRun *run, ObPostgres *postgres, JsonObject *role, const char *name,
                  GCancellable *cancellable, GError **error)
 {
   JsonArray *member_of = get_array (role, "member_of");
+  g_autoptr (GString) left_out = g_string_new (NULL);
 
   for (guint i = 0; i < get_length (member_of); i++)
     {
       const char *group = json_array_get_string_element (member_of, i);
-      gboolean exists;
+      gboolean exists, mighty;
 
+      if (group == NULL)
+        continue;
       if (!role_exists (postgres, group, &exists, cancellable, error))
         return FALSE;
-      if (exists
-          && !ob_postgres_runf (postgres, cancellable, error, "GRANT %I TO %I", group, name))
+      if (!exists)
+        continue;
+      if (!is_mighty (postgres, group, &mighty, cancellable, error))
+        return FALSE;
+      if (mighty)
+        g_string_append_printf (left_out, "%s%s", left_out->len > 0 ? ", " : "", group);
+      else if (!ob_postgres_runf (postgres, cancellable, error, "GRANT %I TO %I", group, name))
         return FALSE;
     }
+  if (left_out->len > 0)
+    ob_progress_warn (run->progress, FALSE,
+                      "The role %s was created without being a member of %s, which would give it "
+                      "rights over the whole server; grant that yourself if it is wanted",
+                      name, left_out->str);
   return TRUE;
 }
 
@@ -307,8 +342,8 @@ ob_restore_roles (ObRestoreRun *run, GCancellable *cancellable, GError **error)
       g_ptr_array_add (created, role);
     }
   for (guint i = 0; i < created->len; i++)
-    if (!add_memberships (postgres, created->pdata[i], get_text (created->pdata[i], "name"),
-                          cancellable, error))
+    if (!add_memberships (run, postgres, created->pdata[i],
+                          get_text (created->pdata[i], "name"), cancellable, error))
       return FALSE;
   return TRUE;
 }
@@ -342,10 +377,14 @@ ob_restore_create_database (ObRestoreRun *run, GCancellable *cancellable, GError
       g_prefix_error (error, "The database %s cannot be created: ", run->request->target);
       return FALSE;
     }
-  return ob_postgres_runf (postgres, cancellable, error, "REVOKE ALL ON DATABASE %I FROM PUBLIC",
-                           run->request->target)
-         && ob_postgres_runf (postgres, cancellable, error, "GRANT CONNECT ON DATABASE %I TO %I",
-                              run->request->target, run->config->user);
+  if (ob_postgres_runf (postgres, cancellable, error, "REVOKE ALL ON DATABASE %I FROM PUBLIC",
+                        run->request->target)
+      && ob_postgres_runf (postgres, cancellable, error, "GRANT CONNECT ON DATABASE %I TO %I",
+                           run->request->target, run->config->user))
+    return TRUE;
+  /* Only from here on is it ours to drop. */
+  ob_database_drop (run->config, run->request->target, NULL, NULL);
+  return FALSE;
 }
 
 gboolean

@@ -34,7 +34,9 @@ name_is_free (ObPostgres *postgres, const char *name, gboolean *is_free, GCancel
   return TRUE;
 }
 
-/* Ends all sessions on both databases; *@n_ended counts them up. */
+/* Ends all sessions on both databases, those of replication and of extensions too; *@n_ended counts
+ * them up. Autovacuum yields to the rename by itself. Who is no superuser could end none of the
+ * server's own processes, and would get an error instead. */
 static gboolean
 end_sessions (ObPostgres *postgres, const char *first, const char *second, guint *n_ended,
               GCancellable *cancellable, GError **error)
@@ -43,7 +45,10 @@ end_sessions (ObPostgres *postgres, const char *first, const char *second, guint
   g_autofree char *count = ob_postgres_get_text (
     postgres,
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-    " WHERE datname IN ($1, $2) AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+    " WHERE datname IN ($1, $2) AND pid <> pg_backend_pid()"
+    "   AND (backend_type = 'client backend'"
+    "        OR backend_type <> 'autovacuum worker'"
+    "           AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))",
     parameters, cancellable, error);
 
   if (count == NULL)

@@ -4,6 +4,7 @@
 #include "ob-postgres.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,8 +15,12 @@
 #include "ob-io.h"
 #include "ob-secret.h"
 
-/* A file in memory: nothing is left on any disk, however we end. Children of ours read it through
- * our entry in /proc, which no other user can. */
+/* Below are a child's standard input, output and errors. */
+#define FIRST_FD 3
+
+/* A file in memory: nothing is left on any disk, however we end. Children of ours inherit it and
+ * open it anew through their own entry in /proc: ours is closed to them, since we are not dumpable
+ * and have no CAP_SYS_PTRACE. */
 struct _ObPassFile
 {
   int fd;
@@ -79,14 +84,25 @@ write_line (int fd, const char *user, const char *password, GError **error)
   return written;
 }
 
+/* -1 with errno set. */
+static int
+make_file (void)
+{
+  ob_autofd int low = memfd_create ("obbackup-pgpass", MFD_CLOEXEC);
+
+  /* libpq ignores a pass file that others could read. */
+  if (low < 0 || fchmod (low, 0600) < 0)
+    return -1;
+  return fcntl (low, F_DUPFD_CLOEXEC, FIRST_FD);
+}
+
 ObPassFile *
 ob_pass_file_new (const ObDatabaseConfig *config, GError **error)
 {
   g_autoptr (ObPassFile) self = g_new0 (ObPassFile, 1);
 
-  self->fd = memfd_create ("obbackup-pgpass", MFD_CLOEXEC);
-  /* libpq ignores a pass file that others could read. */
-  if (self->fd < 0 || fchmod (self->fd, 0600) < 0)
+  self->fd = make_file ();
+  if (self->fd < 0)
     {
       ob_set_error_errno (error, errno, "A pass file for pg_dump cannot be made");
       return NULL;
@@ -97,8 +113,14 @@ ob_pass_file_new (const ObDatabaseConfig *config, GError **error)
       && !write_line (self->fd, config->system_user, config->system_password, error))
     return NULL;
 
-  self->path = g_strdup_printf ("/proc/%d/fd/%d", (int) getpid (), self->fd);
+  self->path = g_strdup_printf ("/proc/self/fd/%d", self->fd);
   return g_steal_pointer (&self);
+}
+
+int
+ob_pass_file_get_fd (ObPassFile *self)
+{
+  return self->fd;
 }
 
 const char *

@@ -16,6 +16,8 @@ static const char set_up_session[] =
   "SET idle_in_transaction_session_timeout TO 0;"
   "SET default_transaction_isolation TO 'read committed';"
   "SET default_transaction_read_only TO off; SET default_transaction_deferrable TO off;"
+  /* What we commit, as the swap of two databases, is to be on disk. */
+  "SET synchronous_commit TO on;"
   "SET standard_conforming_strings TO on; SET datestyle TO 'ISO, YMD';"
   "SET client_min_messages TO warning; SET extra_float_digits TO 3;"
   "SELECT pg_catalog.set_config (name, '0', false) FROM pg_catalog.pg_settings"

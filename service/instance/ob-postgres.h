@@ -85,11 +85,12 @@ char *ob_postgres_get_text (ObPostgres *postgres,
                             GCancellable *cancellable,
                             GError **error);
 
-/* A private pass file (mode 0600, in a memory-backed place where there is one) with the passwords
- * of both roles for every database of this server, for children's PGPASSFILE. Removed when freed.
- */
+/* A private pass file (mode 0600, in memory) with the passwords of both roles for every database of
+ * this server, for children's PGPASSFILE. Gone when freed. Its path, "/proc/self/fd/N", is right in
+ * those children alone whose keep_fds has the descriptor, which is 3 or more. */
 typedef struct _ObPassFile ObPassFile;
 ObPassFile *ob_pass_file_new (const ObDatabaseConfig *config, GError **error);
+int ob_pass_file_get_fd (ObPassFile *file); /* transfer none */
 const char *ob_pass_file_get_path (ObPassFile *file);
 void ob_pass_file_free (ObPassFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObPassFile, ob_pass_file_free)

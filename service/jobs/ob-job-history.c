@@ -6,6 +6,8 @@
 
 #include "ob-io.h"
 #include "ob-job-private.h"
+#include "ob-json-reader.h"
+#include "ob-manifest.h"
 
 #define MAX_FILE (8 * 1024 * 1024)
 
@@ -92,16 +94,6 @@ build (ObJob *job)
   return json_builder_get_root (builder);
 }
 
-static const char *
-get_string (JsonObject *object, const char *name)
-{
-  JsonNode *node = json_object_get_member (object, name);
-
-  if (node == NULL || json_node_get_value_type (node) != G_TYPE_STRING)
-    return "";
-  return json_node_get_string (node);
-}
-
 static gint64
 get_number (JsonObject *object, const char *name)
 {
@@ -126,7 +118,7 @@ read_lines (JsonObject *object, const char *name, GPtrArray *lines)
       JsonNode *line = json_array_get_element (array, i);
 
       if (json_node_get_value_type (line) == G_TYPE_STRING)
-        g_ptr_array_add (lines, g_strdup (json_node_get_string (line)));
+        g_ptr_array_add (lines, g_strdup (ob_manifest_read_string (line)));
     }
 }
 
@@ -145,8 +137,8 @@ read_result (JsonObject *object, GHashTable *result)
     {
       GVariant *variant = NULL;
 
-      if (json_node_get_value_type (value) == G_TYPE_STRING)
-        variant = g_variant_parse (NULL, json_node_get_string (value), NULL, NULL, NULL);
+      if (g_utf8_validate (key, -1, NULL))
+        variant = g_variant_parse (NULL, ob_manifest_read_string (value), NULL, NULL, NULL);
       if (variant != NULL)
         g_hash_table_replace (result, g_strdup (key), g_variant_ref_sink (variant));
     }
@@ -156,7 +148,7 @@ read_result (JsonObject *object, GHashTable *result)
 static ObJobState
 read_state (ObJob *job, JsonObject *object)
 {
-  const char *name = get_string (object, "state");
+  const char *name = ob_manifest_get_string (object, "state");
 
   for (ObJobState state = OB_JOB_SUCCEEDED; state <= OB_JOB_INTERRUPTED; state++)
     if (strcmp (name, ob_job_state_get_name (state)) == 0)
@@ -174,7 +166,7 @@ read_state (ObJob *job, JsonObject *object)
 static void
 read_job (ObJob *job, JsonObject *object)
 {
-  const char *message = get_string (object, "error");
+  const char *message = ob_manifest_get_string (object, "error");
 
   job->number = (guint) MIN (get_number (object, "number"), G_MAXUINT);
   job->start_time = get_number (object, "start");
@@ -184,9 +176,9 @@ read_job (ObJob *job, JsonObject *object)
   job->n_warnings = (guint) MIN (get_number (object, "n-warnings"), G_MAXUINT);
   job->cancelable = FALSE;
   g_free (job->phase);
-  job->phase = g_strdup (get_string (object, "phase"));
+  job->phase = g_strdup (ob_manifest_get_string (object, "phase"));
   g_free (job->error_name);
-  job->error_name = g_strdup (get_string (object, "error-name"));
+  job->error_name = g_strdup (ob_manifest_get_string (object, "error-name"));
   job->error_message = *message != '\0' ? g_strdup (message) : NULL;
   read_lines (object, "warnings", job->warnings);
   read_lines (object, "log", job->log);
@@ -214,13 +206,15 @@ ob_job_load (int dirfd, const char *name, GError **error)
   JsonNode *root = NULL;
   JsonObject *object = NULL;
   ObJob *job = NULL;
+  const char *text = NULL;
+  gsize size = 0;
 
   if (bytes == NULL)
     return NULL;
-  if (!json_parser_load_from_data (parser, g_bytes_get_data (bytes, NULL),
-                                   (gssize) g_bytes_get_size (bytes), error))
-    return NULL;
-  root = json_parser_get_root (parser);
+  text = g_bytes_get_data (bytes, &size);
+  if (ob_json_is_bounded (text, size)
+      && json_parser_load_from_data (parser, text, (gssize) size, NULL))
+    root = json_parser_get_root (parser);
   if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root)
       || get_number (json_node_get_object (root), "number") == 0)
     {
@@ -228,8 +222,10 @@ ob_job_load (int dirfd, const char *name, GError **error)
       return NULL;
     }
   object = json_node_get_object (root);
-  job = ob_job_new (get_string (object, "operation"), get_string (object, "instance"),
-                    get_string (object, "destination"), (guint) get_number (object, "uid"), NULL,
+  job = ob_job_new (ob_manifest_get_string (object, "operation"),
+                    ob_manifest_get_string (object, "instance"),
+                    ob_manifest_get_string (object, "destination"),
+                    (guint) get_number (object, "uid"), NULL,
                     NULL, NULL);
   read_job (job, object);
   return job;

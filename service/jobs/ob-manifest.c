@@ -152,17 +152,6 @@ describe_trees (const ObManifest *manifest)
   return array;
 }
 
-/* SECURITY: json-glib descends by recursion, however deep a text is nested. */
-static gboolean
-is_bounded_json (const char *text, gsize size)
-{
-  ObJsonReader reader = { 0 };
-
-  ob_json_reader_init (&reader, text, size);
-  ob_json_reader_skip (&reader);
-  return ob_json_reader_finish (&reader);
-}
-
 /* public methods */
 
 ObManifest *
@@ -229,7 +218,7 @@ ob_manifest_parse (const char *text, gsize size, GError **error)
   JsonNode *root = NULL;
   guint64 format = 0;
 
-  if (!is_bounded_json (text, size)
+  if (!ob_json_is_bounded (text, size)
       || !json_parser_load_from_data (parser, text, (gssize) size, &local))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "The manifest cannot be understood: %s",

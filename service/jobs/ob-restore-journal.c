@@ -11,11 +11,13 @@
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
+#include "ob-json-reader.h"
 #include "ob-manifest.h"
 #include "ob-path.h"
 
 #define MAX_FILE (1024 * 1024)
 #define MAX_DATABASE_NAME 63
+#define TIME_LENGTH 14 /* YYYYMMDDHHMMSS */
 
 static const char *const phase_names[]
   = { "staging", "stopping", "swapping", "swapped", "done", NULL };
@@ -135,6 +137,32 @@ dup_text (JsonObject *object, const char *name)
   return *value != '\0' ? g_strdup (value) : NULL;
 }
 
+/* The time becomes a part of names of files. */
+static gboolean
+is_time (const char *text)
+{
+  return text != NULL && strlen (text) == TIME_LENGTH
+         && strspn (text, "0123456789") == TIME_LENGTH;
+}
+
+/* SECURITY: whether @path stays below the directory that it is relative to. */
+static gboolean
+is_inner_path (const char *path)
+{
+  g_autofree char *absolute = g_strconcat ("/", path, NULL);
+  g_autofree char *normal = ob_path_normalize (absolute);
+
+  return *path != '\0' && normal != NULL && strcmp (absolute, normal) == 0;
+}
+
+static gboolean
+has_staging (const ObRestoreUnit *unit)
+{
+  return unit->staging_parent != NULL && g_path_is_absolute (unit->staging_parent)
+         && unit->staging_name != NULL && strchr (unit->staging_name, '/') == NULL
+         && is_inner_path (unit->staging_name);
+}
+
 static gboolean
 parse_unit (ObRestoreJournal *journal, JsonObject *object)
 {
@@ -163,8 +191,10 @@ parse_unit (ObRestoreJournal *journal, JsonObject *object)
       carry->path = g_strdup (ob_manifest_get_string (json_node_get_object (node), "path"));
       carry->inode = get_inode (json_node_get_object (node), "inode");
       g_ptr_array_add (unit->carries, carry);
+      if (!is_inner_path (carry->path))
+        return FALSE;
     }
-  return unit->staging_parent != NULL && unit->staging_name != NULL;
+  return has_staging (unit);
 }
 
 static gboolean
@@ -184,7 +214,8 @@ parse (ObRestoreJournal *journal, JsonObject *object)
   journal->instance = dup_text (object, "instance");
   journal->backup = dup_text (object, "backup");
   journal->time = dup_text (object, "time");
-  journal->control = control != NULL && json_node_get_boolean (control);
+  journal->control = control != NULL && JSON_NODE_HOLDS_VALUE (control)
+                     && json_node_get_boolean (control);
   journal->staged_database = dup_text (object, "staged-database");
   journal->kept_database = dup_text (object, "kept-database");
   for (guint i = 0; units != NULL && i < json_array_get_length (units); i++)
@@ -195,7 +226,7 @@ parse (ObRestoreJournal *journal, JsonObject *object)
         return FALSE;
     }
   return known && journal->instance != NULL && ob_name_is_valid (journal->instance)
-         && journal->time != NULL;
+         && is_time (journal->time);
 }
 
 static ObRestoreJournal *
@@ -324,11 +355,14 @@ ob_restore_journal_load (ObContext *context, const char *file, GError **error)
   g_autoptr (JsonParser) parser = json_parser_new ();
   g_autoptr (ObRestoreJournal) journal = allocate ();
   JsonNode *root = NULL;
+  const char *text = NULL;
+  gsize size = 0;
 
   if (bytes == NULL)
     return NULL;
-  if (json_parser_load_from_data (parser, g_bytes_get_data (bytes, NULL),
-                                  (gssize) g_bytes_get_size (bytes), NULL))
+  text = g_bytes_get_data (bytes, &size);
+  if (ob_json_is_bounded (text, size)
+      && json_parser_load_from_data (parser, text, (gssize) size, NULL))
     root = json_parser_get_root (parser);
   if (root != NULL && JSON_NODE_HOLDS_OBJECT (root)
       && parse (journal, json_node_get_object (root)))

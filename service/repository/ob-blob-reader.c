@@ -139,24 +139,34 @@ pack_name (const ObId *pack)
   return g_strdup_printf ("data/%.2s/%s", hex, hex);
 }
 
+/* A pack that is not there is a damage of the repository. */
+static void
+set_pack_error (const char *name, GError *failure, GError **error)
+{
+  if (!g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+    {
+      g_propagate_error (error, failure);
+      return;
+    }
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               "Pack %s is missing from the destination: what it held is lost",
+               name + strlen ("data/00/"));
+  g_error_free (failure);
+}
+
 /* Reads what there is of the range; -1 on error. */
 static gssize
 read_some (ObBlobReader *reader, const ObId *pack, guint64 offset, guint8 *buffer, gsize length,
            GCancellable *cancellable, GError **error)
 {
   g_autofree char *name = pack_name (pack);
-  g_autoptr (GError) failure = NULL;
+  GError *failure = NULL;
   gssize n = ob_store_read (ob_repository_get_store (reader->repository), name, offset, buffer,
                             length, cancellable, &failure);
 
-  if (n >= 0)
-    return n;
-  if (g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
-    g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-                 "Pack %s is missing from the destination: what it held is lost", name + 8);
-  else
-    g_propagate_error (error, g_steal_pointer (&failure));
-  return -1;
+  if (n < 0)
+    set_pack_error (name, failure, error);
+  return n;
 }
 
 gboolean
@@ -225,13 +235,17 @@ check_large (ObBlobReader *reader, const ObId *id, const ObBlobLocation *locatio
              GCancellable *cancellable, GError **error)
 {
   g_autofree char *name = pack_name (&location->pack);
+  GError *failure = NULL;
   guint64 pack_size;
 
   if (location->length <= TRUSTED_LENGTH)
     return TRUE;
   if (!ob_store_stat (ob_repository_get_store (reader->repository), name, &pack_size, cancellable,
-                      error))
-    return FALSE;
+                      &failure))
+    {
+      set_pack_error (name, failure, error);
+      return FALSE;
+    }
   if ((guint64) location->offset + location->length <= pack_size)
     return TRUE;
   set_corrupt (reader, error, id, location, "the index gives it more bytes than the pack has");

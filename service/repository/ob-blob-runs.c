@@ -36,7 +36,21 @@ load_alone (ObBlobReader *reader, const ObWantedBlob *wanted, guint number, ObBl
   const guint8 *data
     = ob_blob_reader_load (reader, OB_BLOB_DATA, &wanted->id, &size, cancellable, error);
 
-  return data != NULL && func (number, data, size, user_data, error);
+  if (data == NULL)
+    return FALSE;
+  /* Where it goes was worked out from the size that it has in the index. */
+  if (size != ob_blob_location_get_plain_size (&wanted->location))
+    {
+      char hex[OB_ID_HEX_SIZE];
+
+      ob_id_to_hex (&wanted->id, hex);
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                   "Blob %s has %" G_GSIZE_FORMAT " bytes, not the %" G_GSIZE_FORMAT
+                   " that an index of the repository gives it (restic repair index)",
+                   hex, size, ob_blob_location_get_plain_size (&wanted->location));
+      return FALSE;
+    }
+  return func (number, data, size, user_data, error);
 }
 
 gboolean

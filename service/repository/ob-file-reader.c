@@ -9,6 +9,7 @@
 #include "ob-node-read.h"
 
 #define MAX_READS 3
+#define MAX_TICK_MS 12
 
 struct _ObFileReader
 {
@@ -145,11 +146,36 @@ is_same_state (const struct stat *a, const struct stat *b)
          && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* Waits until the clock that files get their times from (which stands still for some milliseconds on
+ * kernels before 6.13) has moved on from @ctim: what is written after our reading has another time
+ * then, and the next backup sees that the file has changed. */
+static void
+wait_for_next_tick (const struct timespec *ctim)
+{
+  for (guint i = 0; i < MAX_TICK_MS; i++)
+    {
+      struct timespec now;
+      gint64 ahead;
+
+      clock_gettime (CLOCK_REALTIME_COARSE, &now);
+      ahead = (ctim->tv_sec - now.tv_sec) * G_GINT64_CONSTANT (1000000000)
+              + (ctim->tv_nsec - now.tv_nsec);
+      /* A time that is far ahead is of another clock. */
+      if (ahead < 0 || ahead > MAX_TICK_MS * G_GINT64_CONSTANT (1000000))
+        return;
+      g_usleep (1000);
+    }
+}
+
 /* Reads it until its state before and after is the same. *@st is the last one before. */
 static ObFileOutcome
 read_until_steady (ObFileReader *reader, int fd, struct stat *st, GError **error)
 {
-  struct stat after = *st;
+  struct stat after;
+
+  wait_for_next_tick (&st->st_ctim);
+  if (fstat (fd, &after) != 0)
+    return OB_FILE_UNREADABLE;
 
   for (guint i = 0; i < MAX_READS; i++)
     {

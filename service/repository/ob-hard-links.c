@@ -10,6 +10,7 @@ struct _ObHardLink
   guint64 size;
   GArray *content; /* of ObId, or NULL */
   ObNodeType type;
+  guint64 device;    /* of a device node */
   char *link_target; /* or NULL */
   ObDirectory *directory;
   char *name;
@@ -46,6 +47,7 @@ equal_links (gconstpointer a, gconstpointer b)
 
   return link_a->inode == link_b->inode && link_a->device_id == link_b->device_id
          && link_a->size == link_b->size && link_a->type == link_b->type
+         && link_a->device == link_b->device
          && g_strcmp0 (link_a->link_target, link_b->link_target) == 0
          && equal_content (link_a->content, link_b->content);
 }
@@ -86,6 +88,7 @@ ob_hard_links_find (ObHardLinks *links, ObDirectory *directory, const ObNode *no
                        .size = node->size,
                        .content = node->content,
                        .type = node->type,
+                       .device = node->device,
                        .link_target = node->link_target };
   ObHardLink *link;
 

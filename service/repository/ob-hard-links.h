@@ -16,8 +16,9 @@ void ob_hard_links_free (ObHardLinks *links);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObHardLinks, ob_hard_links_free)
 
 /* The name under which the file of @node is restored already; NULL where it had one name only, or
- * where this is the first: then it is remembered. Another content under the same inode (backups of
- * several hosts may have that) is another file. Transfer none: valid as long as @links. */
+ * where this is the first: then it is remembered. Another content, type, target or device number
+ * under the same inode (backups of several hosts may have that) is another file. Transfer none:
+ * valid as long as @links. */
 const ObHardLink *ob_hard_links_find (ObHardLinks *links, ObDirectory *directory,
                                       const ObNode *node);
 

@@ -2,6 +2,7 @@
 #include "ob-index-sync.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "ob-index-file.h"
 
@@ -39,10 +40,15 @@ ob_index_sync_free (ObIndexSync *self)
   g_free (self);
 }
 
+/* What is not called like an index file is none: like restic, we let it lie. */
 static gboolean
 add_name (const char *name, guint64 size, gpointer user_data)
 {
-  g_hash_table_add (user_data, g_strdup (name));
+  ObId id;
+
+  if (g_str_has_prefix (name, DIRECTORY "/")
+      && ob_id_from_hex (name + strlen (DIRECTORY "/"), &id))
+    g_hash_table_add (user_data, g_strdup (name));
   return TRUE;
 }
 

@@ -373,6 +373,16 @@ ob_json_reader_finish (ObJsonReader *self)
   return !self->has_failed && self->depth == 0 && self->at == self->end;
 }
 
+gboolean
+ob_json_is_bounded (const void *text, gsize size)
+{
+  ObJsonReader reader;
+
+  ob_json_reader_init (&reader, text, size);
+  ob_json_reader_skip (&reader);
+  return ob_json_reader_finish (&reader);
+}
+
 void
 ob_json_append_string (GString *text, const char *value)
 {

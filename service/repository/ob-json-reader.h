@@ -73,6 +73,10 @@ gboolean ob_json_reader_fail (ObJsonReader *reader);
 /* Whether nothing failed and nothing but blanks is left. */
 gboolean ob_json_reader_finish (ObJsonReader *reader);
 
+/* Whether @text is one value of JSON, nested no deeper than OB_JSON_MAX_DEPTH: json-glib descends by
+ * recursion, however deep a text is nested, so it must be asked before. */
+gboolean ob_json_is_bounded (const void *text, gsize size);
+
 /* Appends @value (UTF-8; made valid where it is not) as a quoted string with escapes. */
 void ob_json_append_string (GString *text, const char *value);
 

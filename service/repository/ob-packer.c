@@ -212,6 +212,7 @@ ObPacker *
 ob_packer_new (ObRepository *repository, ObFirstError *first_error, GCancellable *cancellable)
 {
   ObPacker *packer = g_new0 (ObPacker, 1);
+  GError *failure = NULL;
 
   packer->repository = ob_repository_ref (repository);
   packer->first_error = first_error;
@@ -225,6 +226,10 @@ ob_packer_new (ObRepository *repository, ObFirstError *first_error, GCancellable
   for (guint i = 0; i < N_TYPES; i++)
     packer->claimed[i]
       = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  /* Before the first pack is stored, which no index could tell of. */
+  packer->stopped = !ob_repository_check_writable (repository, &failure);
+  if (packer->stopped)
+    ob_first_error_take (first_error, failure);
   packer->thread_runs = pthread_create (&packer->thread, NULL, run_thread, packer) == 0;
   if (!packer->thread_runs)
     g_error ("No thread can be started");
@@ -429,6 +434,8 @@ ob_packer_commit (ObPacker *packer, ObPackSlot *slot)
 gboolean
 ob_packer_finish (ObPacker *packer)
 {
+  gboolean stopped;
+
   pthread_mutex_lock (&packer->mutex);
   for (guint i = 0; i < N_TYPES; i++)
     close_current (packer, i);
@@ -437,7 +444,11 @@ ob_packer_finish (ObPacker *packer)
   pthread_mutex_unlock (&packer->mutex);
 
   join_thread (packer);
-  return !ob_first_error_is_set (packer->first_error);
+  /* One that was stopped has not stored all, whether somebody told why or not. */
+  pthread_mutex_lock (&packer->mutex);
+  stopped = packer->stopped;
+  pthread_mutex_unlock (&packer->mutex);
+  return !stopped && !ob_first_error_is_set (packer->first_error);
 }
 
 void

@@ -18,8 +18,9 @@
 /* Sealed bytes of a run: a run is fetched at once and its plain bytes are kept until written. */
 #define RUN_LENGTH (512 * 1024)
 
-/* Blobs of one run at most, so that what compresses to nothing does not fill the memory. */
-#define RUN_BLOBS 32
+/* Plain bytes of a run at most (a first blob that is larger counts alone), so that what compresses to
+ * nothing does not fill the memory. */
+#define RUN_PLAIN (2 * 1024 * 1024)
 
 typedef struct
 {
@@ -53,6 +54,24 @@ stop (Stream *stream)
   pthread_mutex_unlock (&stream->mutex);
 }
 
+/* How many of the next blobs have so few plain bytes that one run may hold them. */
+static guint
+count_plain (const Stream *stream)
+{
+  const ObWantedBlob *wanted = &g_array_index (stream->wanted, ObWantedBlob, stream->next);
+  guint left = stream->wanted->len - stream->next;
+  gsize plain = ob_blob_location_get_plain_size (&wanted[0].location);
+  guint n;
+
+  for (n = 1; n < left; n++)
+    {
+      plain += ob_blob_location_get_plain_size (&wanted[n].location);
+      if (plain > RUN_PLAIN)
+        break;
+    }
+  return n;
+}
+
 /* Takes the next run, once the slot for it is free. FALSE at the end. */
 static gboolean
 take_run (Stream *stream, const ObWantedBlob **wanted, guint *n, gsize *length, Slot **slot)
@@ -66,8 +85,7 @@ take_run (Stream *stream, const ObWantedBlob **wanted, guint *n, gsize *length, 
   if (!stream->stopped && stream->next < stream->wanted->len)
     {
       *wanted = &g_array_index (stream->wanted, ObWantedBlob, stream->next);
-      *n = ob_blob_run_measure (*wanted, MIN (stream->wanted->len - stream->next, RUN_BLOBS),
-                                RUN_LENGTH, length);
+      *n = ob_blob_run_measure (*wanted, count_plain (stream), RUN_LENGTH, length);
       *slot = &stream->slots[stream->next_run++ % stream->n_slots];
       stream->next += *n;
       found = TRUE;

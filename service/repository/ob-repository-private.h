@@ -18,6 +18,9 @@ const guint8 *ob_repository_get_chunker_seed (ObRepository *repository);
 /* Format version of the repository: 1 (read only for us) or 2. */
 guint ob_repository_get_version (ObRepository *repository);
 
+/* FALSE with NOT_SUPPORTED for version 1. Any thread. */
+gboolean ob_repository_check_writable (ObRepository *repository, GError **error);
+
 /* A pack's finished blobs, to be written in the next index file and looked up from now on. */
 typedef struct
 {

@@ -594,8 +594,8 @@ ob_repository_load_index (ObRepository *self, GCancellable *cancellable, GError 
 }
 
 /* Version 1 has no compressed blobs; nothing of ours goes in there. */
-static gboolean
-check_writable (ObRepository *self, GError **error)
+gboolean
+ob_repository_check_writable (ObRepository *self, GError **error)
 {
   g_autofree char *where = NULL;
 
@@ -614,7 +614,7 @@ gboolean
 ob_repository_save_index (ObRepository *self, const ObId *packs, GArray *const *entries,
                           gsize n_packs, GCancellable *cancellable, GError **error)
 {
-  return check_writable (self, error)
+  return ob_repository_check_writable (self, error)
          && ob_index_sync_save (self->index_sync, self, packs, entries, n_packs, cancellable, error);
 }
 
@@ -631,7 +631,8 @@ ob_repository_save_snapshot (ObRepository *self, ObSnapshot *snapshot, GCancella
 {
   g_autofree char *text = ob_snapshot_to_json (snapshot);
 
-  return check_writable (self, error) && ob_store_flush (self->store, cancellable, error)
+  return ob_repository_check_writable (self, error)
+         && ob_store_flush (self->store, cancellable, error)
          && ob_repository_put_unpacked (self, "snapshots", text, strlen (text), &snapshot->id,
                                         cancellable, error)
          && ob_store_flush (self->store, cancellable, error);

@@ -356,8 +356,8 @@ ob_restore_plan (ObRestore *restore, ObDirectory *root, const ObNode *node)
           ok = FALSE;
         }
     }
-  if (ok)
-    ok = ob_restore_submit (restore, g_steal_pointer (&plan.batch)) && ob_restore_wait (restore);
+  if (ok && ob_restore_submit (restore, g_steal_pointer (&plan.batch)))
+    ob_restore_wait (restore);
   drop_frames (&plan);
   finish_links (&plan);
   ob_restore_batch_free (plan.batch);

@@ -82,15 +82,18 @@ append_strings (GString *text, const char *name, GStrv values)
   g_string_append_c (text, ']');
 }
 
+/* json-glib reads half of a surrogate pair as bytes that are no UTF-8, and prints them. */
 static void
 append_object (GString *text, const char *name, JsonObject *object)
 {
   g_autoptr (JsonNode) node = json_node_alloc ();
   g_autofree char *value = NULL;
+  g_autofree char *valid = NULL;
 
   json_node_init_object (node, object);
   value = json_to_string (node, FALSE);
-  g_string_append_printf (text, ",\"%s\":%s", name, value);
+  valid = g_utf8_make_valid (value, -1);
+  g_string_append_printf (text, ",\"%s\":%s", name, valid);
 }
 
 char *
@@ -177,6 +180,15 @@ read_number (ObJsonReader *reader, guint *value)
     *value = (guint) number;
 }
 
+/* FALSE with a number such as 1e999, which json-glib prints as "inf": saved, nobody could read it. */
+static gboolean
+prints_as_json (JsonNode *node)
+{
+  g_autofree char *text = json_to_string (node, FALSE);
+
+  return ob_json_is_bounded (text, strlen (text));
+}
+
 /* The reader has passed over the object, so its nesting is bounded before json-glib, which recurses
  * without a bound, sees it. What is not an object is none of ours. */
 static void
@@ -196,7 +208,7 @@ read_object (ObJsonReader *reader, JsonObject **value)
 
   root = json_parser_get_root (parser);
   g_clear_pointer (value, json_object_unref);
-  if (root != NULL && JSON_NODE_HOLDS_OBJECT (root))
+  if (root != NULL && JSON_NODE_HOLDS_OBJECT (root) && prints_as_json (root))
     *value = json_node_dup_object (root);
 }
 

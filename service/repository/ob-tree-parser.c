@@ -101,14 +101,15 @@ read_id (Parser *parser, ObId *id)
 static gboolean
 read_base64 (Parser *parser)
 {
-  gsize size;
+  gsize size = 0;
 
   if (ob_json_scanner_accept_null (&parser->scanner))
     {
       g_string_truncate (parser->text, 0);
       return TRUE;
     }
-  if (!read_text (parser))
+  /* One digit is no byte. */
+  if (!read_text (parser) || parser->text->len == 1)
     return FALSE;
   if (parser->text->len > 0)
     {

@@ -251,6 +251,12 @@ ob_writer_add_tree (ObWriter *writer, GPtrArray *nodes, ObId *id, GError **error
 
   if (text == NULL)
     return FALSE;
+  if (text->len > OB_BLOB_MAX_TREE_SIZE)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+                   "A directory of %u entries is too large to be backed up", nodes->len);
+      return FALSE;
+    }
   ob_id_of (text->str, text->len, id);
   return ob_writer_add_blob (writer, OB_BLOB_TREE, id, (const guint8 *) text->str, text->len, NULL,
                              error);

@@ -54,6 +54,20 @@ CREATE TABLE public.trap_part PARTITION OF public.trap_parts FOR VALUES FROM (0)
 INSERT INTO public.trap_parts VALUES (1), (2);
 CREATE STATISTICS public.trap_statistics ON (public.evil_immutable (id)), id FROM public.trap;
 
+-- Constants that are worked out when a definition is parsed, and run a domain's CHECK then.
+CREATE FUNCTION public.evil_volatile (value text) RETURNS boolean LANGUAGE plpgsql VOLATILE
+  AS $$ BEGIN RETURN public.evil (value); END $$;
+CREATE DOMAIN public.evil_constant AS text CHECK (public.evil_volatile (VALUE));
+CREATE FUNCTION public.evil_shift (value integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE
+  AS $$ BEGIN PERFORM public.evil_volatile ('shift'); RETURN value; END $$;
+CREATE VIEW public.trap_constant AS SELECT '{x}'::public.evil_constant[] AS things;
+CREATE TABLE public.trap_default (things public.evil_constant[] DEFAULT '{x}'::public.evil_constant[]);
+CREATE FUNCTION public.trap_argument (things public.evil_constant[] DEFAULT '{x}'::public.evil_constant[])
+  RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE AGGREGATE public.trap_aggregate (public.evil_constant) (
+  SFUNC = array_append, STYPE = public.evil_constant[], INITCOND = '{x}');
+CREATE TABLE public.trap_key (id integer) PARTITION BY RANGE ((id + public.evil_shift (1)));
+
 -- What a backup reads of the dictionary, as views that run code.
 ALTER TABLE public.ad_module RENAME TO ad_module_real;
 CREATE VIEW public.ad_module AS SELECT * FROM public.ad_module_real WHERE public.evil ('ad_module');

@@ -311,9 +311,13 @@ database_run_file (Database *database, ObRole role, const char *file)
         "images=3", "-v", "imagebytes=30000", "-d", conninfo, "-f", path, NULL };
   const char *environment[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL, NULL };
   ObChildSpec spec = { .argv = argv, .environment = environment };
+  int pass_fd = -1;
 
   pass_file = ob_pass_file_new (database->config, &error);
   g_assert_no_error (error);
+  pass_fd = ob_pass_file_get_fd (pass_file);
+  spec.keep_fds = &pass_fd;
+  spec.n_keep_fds = 1;
   pass_variable = g_strconcat ("PGPASSFILE=", ob_pass_file_get_path (pass_file), NULL);
   environment[2] = pass_variable;
   ob_child_run (&spec, NULL, &error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-postgres.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "fixture.h"
 #include "ob-child.h"
 #include "ob-error.h"
+#include "ob-fd.h"
 
 static char *
 read_file (const char *path)
@@ -57,18 +59,24 @@ test_private (void)
   g_assert_cmpuint (fixture_count_fds (), ==, before);
 }
 
-/* A child that gets nothing but the path reads it. */
+/* A child that inherits it reads it by its path, as pg_dump does under the service's unit: with no
+ * way into the /proc entry of a process that is not dumpable. */
 static void
 test_child (void)
 {
   ObDatabaseConfig config = { .user = (char *) "tad", .password = (char *) "secret" };
   g_autoptr (ObPassFile) file = make_file (&config);
   const char *argv[] = { "/bin/cat", ob_pass_file_get_path (file), NULL };
-  ObChildSpec spec = { .argv = argv, .stdout_fd = OB_CHILD_CAPTURE };
+  int fd = ob_pass_file_get_fd (file);
+  ObChildSpec spec
+    = { .argv = argv, .keep_fds = &fd, .n_keep_fds = 1, .stdout_fd = OB_CHILD_CAPTURE };
   g_autoptr (GError) error = NULL;
-  g_autoptr (ObChild) first = ob_child_start (&spec, &error);
+  g_autoptr (ObChild) first = NULL;
   g_autoptr (ObChild) second = NULL;
 
+  g_assert_cmpint (fd, >=, 3);
+  g_assert_true (g_str_has_prefix (argv[1], "/proc/self/fd/"));
+  first = ob_child_start (&spec, &error);
   g_assert_no_error (error);
   ob_child_wait (first, NULL, &error);
   g_assert_no_error (error);
@@ -79,6 +87,22 @@ test_child (void)
   g_assert_no_error (error);
   g_assert_cmpstr (ob_child_get_output (first), ==, "*:*:*:tad:secret\n");
   g_assert_cmpstr (ob_child_get_output (second), ==, "*:*:*:tad:secret\n");
+}
+
+/* Where the lowest numbers are free, they are a child's own. */
+static void
+test_low_descriptors (void)
+{
+  ObDatabaseConfig config = { .user = (char *) "tad", .password = (char *) "secret" };
+  g_autoptr (ObPassFile) file = NULL;
+  ob_autofd int input = fcntl (STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+
+  g_assert_cmpint (input, >=, 3);
+  close (STDIN_FILENO);
+  file = make_file (&config);
+  g_assert_cmpint (fcntl (STDIN_FILENO, F_GETFD), ==, -1);
+  g_assert_cmpint (dup2 (input, STDIN_FILENO), ==, STDIN_FILENO);
+  g_assert_cmpint (ob_pass_file_get_fd (file), >=, 3);
 }
 
 /* Splits a line as libpq does: a backslash takes the next character as it is. */
@@ -177,6 +201,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/pass-file/private", test_private);
   g_test_add_func ("/pass-file/child", test_child);
+  g_test_add_func ("/pass-file/low-descriptors", test_low_descriptors);
   g_test_add_func ("/pass-file/escapes", test_escapes);
   g_test_add_func ("/pass-file/roles", test_roles);
   g_test_add_func ("/pass-file/line-breaks", test_line_breaks);

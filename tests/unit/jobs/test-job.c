@@ -534,11 +534,18 @@ static void
 test_bad_records (JobsFixture *fixture, gconstpointer data)
 {
   static const char *const bad[] = { "", "[]", "{}", "{\"number\":0}", "{\"number\":\"1\"}", "{" };
+  /* json-glib makes bytes that are no UTF-8 of half of a surrogate pair. */
+  static const char halves[]
+    = "{\"number\":6,\"operation\":\"a\\udc00b\",\"log\":[\"a\\udc00b\"],"
+      "\"result\":{\"a\":\"'a\\udc00b'\"}}";
   static const char odd[] = "{\"number\":5,\"state\":[],\"operation\":7,\"warnings\":{},\"log\":[1,"
                             "null,\"x\"],\"result\":{\"a\":\"not a variant\",\"b\":[],\"c\":\"'x'\"}"
                             ",\"start\":-1,\"done\":1.5,\"uid\":-1}";
+  g_autofree char *deep = g_strnfill (4 * 1024 * 1024, '[');
   g_autoptr (ObJob) job = NULL;
+  g_autoptr (ObJob) half = NULL;
   g_autoptr (GError) missing = NULL;
+  g_autoptr (GError) too_deep = NULL;
   g_autoptr (GError) error = NULL;
 
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
@@ -565,6 +572,13 @@ test_bad_records (JobsFixture *fixture, gconstpointer data)
     g_assert_true (g_variant_lookup (result, "c", "s", NULL));
     g_assert_false (g_variant_lookup (result, "a", "s", NULL));
   }
+  fixture_write (&fixture->base, "state/jobs/6.json", halves);
+  half = ob_job_load (fixture->context->jobs_fd, "6.json", &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (ob_job_get_operation (half), ==, "");
+  fixture_write (&fixture->base, "state/jobs/1.json", deep);
+  g_assert_null (ob_job_load (fixture->context->jobs_fd, "1.json", &too_deep));
+  g_assert_ob_error (too_deep, OB_ERROR_CORRUPT);
 }
 
 #define ADD(path, func)                                                                            \

@@ -7,6 +7,10 @@
 
 #include "jobs-fixture.h"
 
+#define BEGIN "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"20261125051511\""
+#define UNIT ",\"units\":[{\"part\":\"sources\",\"path\":\"/opt\","
+#define STAGING "\"staging-parent\":\"/a\",\"staging-name\":\"b\""
+
 static ObRestoreJournal *
 make_journal (ObInstance *instance)
 {
@@ -210,18 +214,29 @@ test_damaged (JobsFixture *fixture, gconstpointer data)
     "[]",
     "{}",
     "{\"phase\":\"swapping\"}",
-    "{\"phase\":\"later\",\"instance\":\"ob\",\"time\":\"1\"}",
-    "{\"phase\":\"swapping\",\"instance\":\"../ob\",\"time\":\"1\"}",
-    "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"1\",\"units\":[7]}",
-    "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"1\",\"units\":[{\"part\":\"sources\"}]}",
-    "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"1\",\"units\":[{\"part\":\"sources\","
+    "{\"phase\":\"later\",\"instance\":\"ob\",\"time\":\"20261125051511\"}",
+    "{\"phase\":\"swapping\",\"instance\":\"../ob\",\"time\":\"20261125051511\"}",
+    BEGIN ",\"units\":[7]}",
+    BEGIN ",\"units\":[{\"part\":\"sources\"}]}",
+    BEGIN ",\"units\":[{\"part\":\"sources\","
     "\"path\":\"opt\",\"staging-parent\":\"/a\",\"staging-name\":\"b\"}]}",
-    "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"1\",\"units\":[{\"part\":\"files\","
+    BEGIN ",\"units\":[{\"part\":\"files\","
     "\"path\":\"/opt\",\"staging-parent\":\"/a\",\"staging-name\":\"b\"}]}",
-    "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"1\",\"units\":[{\"part\":\"sources\","
+    BEGIN ",\"units\":[{\"part\":\"sources\","
     "\"path\":\"/opt\",\"staging-parent\":\"/a\",\"staging-name\":\"b\",\"carries\":[1]}]}",
-    "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"1\"",
+    BEGIN,
+    /* What would lead elsewhere. */
+    "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"../../../../x\"}",
+    BEGIN UNIT "\"staging-parent\":\"a\",\"staging-name\":\"b\"}]}",
+    BEGIN UNIT "\"staging-parent\":\"/a\",\"staging-name\":\"..\"}]}",
+    BEGIN UNIT "\"staging-parent\":\"/a\",\"staging-name\":\"b/c\"}]}",
+    BEGIN UNIT STAGING ",\"carries\":[{\"path\":\"\"}]}]}",
+    BEGIN UNIT STAGING ",\"carries\":[{\"path\":\"/x\"}]}]}",
+    BEGIN UNIT STAGING ",\"carries\":[{\"path\":\"a/../../x\"}]}]}",
   };
+  g_autofree char *deep = g_strnfill (512 * 1024, '[');
+  g_autoptr (GError) too_deep = NULL;
+  g_autoptr (ObRestoreJournal) journal = NULL;
   g_autoptr (GError) missing = NULL;
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -235,6 +250,13 @@ test_damaged (JobsFixture *fixture, gconstpointer data)
     }
   g_assert_null (ob_restore_journal_load (fixture->context, "none.json", &missing));
   g_assert_ob_error (missing, OB_ERROR_NOT_FOUND);
+  fixture_write (&fixture->base, "state/restores/ob.json", deep);
+  g_assert_null (ob_restore_journal_load (fixture->context, "ob.json", &too_deep));
+  g_assert_ob_error (too_deep, OB_ERROR_CORRUPT);
+  /* A member of another kind is as if it were not there. */
+  fixture_write (&fixture->base, "state/restores/ob.json", BEGIN ",\"control\":{}}");
+  journal = load (fixture, "ob.json");
+  g_assert_false (journal->control);
 }
 
 /* Names of databases have at most 63 bytes, and what tells them apart is at their end. */

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "cheap-key.h"
 #include "ob-io.h"
+#include "ob-key.h"
 #include "ob-local-store.h"
 #include "restic-vectors.h"
 
@@ -21,12 +23,42 @@ core_fixture_set_up_empty (CoreFixture *fixture, gconstpointer data)
 }
 
 void
+core_fixture_put_repository (CoreFixture *fixture, const ObConfig *config)
+{
+  g_autofree char *text = ob_config_to_json (config);
+  gsize size = strlen (text);
+  g_autofree guint8 *sealed = g_malloc (size + OB_CRYPTO_OVERHEAD);
+  g_autoptr (ObCrypto) crypto = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = NULL;
+  char hex[OB_ID_HEX_SIZE];
+  ObCryptoKey master;
+  ObId id;
+
+  ob_store_prepare (fixture->store, NULL, &error);
+  g_assert_no_error (error);
+  ob_id_of (CHEAP_KEY, strlen (CHEAP_KEY), &id);
+  ob_id_to_hex (&id, hex);
+  name = g_strconcat ("keys/", hex, NULL);
+  core_fixture_put (fixture, name, CHEAP_KEY, strlen (CHEAP_KEY));
+
+  ob_key_file_open (CHEAP_KEY, strlen (CHEAP_KEY), CORE_PASSPHRASE, &master, &error);
+  g_assert_no_error (error);
+  crypto = ob_crypto_new (&master);
+  ob_crypto_seal (crypto, (const guint8 *) text, size, sealed);
+  core_fixture_put (fixture, "config", sealed, size + OB_CRYPTO_OVERHEAD);
+}
+
+void
 core_fixture_set_up (CoreFixture *fixture, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
+  ObConfig config;
 
   core_fixture_set_up_empty (fixture, data);
-  fixture->repository = ob_repository_create (fixture->store, CORE_PASSPHRASE, NULL, &error);
+  ob_config_generate (&config);
+  core_fixture_put_repository (fixture, &config);
+  fixture->repository = ob_repository_open (fixture->store, CORE_PASSPHRASE, NULL, &error);
   g_assert_no_error (error);
 }
 
@@ -100,7 +132,7 @@ void
 core_fixture_flip (CoreFixture *fixture, const char *name)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) bytes = ob_store_get (fixture->store, name, 1 << 20, NULL, &error);
+  g_autoptr (GBytes) bytes = ob_store_get (fixture->store, name, 64 << 20, NULL, &error);
   g_autofree guint8 *copy = NULL;
   gsize size;
 
@@ -108,6 +140,22 @@ core_fixture_flip (CoreFixture *fixture, const char *name)
   copy = g_memdup2 (g_bytes_get_data (bytes, &size), g_bytes_get_size (bytes));
   copy[size / 2] ^= 1;
   core_fixture_put (fixture, name, copy, size);
+}
+
+void
+core_wait_until_asleep (pid_t thread)
+{
+  g_autofree char *name = g_strdup_printf ("/proc/self/task/%d/stat", thread);
+  gboolean asleep = FALSE;
+
+  while (!asleep)
+    {
+      g_autofree char *text = NULL;
+
+      g_usleep (1000);
+      g_assert_true (g_file_get_contents (name, &text, NULL, NULL));
+      asleep = strstr (text, ") S ") != NULL;
+    }
 }
 
 GBytes *

@@ -2,11 +2,12 @@
 /* A repository of a test's own in a temporary directory, and what tests do to it. */
 #pragma once
 
+#include "ob-config.h"
 #include "ob-repository-private.h"
 
 G_BEGIN_DECLS
 
-#define CORE_PASSPHRASE "a passphrase"
+#define CORE_PASSPHRASE "cheap"
 
 typedef struct
 {
@@ -25,6 +26,10 @@ void core_fixture_tear_down (CoreFixture *fixture, gconstpointer data);
 /* The names of all files below @directory of the store. Transfer full. */
 GPtrArray *core_fixture_list (CoreFixture *fixture, const char *directory);
 
+/* Makes the store a repository of this config, with a key that costs next to nothing to open with
+ * CORE_PASSPHRASE: deriving real ones would take most of the tests' time. */
+void core_fixture_put_repository (CoreFixture *fixture, const ObConfig *config);
+
 /* Puts and removes files behind the repository's back. */
 void core_fixture_put (CoreFixture *fixture, const char *name, const void *data, gsize size);
 void core_fixture_remove (CoreFixture *fixture, const char *name);
@@ -32,11 +37,15 @@ void core_fixture_remove (CoreFixture *fixture, const char *name);
 /* Changes one bit in the middle of a file. */
 void core_fixture_flip (CoreFixture *fixture, const char *name);
 
+/* Waits until the thread waits for something: that it is in the call that another one is to end. */
+void core_wait_until_asleep (pid_t thread);
+
 /* Base64 as it stands in restic-vectors.h. Transfer full. */
 GBytes *core_decode (const char *base64);
 
-/* Damages a copy of @data at random, the way that finds bugs in parsers: bits flipped, bytes changed
- * to telling ones, pieces cut, doubled or inserted. Transfer full. Repeat a run with --seed. */
+/* Damages a copy of @data at random, the way that finds bugs in parsers: bits flipped, bytes
+ * changed to telling ones, pieces cut, doubled or inserted. Transfer full. Repeat a run with
+ * --seed. */
 GBytes *core_mutate (const void *data, gsize size);
 
 G_END_DECLS

@@ -3,21 +3,10 @@
 
 #include <string.h>
 
+#include "cheap-key.h"
 #include "core-fixture.h"
 #include "ob-error.h"
 #include "restic-vectors.h"
-
-#define SALT "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw=="
-
-/* Computed with Python's hashlib.scrypt and the module cryptography: passphrase "cheap", N=16, r=1,
- * p=1, so that thousands of them can be opened. */
-#define CHEAP_DATA                                                                                 \
-  "ZGVmZ2hpamtsbW5vcHFycyG3M7knoDuIKmRec66JT3CO/nMN3EHEJ/3Gndtg2acIcI3mlPNsOsO56iG4pfT3up3yK9Zx"   \
-  "rVXaJ2p0BsFXy3Tx6fboNJVvgjr7ACOg00Z5Louq++abICNfWMX6brlu4z+qObx/drpChxHUmhjMDNhrXD2c5Qn/xASP"   \
-  "a8guID/UIhD+TZbPpsDPbULuLGHj7Y2tZTQxYw=="
-#define CHEAP_KEY                                                                                  \
-  "{\"created\":\"2026-11-25T05:15:11Z\",\"username\":\"root\",\"hostname\":null,"                 \
-  "\"kdf\":\"scrypt\",\"N\":16,\"r\":1,\"p\":1,\"salt\":\"" SALT "\",\"data\":\"" CHEAP_DATA "\"}"
 
 static void
 assert_is (const guint8 *actual, gsize size, const char *base64)
@@ -169,7 +158,7 @@ open_content (const char *content, GError **error)
   crypto = ob_crypto_new (&user);
   ob_crypto_seal (crypto, (const guint8 *) content, strlen (content), sealed);
   data = g_base64_encode (sealed, strlen (content) + OB_CRYPTO_OVERHEAD);
-  text = g_strconcat ("{\"kdf\":\"scrypt\",\"N\":16,\"r\":1,\"p\":1,\"salt\":\"" SALT
+  text = g_strconcat ("{\"kdf\":\"scrypt\",\"N\":16,\"r\":1,\"p\":1,\"salt\":\"" CHEAP_SALT
                       "\",\"data\":\"",
                       data, "\"}", NULL);
   return ob_key_file_open (text, strlen (text), "cheap", &master, error);

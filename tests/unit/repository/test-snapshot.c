@@ -194,6 +194,38 @@ test_nesting (void)
   g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
 }
 
+/* json-glib makes bytes that are no UTF-8 of half of a surrogate pair; what is saved can be read. */
+static void
+test_half_surrogate (void)
+{
+  static const char text[] = "{\"time\":\"2023-04-05T06:07:08Z\",\"tree\":\"" TREE
+                             "\",\"obbackup\":{\"label\":\"a\\udc00b\"}}";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObSnapshot) snapshot = ob_snapshot_from_json (text, strlen (text), &error);
+  g_autoptr (ObSnapshot) again = NULL;
+  g_autofree char *saved = NULL;
+
+  g_assert_no_error (error);
+  saved = ob_snapshot_to_json (snapshot);
+  g_assert_true (g_utf8_validate (saved, -1, NULL));
+  again = ob_snapshot_from_json (saved, strlen (saved), &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (again->obbackup);
+}
+
+/* A number that json-glib could not print again makes the object none of ours. */
+static void
+test_huge_number (void)
+{
+  static const char text[] = "{\"time\":\"2023-04-05T06:07:08Z\",\"tree\":\"" TREE
+                             "\",\"obbackup\":{\"format\":1e999}}";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObSnapshot) snapshot = ob_snapshot_from_json (text, strlen (text), &error);
+
+  g_assert_no_error (error);
+  g_assert_null (snapshot->obbackup);
+}
+
 static void
 test_mutations (void)
 {
@@ -227,6 +259,8 @@ main (int argc, char **argv)
   g_test_add_func ("/snapshot/invalid-utf8", test_invalid_utf8);
   g_test_add_func ("/snapshot/damage", test_damage);
   g_test_add_func ("/snapshot/nesting", test_nesting);
+  g_test_add_func ("/snapshot/half-surrogate", test_half_surrogate);
+  g_test_add_func ("/snapshot/huge-number", test_huge_number);
   g_test_add_func ("/snapshot/mutations", test_mutations);
   return g_test_run ();
 }

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What bbdd.user gets for the time of a restore, on the things of others that its own stand on: it
+ * had those rights once, or its objects would not be there; but they are restored last. */
+#include "ob-database-restore-private.h"
+
+struct _ObRestoreGrants
+{
+  const char *user;
+  ObPostgres *postgres; /* the superuser's connection; NULL where there is none */
+  GString *revokes;
+};
+
+/* Statements that give what is lacking, and those that take it back. */
+static const char plan_sql[]
+  = "SELECT format('GRANT CREATE ON DATABASE %I TO %I;', current_database(), $1::text),"
+    "       format('REVOKE CREATE ON DATABASE %I FROM %I;', current_database(), $1::text)"
+    " WHERE NOT has_database_privilege($1::text::name, current_database(), 'CREATE')"
+    " UNION ALL "
+    "SELECT format('GRANT %s ON SCHEMA %I TO %I;', p.privilege, n.nspname, $1::text),"
+    "       format('REVOKE %s ON SCHEMA %I FROM %I;', p.privilege, n.nspname, $1::text)"
+    "  FROM pg_namespace n, (VALUES ('USAGE'), ('CREATE')) p(privilege)"
+    " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+    "   AND NOT has_schema_privilege($1::text::name, n.oid, p.privilege)"
+    " UNION ALL "
+    "SELECT format('GRANT USAGE ON FOREIGN DATA WRAPPER %I TO %I;', f.fdwname, $1::text),"
+    "       format('REVOKE USAGE ON FOREIGN DATA WRAPPER %I FROM %I;', f.fdwname, $1::text)"
+    "  FROM pg_foreign_data_wrapper f"
+    " WHERE NOT has_foreign_data_wrapper_privilege($1::text::name, f.oid, 'USAGE')"
+    " UNION ALL "
+    "SELECT format('GRANT USAGE ON FOREIGN SERVER %I TO %I;', s.srvname, $1::text),"
+    "       format('REVOKE USAGE ON FOREIGN SERVER %I FROM %I;', s.srvname, $1::text)"
+    "  FROM pg_foreign_server s"
+    " WHERE NOT has_server_privilege($1::text::name, s.oid, 'USAGE')"
+    " UNION ALL "
+    "SELECT format('GRANT %s ON %s %I.%I TO %I;', p.privilege,"
+    "              CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,"
+    "              n.nspname, c.relname, $1::text),"
+    "       format('REVOKE %s ON %s %I.%I FROM %I;', p.privilege,"
+    "              CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,"
+    "              n.nspname, c.relname, $1::text)"
+    "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    "  JOIN (VALUES ('S', 'UPDATE'), ('r', 'INSERT'), ('r', 'REFERENCES'), ('p', 'INSERT'),"
+    "               ('p', 'REFERENCES')) p(kind, privilege) ON p.kind = c.relkind::text"
+    " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+    "   AND NOT CASE c.relkind"
+    "             WHEN 'S' THEN has_sequence_privilege($1::text::name, c.oid, p.privilege)"
+    "             ELSE has_table_privilege($1::text::name, c.oid, p.privilege) END";
+
+/* methods of this room */
+
+ObRestoreGrants *
+ob_restore_grants_new (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObRestoreGrants) self = g_new0 (ObRestoreGrants, 1);
+
+  self->user = run->config->user;
+  self->revokes = g_string_new (NULL);
+  if (run->admin == OB_ROLE_OWNER)
+    return g_steal_pointer (&self);
+  self->postgres
+    = ob_postgres_connect (run->config, run->admin, run->request->target, cancellable, error);
+  return self->postgres != NULL ? g_steal_pointer (&self) : NULL;
+}
+
+gboolean
+ob_restore_grants_give (ObRestoreGrants *self, GCancellable *cancellable, GError **error)
+{
+  const char *parameters[] = { self->user, NULL };
+  g_autoptr (GString) grants = g_string_new (NULL);
+  PGresult *result = NULL;
+
+  if (self->postgres == NULL)
+    return TRUE;
+  result = ob_postgres_query (self->postgres, plan_sql, parameters, cancellable, error);
+  if (result == NULL)
+    return FALSE;
+  for (int i = 0; i < PQntuples (result); i++)
+    {
+      g_string_append (grants, PQgetvalue (result, i, 0));
+      g_string_append (self->revokes, PQgetvalue (result, i, 1));
+    }
+  PQclear (result);
+  return grants->len == 0 || ob_postgres_run (self->postgres, cancellable, error, grants->str);
+}
+
+gboolean
+ob_restore_grants_take_back (ObRestoreGrants *self, GCancellable *cancellable, GError **error)
+{
+  if (self->revokes->len > 0
+      && !ob_postgres_run (self->postgres, cancellable, error, self->revokes->str))
+    return FALSE;
+  g_string_truncate (self->revokes, 0);
+  return TRUE;
+}
+
+void
+ob_restore_grants_free (ObRestoreGrants *self)
+{
+  g_clear_pointer (&self->postgres, ob_postgres_free);
+  g_string_free (self->revokes, TRUE);
+  g_free (self);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-index-sync.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "core-fixture.h"
+#include "ob-error.h"
+
+static void
+make_id (guint64 number, ObId *id)
+{
+  ob_id_of (&number, sizeof number, id);
+}
+
+/* Saves an index of one pack with @n blobs, numbered from @first on. */
+static void
+save (ObRepository *repository, guint64 first, guint n)
+{
+  g_autoptr (GArray) entries = g_array_new (FALSE, FALSE, sizeof (ObPackEntry));
+  g_autoptr (GError) error = NULL;
+  ObId pack;
+
+  make_id (1000000 + first, &pack);
+  for (guint i = 0; i < n; i++)
+    {
+      ObPackEntry entry = { .type = OB_BLOB_DATA, .offset = 100 * i, .length = 100 };
+
+      make_id (first + i, &entry.id);
+      g_array_append_val (entries, entry);
+    }
+  ob_repository_save_index (repository, &pack, &entries, 1, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static gboolean
+knows (ObRepository *repository, guint64 number)
+{
+  ObBlobLocation location;
+  ObId id;
+
+  make_id (number, &id);
+  return ob_index_lookup (ob_repository_get_index (repository), OB_BLOB_DATA, &id, &location);
+}
+
+static void
+load (ObRepository *repository)
+{
+  g_autoptr (GError) error = NULL;
+
+  ob_repository_load_index (repository, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static ObRepository *
+open_again (CoreFixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+  ObRepository *repository = ob_repository_open (fixture->store, CORE_PASSPHRASE, NULL, &error);
+
+  g_assert_no_error (error);
+  return repository;
+}
+
+/* What one saves, it knows at once, and another learns of with the next load. */
+static void
+test_news (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRepository) other = open_again (fixture);
+
+  save (fixture->repository, 1, 10);
+  g_assert_true (knows (fixture->repository, 10));
+  g_assert_false (knows (fixture->repository, 11));
+  g_assert_false (knows (other, 10));
+  load (other);
+  g_assert_true (knows (other, 10));
+  save (fixture->repository, 100, 1);
+  g_assert_false (knows (other, 100));
+  load (other);
+  g_assert_true (knows (other, 100));
+  g_assert_cmpuint (ob_index_get_n_blobs (ob_repository_get_index (other)), ==, 11);
+  g_assert_cmpuint (ob_repository_get_stored_size (other), ==,
+                    ob_repository_get_stored_size (fixture->repository));
+
+  /* What it has saved itself is not read again. */
+  load (fixture->repository);
+  g_assert_cmpuint (ob_index_get_n_blobs (ob_repository_get_index (fixture->repository)), ==, 11);
+}
+
+/* After a prune by somebody else, what is gone from the store must be gone from here. */
+static void
+test_lost (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (GPtrArray) names = NULL;
+
+  save (fixture->repository, 1, 10);
+  names = core_fixture_list (fixture, "index");
+  save (fixture->repository, 100, 10);
+  core_fixture_remove (fixture, g_ptr_array_index (names, 0));
+  g_assert_true (knows (fixture->repository, 1));
+  load (fixture->repository);
+  g_assert_false (knows (fixture->repository, 1));
+  g_assert_true (knows (fixture->repository, 100));
+  g_assert_cmpuint (ob_index_get_n_blobs (ob_repository_get_index (fixture->repository)), ==, 10);
+}
+
+/* A file never changes under its name: what is known is not read again. */
+static void
+test_known (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRepository) other = open_again (fixture);
+  g_autoptr (GPtrArray) names = NULL;
+
+  save (fixture->repository, 1, 10);
+  load (other);
+  names = core_fixture_list (fixture, "index");
+  core_fixture_flip (fixture, g_ptr_array_index (names, 0));
+  load (other);
+  load (fixture->repository);
+  g_assert_true (knows (other, 1));
+}
+
+/* While somebody prunes: what has come in place of the lost one is damaged, so nothing changes. */
+static void
+test_lost_and_damaged (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRepository) other = open_again (fixture);
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GPtrArray) all = NULL;
+  g_autoptr (GError) error = NULL;
+
+  save (fixture->repository, 1, 10);
+  load (other);
+  names = core_fixture_list (fixture, "index");
+  core_fixture_remove (fixture, g_ptr_array_index (names, 0));
+  save (fixture->repository, 100, 10);
+  all = core_fixture_list (fixture, "index");
+  core_fixture_flip (fixture, g_ptr_array_index (all, 0));
+  g_assert_false (ob_repository_load_index (other, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  g_assert_nonnull (strstr (error->message, g_ptr_array_index (all, 0)));
+  g_assert_true (knows (other, 1));
+
+  core_fixture_flip (fixture, g_ptr_array_index (all, 0));
+  load (other);
+  g_assert_false (knows (other, 1));
+  g_assert_true (knows (other, 100));
+}
+
+/* What else lies in the directory is in nobody's way. */
+static void
+test_strangers (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRepository) other = open_again (fixture);
+
+  save (fixture->repository, 1, 10);
+  core_fixture_put (fixture, "index/.DS_Store", "x", 1);
+  core_fixture_put (fixture, "index/0123", "x", 1);
+  core_fixture_put (fixture, "index/ab/abcd", "x", 1);
+  load (other);
+  g_assert_true (knows (other, 1));
+}
+
+/* One that cannot be read leaves what is known as it is, and is tried again. */
+static void
+test_damaged (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRepository) other = open_again (fixture);
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GError) error = NULL;
+
+  save (fixture->repository, 1, 10);
+  load (other);
+  save (fixture->repository, 100, 10);
+  names = core_fixture_list (fixture, "index");
+  for (guint i = 0; i < names->len; i++)
+    core_fixture_flip (fixture, g_ptr_array_index (names, i));
+  g_assert_false (ob_repository_load_index (other, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  g_assert_true (knows (other, 1));
+  for (guint i = 0; i < names->len; i++)
+    core_fixture_flip (fixture, g_ptr_array_index (names, i));
+  load (other);
+  g_assert_true (knows (other, 100));
+}
+
+/* Many packs go into several files of a bounded size. */
+static void
+test_files (CoreFixture *fixture, gconstpointer data)
+{
+  const guint n_packs = 30, n_blobs = 4000;
+  g_autofree ObId *packs = g_new (ObId, n_packs);
+  g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_array_unref);
+  g_autoptr (ObRepository) other = open_again (fixture);
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < n_packs; i++)
+    {
+      GArray *blobs = g_array_new (FALSE, FALSE, sizeof (ObPackEntry));
+
+      make_id (1000000 + i, &packs[i]);
+      for (guint j = 0; j < n_blobs; j++)
+        {
+          ObPackEntry entry = { .type = OB_BLOB_DATA, .offset = 100 * j, .length = 100 };
+
+          make_id (i * n_blobs + j, &entry.id);
+          g_array_append_val (blobs, entry);
+        }
+      g_ptr_array_add (entries, blobs);
+    }
+  ob_repository_save_index (fixture->repository, packs, (GArray *const *) entries->pdata, n_packs,
+                            NULL, &error);
+  g_assert_no_error (error);
+  names = core_fixture_list (fixture, "index");
+  g_assert_cmpuint (names->len, ==, 3);
+  load (other);
+  g_assert_cmpuint (ob_index_get_n_blobs (ob_repository_get_index (other)), ==, n_packs * n_blobs);
+}
+
+static void
+test_cancelled (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRepository) other = open_again (fixture);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  save (fixture->repository, 1, 10);
+  g_cancellable_cancel (cancellable);
+  g_assert_false (ob_repository_load_index (other, cancellable, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
+}
+
+#define N_SAVES 30
+
+static void *
+run_saves (void *data)
+{
+  for (guint i = 0; i < N_SAVES; i++)
+    save (data, 10 * i, 10);
+  return NULL;
+}
+
+/* What was saved stays known, whoever loads meanwhile. */
+static void
+test_threads (CoreFixture *fixture, gconstpointer data)
+{
+  pthread_t thread;
+  guint seen = 0;
+
+  save (fixture->repository, 100000, 1);
+  g_assert_cmpint (pthread_create (&thread, NULL, run_saves, fixture->repository), ==, 0);
+  while (seen < N_SAVES)
+    {
+      load (fixture->repository);
+      g_assert_true (knows (fixture->repository, 100000));
+      for (guint i = 0; i < seen; i++)
+        g_assert_true (knows (fixture->repository, 10 * i + 9));
+      while (seen < N_SAVES && knows (fixture->repository, 10 * seen + 9))
+        seen++;
+    }
+  pthread_join (thread, NULL);
+}
+
+#define ADD(name, test)                                                                            \
+  g_test_add ("/index-sync/" name, CoreFixture, NULL, core_fixture_set_up, test,                   \
+              core_fixture_tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD ("news", test_news);
+  ADD ("lost", test_lost);
+  ADD ("known", test_known);
+  ADD ("lost-and-damaged", test_lost_and_damaged);
+  ADD ("strangers", test_strangers);
+  ADD ("damaged", test_damaged);
+  ADD ("files", test_files);
+  ADD ("cancelled", test_cancelled);
+  ADD ("threads", test_threads);
+  return g_test_run ();
+}

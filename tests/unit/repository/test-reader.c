@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-reader.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ob-error.h"
+#include "ob-fd.h"
+#include "ob-io.h"
+#include "ob-snapshot.h"
+#include "pipeline-fixture.h"
+
+#define MIB (1024 * 1024)
+
+/* A backup of a few files; its node. */
+static ObNode *
+make_backup (Pipeline *pipeline)
+{
+  g_autofree guint8 *bytes = make_random (2 * MIB, 1);
+
+  g_assert_cmpint (mkdirat (pipeline->source_fd, "a", 0755), ==, 0);
+  g_assert_cmpint (mkdirat (pipeline->source_fd, "a/b", 0755), ==, 0);
+  pipeline_write (pipeline, "a/b/manifest", "{\"version\":1}", 13);
+  pipeline_write (pipeline, "a/large", bytes, 2 * MIB);
+  pipeline_write (pipeline, "empty", "", 0);
+  return pipeline_backup (pipeline, NULL, NULL, NULL);
+}
+
+static ObNode *
+find (Pipeline *pipeline, const ObNode *root, const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  ObNode *node = ob_reader_find (pipeline->core.repository, &root->subtree, path, NULL, &error);
+
+  g_assert_no_error (error);
+  return node;
+}
+
+static void
+test_find (Pipeline *pipeline, gconstpointer data)
+{
+  static const char *const missing[]
+    = { "", "b", "a/c", "a/b/manifest/x", "a//b", "/a", "a/", "empty/x", "..", "a/../a" };
+  g_autoptr (ObNode) root = make_backup (pipeline);
+  g_autoptr (ObNode) directory = find (pipeline, root, "a");
+  g_autoptr (ObNode) file = find (pipeline, root, "a/b/manifest");
+
+  g_assert_cmpint (directory->type, ==, OB_NODE_DIRECTORY);
+  g_assert_cmpstr (file->name, ==, "manifest");
+  g_assert_cmpuint (file->size, ==, 13);
+  for (gsize i = 0; i < G_N_ELEMENTS (missing); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      if (ob_reader_find (pipeline->core.repository, &root->subtree, missing[i], NULL, &error)
+          != NULL)
+        g_error ("“%s”", missing[i]);
+      g_assert_error (error, OB_ERROR, OB_ERROR_NOT_FOUND);
+    }
+}
+
+static void
+test_load_file (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObNode) root = make_backup (pipeline);
+  g_autoptr (ObNode) file = find (pipeline, root, "a/b/manifest");
+  g_autoptr (ObNode) empty = find (pipeline, root, "empty");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes
+    = ob_reader_load_file (pipeline->core.repository, file, 13, NULL, &error);
+  g_autoptr (GBytes) none = ob_reader_load_file (pipeline->core.repository, empty, 0, NULL, NULL);
+
+  g_assert_no_error (error);
+  g_assert_cmpmem (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), "{\"version\":1}", 13);
+  g_assert_cmpuint (g_bytes_get_size (none), ==, 0);
+  g_assert_null (ob_reader_load_file (pipeline->core.repository, file, 12, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  g_assert_nonnull (strstr (error->message, "manifest"));
+}
+
+static void
+test_write_file (Pipeline *pipeline, gconstpointer data)
+{
+  g_autofree guint8 *bytes = make_random (30 * MIB + 5, 3);
+  g_autoptr (GArray) content = NULL;
+  g_autoptr (ObNode) node = NULL;
+  g_autoptr (GBytes) back = NULL;
+  struct timespec when = { 0 };
+
+  memset (bytes + 9 * MIB, 0, 10 * MIB);
+  content = pipeline_store (pipeline, bytes, 30 * MIB + 5);
+  node = ob_node_new_file ("f", 30 * MIB + 5, content, &when);
+  back = pipeline_read (pipeline, node);
+  g_assert_cmpuint (g_bytes_get_size (back), ==, 30 * MIB + 5);
+  g_assert_true (memcmp (g_bytes_get_data (back, NULL), bytes, 30 * MIB + 5) == 0);
+}
+
+/* What compresses to nothing does not fill the memory either. */
+static void
+test_memory (Pipeline *pipeline, gconstpointer data)
+{
+  const guint64 size = (guint64) 2 << 30;
+  g_autoptr (GArray) content = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (GArray) zeros = NULL;
+  g_autofree guint8 *bytes = g_malloc0 (4 * MIB);
+  ob_autofd int fd = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  g_autoptr (ObNode) node = NULL;
+  g_autoptr (GError) error = NULL;
+  struct timespec when = { 0 };
+  gsize before;
+
+  for (guint i = 0; i < 64; i++)
+    {
+      bytes[0] = (guint8) i;
+      g_clear_pointer (&zeros, g_array_unref);
+      zeros = pipeline_store (pipeline, bytes, 4 * MIB);
+      g_assert_cmpuint (zeros->len, ==, 1);
+      g_array_append_vals (content, zeros->data, 1);
+    }
+  for (guint i = 64; i < size / (4 * MIB); i++)
+    {
+      ObId id = g_array_index (content, ObId, i % 64);
+
+      g_array_append_val (content, id);
+    }
+  node = ob_node_new_file ("f", size, content, &when);
+  reset_peak_memory ();
+  before = get_peak_memory ();
+  ob_reader_write_file (pipeline->core.repository, node, fd, 2, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (get_peak_memory (), <=, before + 64 * MIB);
+}
+
+static void *
+close_soon (void *data)
+{
+  char buffer[100000];
+
+  g_assert_cmpint (read (GPOINTER_TO_INT (data), buffer, sizeof buffer), >, 0);
+  close (GPOINTER_TO_INT (data));
+  return NULL;
+}
+
+static void
+test_receiver_gone (Pipeline *pipeline, gconstpointer data)
+{
+  g_autofree guint8 *bytes = make_random (4 * MIB, 4);
+  g_autoptr (GArray) content = pipeline_store (pipeline, bytes, 4 * MIB);
+  struct timespec when = { 0 };
+  g_autoptr (ObNode) node = ob_node_new_file ("f", 4 * MIB, content, &when);
+  g_autoptr (GError) error = NULL;
+  pthread_t thread;
+  int ends[2];
+
+  g_assert_cmpint (pipe (ends), ==, 0);
+  g_assert_cmpint (pthread_create (&thread, NULL, close_soon, GINT_TO_POINTER (ends[0])), ==, 0);
+  g_assert_false (
+    ob_reader_write_file (pipeline->core.repository, node, ends[1], 2, NULL, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_FAILED);
+  pthread_join (thread, NULL);
+  close (ends[1]);
+}
+
+static void *
+cancel_soon (void *data)
+{
+  g_usleep (30000);
+  g_cancellable_cancel (data);
+  return NULL;
+}
+
+/* Nobody reads from the pipe: a cancel ends it all the same. */
+static void
+test_cancel (Pipeline *pipeline, gconstpointer data)
+{
+  g_autofree guint8 *bytes = make_random (4 * MIB, 5);
+  g_autoptr (GArray) content = pipeline_store (pipeline, bytes, 4 * MIB);
+  struct timespec when = { 0 };
+  g_autoptr (ObNode) node = ob_node_new_file ("f", 4 * MIB, content, &when);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  gint64 begin = g_get_monotonic_time ();
+  pthread_t thread;
+  int ends[2];
+
+  g_assert_cmpint (pipe (ends), ==, 0);
+  g_assert_cmpint (pthread_create (&thread, NULL, cancel_soon, cancellable), ==, 0);
+  g_assert_false (
+    ob_reader_write_file (pipeline->core.repository, node, ends[1], 2, NULL, cancellable, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
+  g_assert_cmpint (g_get_monotonic_time () - begin, <, 5 * G_USEC_PER_SEC);
+  pthread_join (thread, NULL);
+  close (ends[0]);
+  close (ends[1]);
+}
+
+static GPtrArray *
+check (Pipeline *pipeline, const ObNode *root)
+{
+  GPtrArray *problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+
+  ob_reader_check_tree (pipeline->core.repository, &root->subtree, problems, NULL, &error);
+  g_assert_no_error (error);
+  return problems;
+}
+
+static guint64
+size_of (Pipeline *pipeline, const char *name)
+{
+  guint64 size;
+
+  g_assert_true (ob_store_stat (pipeline->core.store, name, &size, NULL, NULL));
+  return size;
+}
+
+/* The name of the pack with the files' data, or with the trees. Transfer full. */
+static char *
+find_pack (Pipeline *pipeline, gboolean of_data)
+{
+  g_autoptr (GPtrArray) packs = core_fixture_list (&pipeline->core, "data");
+
+  g_assert_cmpuint (packs->len, ==, 2);
+  for (guint i = 0; i < packs->len; i++)
+    if ((size_of (pipeline, g_ptr_array_index (packs, i)) > MIB) == of_data)
+      return g_strdup (g_ptr_array_index (packs, i));
+  g_assert_not_reached ();
+}
+
+static void
+truncate_file (Pipeline *pipeline, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = ob_store_get (pipeline->core.store, name, 64 * MIB, NULL, &error);
+
+  g_assert_no_error (error);
+  core_fixture_put (&pipeline->core, name, g_bytes_get_data (bytes, NULL),
+                    g_bytes_get_size (bytes) / 2);
+}
+
+/* What a message about damage must tell: the pack. */
+static void
+assert_names (const char *message, const char *pack)
+{
+  if (strstr (message, strrchr (pack, '/') + 1) == NULL)
+    g_error ("“%s” does not name %s", message, pack);
+}
+
+static void
+test_check (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObNode) root = make_backup (pipeline);
+  g_autofree char *pack = find_pack (pipeline, TRUE);
+  g_autoptr (GPtrArray) sound = check (pipeline, root);
+  g_autoptr (GPtrArray) cut = NULL;
+  g_autoptr (GPtrArray) missing = NULL;
+
+  g_assert_cmpuint (sound->len, ==, 0);
+  truncate_file (pipeline, pack);
+  cut = check (pipeline, root);
+  g_assert_cmpuint (cut->len, ==, 1);
+  assert_names (g_ptr_array_index (cut, 0), pack);
+  core_fixture_remove (&pipeline->core, pack);
+  missing = check (pipeline, root);
+  g_assert_cmpuint (missing->len, ==, 1);
+  assert_names (g_ptr_array_index (missing, 0), pack);
+}
+
+static void
+test_check_trees (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObNode) root = make_backup (pipeline);
+  g_autofree char *pack = find_pack (pipeline, FALSE);
+  g_autoptr (GPtrArray) damaged = NULL;
+  g_autoptr (GPtrArray) unknown = NULL;
+  g_autoptr (GPtrArray) indexes = core_fixture_list (&pipeline->core, "index");
+
+  core_fixture_flip (&pipeline->core, pack);
+  damaged = check (pipeline, root);
+  g_assert_cmpuint (damaged->len, >=, 1);
+  assert_names (g_ptr_array_index (damaged, 0), pack);
+
+  for (guint i = 0; i < indexes->len; i++)
+    core_fixture_remove (&pipeline->core, g_ptr_array_index (indexes, i));
+  pipeline_reopen (pipeline);
+  unknown = check (pipeline, root);
+  g_assert_cmpuint (unknown->len, >=, 1);
+  g_assert_nonnull (strstr (g_ptr_array_index (unknown, 0), "no index"));
+}
+
+typedef enum
+{
+  FLIP,
+  TRUNCATE,
+  REMOVE,
+} Damage;
+
+/* Data that is damaged is never given out, and the message names blob and pack. */
+static void
+test_damaged_data (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObNode) root = make_backup (pipeline);
+  g_autoptr (ObNode) file = find (pipeline, root, "a/large");
+  g_autofree char *pack = find_pack (pipeline, TRUE);
+  ob_autofd int fd = memfd_create ("damaged", MFD_CLOEXEC);
+  g_autoptr (GError) error = NULL;
+
+  switch ((Damage) GPOINTER_TO_INT (data))
+    {
+    case FLIP:
+      core_fixture_flip (&pipeline->core, pack);
+      break;
+    case TRUNCATE:
+      truncate_file (pipeline, pack);
+      break;
+    default:
+      core_fixture_remove (&pipeline->core, pack);
+      break;
+    }
+  pipeline_reopen (pipeline);
+  g_assert_false (
+    ob_reader_write_file (pipeline->core.repository, file, fd, 2, NULL, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  assert_names (error->message, pack);
+  if (GPOINTER_TO_INT (data) == FLIP)
+    {
+      gboolean named = FALSE;
+
+      for (guint i = 0; i < file->content->len && !named; i++)
+        {
+          char hex[OB_ID_HEX_SIZE];
+
+          ob_id_to_hex (&g_array_index (file->content, ObId, i), hex);
+          named = strstr (error->message, hex) != NULL;
+        }
+      g_assert_true (named);
+    }
+}
+
+static void
+test_damaged_tree (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObNode) root = make_backup (pipeline);
+  g_autofree char *pack = find_pack (pipeline, FALSE);
+  g_autoptr (GError) error = NULL;
+
+  truncate_file (pipeline, pack);
+  core_fixture_flip (&pipeline->core, pack);
+  pipeline_reopen (pipeline);
+  g_assert_null (ob_reader_find (pipeline->core.repository, &root->subtree, "a/b/manifest", NULL,
+                                 &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  assert_names (error->message, pack);
+}
+
+/* A second copy of a pack under another name, as restic makes when two hosts store the same. */
+static void
+test_other_copy (Pipeline *pipeline, gconstpointer data)
+{
+  g_autofree guint8 *bytes = make_random (MIB, 6);
+  g_autoptr (GArray) content = pipeline_store (pipeline, bytes, MIB);
+  g_autoptr (GPtrArray) packs = core_fixture_list (&pipeline->core, "data");
+  g_autoptr (GPtrArray) indexes = core_fixture_list (&pipeline->core, "index");
+  g_autoptr (GArray) again = NULL;
+  g_autoptr (GBytes) back = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) index
+    = ob_store_get (pipeline->core.store, g_ptr_array_index (indexes, 0), MIB, NULL, &error);
+  struct timespec when = { 0 };
+  g_autoptr (ObNode) node = ob_node_new_file ("f", MIB, content, &when);
+
+  g_assert_no_error (error);
+  core_fixture_remove (&pipeline->core, g_ptr_array_index (indexes, 0));
+  pipeline_reopen (pipeline);
+  again = pipeline_store (pipeline, bytes, MIB);
+  core_fixture_put (&pipeline->core, g_ptr_array_index (indexes, 0),
+                    g_bytes_get_data (index, NULL), g_bytes_get_size (index));
+  core_fixture_flip (&pipeline->core, g_ptr_array_index (packs, 0));
+  pipeline_reopen (pipeline);
+  back = pipeline_read (pipeline, node);
+  g_assert_cmpmem (g_bytes_get_data (back, NULL), g_bytes_get_size (back), bytes, MIB);
+}
+
+static void
+test_damaged_index (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObNode) root = make_backup (pipeline);
+  g_autoptr (GPtrArray) indexes = core_fixture_list (&pipeline->core, "index");
+  g_autoptr (ObRepository) repository = NULL;
+  g_autoptr (GError) error = NULL;
+
+  core_fixture_flip (&pipeline->core, g_ptr_array_index (indexes, 0));
+  repository = ob_repository_open (pipeline->core.store, CORE_PASSPHRASE, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_false (ob_repository_load_index (repository, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  assert_names (error->message, g_ptr_array_index (indexes, 0));
+}
+
+/* One damaged snapshot does not hide the others. */
+static void
+test_damaged_snapshot (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObNode) root = make_backup (pipeline);
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GPtrArray) snapshots = NULL;
+  g_autoptr (GPtrArray) problems = NULL;
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
+
+      snapshot->time.tv_sec = 1000 + i;
+      snapshot->tree = root->subtree;
+      ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
+      g_assert_no_error (error);
+    }
+  names = core_fixture_list (&pipeline->core, "snapshots");
+  core_fixture_flip (&pipeline->core, g_ptr_array_index (names, 1));
+  snapshots
+    = ob_repository_list_snapshots (pipeline->core.repository, &problems, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (snapshots->len, ==, 2);
+  g_assert_cmpuint (problems->len, ==, 1);
+  assert_names (g_ptr_array_index (problems, 0), g_ptr_array_index (names, 1));
+}
+
+static void
+add (const char *path, void (*test) (Pipeline *, gconstpointer), gpointer data)
+{
+  g_test_add (path, Pipeline, data, pipeline_set_up, test, pipeline_tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  add ("/reader/find", test_find, NULL);
+  add ("/reader/load-file", test_load_file, NULL);
+  add ("/reader/write-file", test_write_file, NULL);
+  add ("/reader/memory", test_memory, NULL);
+  add ("/reader/receiver-gone", test_receiver_gone, NULL);
+  add ("/reader/cancel", test_cancel, NULL);
+  add ("/reader/check", test_check, NULL);
+  add ("/reader/check-trees", test_check_trees, NULL);
+  add ("/reader/flipped-data", test_damaged_data, GINT_TO_POINTER (FLIP));
+  add ("/reader/truncated-data", test_damaged_data, GINT_TO_POINTER (TRUNCATE));
+  add ("/reader/missing-data", test_damaged_data, GINT_TO_POINTER (REMOVE));
+  add ("/reader/damaged-tree", test_damaged_tree, NULL);
+  add ("/reader/other-copy", test_other_copy, NULL);
+  add ("/reader/damaged-index", test_damaged_index, NULL);
+  add ("/reader/damaged-snapshot", test_damaged_snapshot, NULL);
+  return g_test_run ();
+}
