@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,10 +23,15 @@
 #include "ob-manager.h"
 #include "ob-object-path.h"
 #include "ob-operations.h"
+#include "ob-restore-journal.h"
 
 /* Whoever waits for the activation of the service waits 25 seconds. Cleaning up after a crash has
  * this long before the name is taken; what is asked for then is answered with Busy. */
 #define RECOVERY_SECONDS 10
+/* What is left after that (PostgreSQL was not up yet, for example) is tried again so much later, then
+ * after twice the time, up to the most. */
+#define FIRST_RETRY_SECONDS 15
+#define MOST_RETRY_SECONDS 300
 /* How long jobs may take to come to their ends; the unit file allows for more. */
 #define SHUT_DOWN_SECONDS 60
 /* How long a service that is just ending may keep the state directory. */
@@ -47,6 +53,8 @@ typedef struct
   GDBusConnection *connection;
   guint owner;
   guint recovery_timeout;
+  guint retry_timeout;
+  guint retry_seconds;
   int status;
 } Service;
 
@@ -65,6 +73,7 @@ static void
 service_clear (Service *service)
 {
   g_clear_handle_id (&service->recovery_timeout, g_source_remove);
+  g_clear_handle_id (&service->retry_timeout, g_source_remove);
   g_clear_handle_id (&service->owner, g_bus_unown_name);
   g_clear_object (&service->connection);
   g_clear_object (&service->manager);
@@ -237,6 +246,46 @@ recover_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
   g_task_return_boolean (task, TRUE);
 }
 
+/* A job settles the journal before it looks, and never works beside a restore that is running. */
+static void
+start_check (Service *service, const char *file)
+{
+  g_autofree char *name = g_strndup (file, strlen (file) - strlen (".json"));
+  ObInstance *instance = ob_manager_find_instance (service->manager, name, NULL);
+  g_autofree char *path = NULL;
+  g_autoptr (GError) error = NULL;
+
+  /* A job that is at work settles it itself; one more would only wait behind it. */
+  if (instance == NULL
+      || !ob_manager_hold (service->manager, OB_FOLDER_INSTANCES, name, NULL))
+    return;
+  ob_manager_release (service->manager, OB_FOLDER_INSTANCES, name);
+  path = ob_manager_start_job (service->manager,
+                               ob_check_instance_job_new (
+                                 ob_manager_get_context (service->manager), instance, geteuid ()),
+                               &error);
+  if (path == NULL)
+    g_debug ("Instance %s is not checked now: %s", name, error->message);
+}
+
+static gboolean
+on_retry (gpointer user_data)
+{
+  Service *service = user_data;
+  g_autoptr (GPtrArray) files
+    = ob_restore_journal_list (ob_manager_get_context (service->manager));
+
+  service->retry_timeout = 0;
+  for (guint i = 0; i < files->len; i++)
+    start_check (service, g_ptr_array_index (files, i));
+  if (files->len > 0)
+    {
+      service->retry_seconds = MIN (2 * service->retry_seconds, MOST_RETRY_SECONDS);
+      service->retry_timeout = g_timeout_add_seconds (service->retry_seconds, on_retry, service);
+    }
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_recovered (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -244,6 +293,8 @@ on_recovered (GObject *source, GAsyncResult *result, gpointer user_data)
 
   ob_manager_set_recovered (service->manager);
   own_name (service);
+  service->retry_seconds = FIRST_RETRY_SECONDS;
+  service->retry_timeout = g_timeout_add_seconds (service->retry_seconds, on_retry, service);
 }
 
 static gboolean

@@ -277,7 +277,8 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   manifest->instance = ob_instance_ref (data->instance);
   manifest->kind = g_strdup (data->kind);
   manifest->label = g_strdup (data->label);
-  if (!ob_restore_settle (data->context, ob_instance_get_name (data->instance), error))
+  if (!ob_restore_settle (data->context, ob_instance_get_name (data->instance), run.progress,
+                          error))
     return FALSE;
   repository = ob_destination_open (data->destination, data->context, cancellable, error);
   if (repository == NULL)

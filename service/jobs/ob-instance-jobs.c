@@ -37,7 +37,8 @@ run_check (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **err
       return FALSE;
     }
   g_ptr_array_extend_and_steal (problems, g_steal_pointer (&differences));
-  if (!ob_restore_settle (data->context, ob_instance_get_name (data->instance), &local))
+  if (!ob_restore_settle (data->context, ob_instance_get_name (data->instance),
+                          ob_job_get_progress (job), &local))
     g_ptr_array_add (problems, g_strdup (local->message));
   for (guint i = 0; i < problems->len; i++)
     {

@@ -51,7 +51,7 @@ begin (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
       warn_of_activation_key (task);
       ob_restore_journal_set_database (journal, config->name);
     }
-  return ob_restore_units_plan (journal, task->instance, task->parts, error)
+  return ob_restore_units_plan (journal, task->instance, task->context, task->parts, error)
          && ob_instance_save (task->instance, task->context->restores_fd, error)
          && ob_restore_journal_save (journal, task->context, error);
 }
@@ -201,7 +201,9 @@ exchange (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
       g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED, "Cancelled.");
       return FALSE;
     }
-  if (!ob_restore_journal_advance (journal, task->context, OB_RESTORE_SWAPPING, error))
+  if ((journal->staged_database != NULL
+       && !ob_database_exists (config, config->name, &journal->had_database, NULL, error))
+      || !ob_restore_journal_advance (journal, task->context, OB_RESTORE_SWAPPING, error))
     return FALSE;
   for (guint i = 0; i < journal->units->len; i++)
     if (!ob_restore_unit_swap (g_ptr_array_index (journal->units, i), error))

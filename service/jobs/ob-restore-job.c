@@ -299,7 +299,8 @@ run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **e
 
   ob_progress_set_phase (task.progress, "preparing");
   if (is_in_place (data)
-      && !ob_restore_settle (data->context, ob_instance_get_name (data->instance), error))
+      && !ob_restore_settle (data->context, ob_instance_get_name (data->instance), task.progress,
+                             error))
     return FALSE;
   record = ob_catalogue_find (data->context, data->destinations, data->id, &filter, cancellable,
                               error);
@@ -332,6 +333,14 @@ check_options (ObInstance *instance, const ObRestoreOptions *options, GError **e
     {
       g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
                    "The name of a database has 1 to %d bytes.", MAX_DATABASE_NAME);
+      return FALSE;
+    }
+  if (name != NULL && g_strcmp0 (name, ob_instance_get_database (instance)->name) == 0)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "%s is already the database of instance %s itself; leave --into-database out to "
+                   "restore in place.",
+                   name, ob_instance_get_name (instance));
       return FALSE;
     }
   return TRUE;

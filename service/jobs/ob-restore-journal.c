@@ -81,6 +81,14 @@ get_inode (JsonObject *object, const char *name)
   return g_ascii_strtoull (ob_manifest_get_string (object, name), NULL, 10);
 }
 
+static gboolean
+get_flag (JsonObject *object, const char *name)
+{
+  JsonNode *node = json_object_get_member (object, name);
+
+  return node != NULL && JSON_NODE_HOLDS_VALUE (node) && json_node_get_boolean (node);
+}
+
 static JsonObject *
 build_unit (const ObRestoreUnit *unit)
 {
@@ -123,6 +131,7 @@ build (const ObRestoreJournal *journal)
   json_object_set_boolean_member (object, "control", journal->control);
   set_text (object, "staged-database", journal->staged_database);
   set_text (object, "kept-database", journal->kept_database);
+  json_object_set_boolean_member (object, "had-database", journal->had_database);
   for (guint i = 0; i < journal->units->len; i++)
     json_array_add_object_element (units, build_unit (g_ptr_array_index (journal->units, i)));
   json_object_set_array_member (object, "units", units);
@@ -202,7 +211,6 @@ parse (ObRestoreJournal *journal, JsonObject *object)
 {
   const char *phase = ob_manifest_get_string (object, "phase");
   JsonArray *units = ob_manifest_get_array (object, "units");
-  JsonNode *control = json_object_get_member (object, "control");
   gboolean known = FALSE;
 
   for (guint i = 0; phase_names[i] != NULL; i++)
@@ -214,8 +222,8 @@ parse (ObRestoreJournal *journal, JsonObject *object)
   journal->instance = dup_text (object, "instance");
   journal->backup = dup_text (object, "backup");
   journal->time = dup_text (object, "time");
-  journal->control = control != NULL && JSON_NODE_HOLDS_VALUE (control)
-                     && json_node_get_boolean (control);
+  journal->control = get_flag (object, "control");
+  journal->had_database = get_flag (object, "had-database");
   journal->staged_database = dup_text (object, "staged-database");
   journal->kept_database = dup_text (object, "kept-database");
   for (guint i = 0; units != NULL && i < json_array_get_length (units); i++)

@@ -49,6 +49,7 @@ typedef struct
   gboolean control;      /* the application is stopped and started */
   char *staged_database; /* NULL where the database is not restored */
   char *kept_database;   /* name that the former one gets */
+  gboolean had_database; /* there is a former one; known from "swapping" on */
   GPtrArray *units;      /* of ObRestoreUnit */
 } ObRestoreJournal;
 

@@ -11,25 +11,57 @@
 /* internal methods */
 
 /* Directories first, since only they can be half exchanged: the database's two renames are one
- * transaction, and it comes last. */
+ * transaction, and it comes last. One that cannot be brought back is no reason to leave the others
+ * exchanged; all of those are named. */
 static gboolean
 swap_back (ObRestoreJournal *journal, GError **error)
 {
+  g_autoptr (GString) problems = g_string_new (NULL);
+
   for (guint i = journal->units->len; i > 0; i--)
-    if (!ob_restore_unit_swap_back (g_ptr_array_index (journal->units, i - 1), error))
-      return FALSE;
-  return TRUE;
+    {
+      const ObRestoreUnit *unit = g_ptr_array_index (journal->units, i - 1);
+      g_autoptr (GError) local = NULL;
+
+      if (!ob_restore_unit_swap_back (unit, &local))
+        g_string_append_printf (problems, "%s%s: %s", problems->len > 0 ? " " : "", unit->path,
+                                local->message);
+    }
+  if (problems->len == 0)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
+               "Some directories are still exchanged; put things right there, and check the "
+               "instance to try again. %s",
+               problems->str);
+  return FALSE;
 }
 
-static gboolean
-discard (ObRestoreJournal *journal, ObInstance *instance, GError **error)
+/* What cannot be removed is in nobody's way but that of the disk. */
+static void
+discard (ObRestoreJournal *journal, ObInstance *instance, ObProgress *progress)
 {
   for (guint i = 0; i < journal->units->len; i++)
-    if (!ob_restore_unit_discard (g_ptr_array_index (journal->units, i), error))
-      return FALSE;
-  return journal->staged_database == NULL
-         || ob_database_drop (ob_instance_get_database (instance), journal->staged_database, NULL,
-                              error);
+    {
+      const ObRestoreUnit *unit = g_ptr_array_index (journal->units, i);
+      g_autofree char *staging = ob_restore_unit_get_staging (unit);
+      g_autoptr (GError) error = NULL;
+
+      if (!ob_restore_unit_discard (unit, &error))
+        ob_progress_warn (progress, FALSE,
+                          "The directory %s of the restore is left; look at it and remove it by "
+                          "hand: %s",
+                          staging, error->message);
+    }
+  if (journal->staged_database != NULL)
+    {
+      g_autoptr (GError) error = NULL;
+
+      if (!ob_database_drop (ob_instance_get_database (instance), journal->staged_database, NULL,
+                             &error))
+        ob_progress_warn (progress, FALSE,
+                          "The database %s of the restore may be left; drop it by hand: %s",
+                          journal->staged_database, error->message);
+    }
 }
 
 static gboolean
@@ -37,22 +69,24 @@ take_back (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
            ObProgress *progress, GError **error)
 {
   g_autoptr (GError) start_error = NULL;
+  gboolean is_back = journal->phase != OB_RESTORE_SWAPPING || swap_back (journal, error);
 
-  if (journal->phase == OB_RESTORE_SWAPPING && !swap_back (journal, error))
+  /* Also where a directory is still exchanged: the others may be all that the application needs. */
+  if (journal->phase != OB_RESTORE_STAGING && journal->control
+      && !ob_application_start (instance, context->command_timeout, NULL, &start_error))
+    ob_progress_warn (progress, FALSE, "%s", start_error->message);
+  if (!is_back)
     return FALSE;
-  if (journal->phase != OB_RESTORE_STAGING)
-    {
-      if (journal->control
-          && !ob_application_start (instance, context->command_timeout, NULL, &start_error))
-        ob_progress_warn (progress, FALSE, "%s", start_error->message);
-      /* Nothing that lives is touched any more: another try would not start it again. */
-      if (!ob_restore_journal_advance (journal, context, OB_RESTORE_STAGING, error))
-        return FALSE;
-    }
-  return discard (journal, instance, error) && ob_restore_journal_remove (journal, context, error);
+  /* Nothing that lives is touched any more: another try would not start it again. */
+  if (journal->phase != OB_RESTORE_STAGING
+      && !ob_restore_journal_advance (journal, context, OB_RESTORE_STAGING, error))
+    return FALSE;
+  discard (journal, instance, progress);
+  return ob_restore_journal_remove (journal, context, error);
 }
 
-/* Whether the two renames of the database have been committed. */
+/* Whether the two renames of the database have been committed. Where there was one before, its new
+ * name is the proof: somebody may have dropped the staged one by hand. */
 static gboolean
 is_database_swapped (ObRestoreJournal *journal, ObInstance *instance, gboolean *swapped,
                      GError **error)
@@ -60,14 +94,16 @@ is_database_swapped (ObRestoreJournal *journal, ObInstance *instance, gboolean *
   const ObDatabaseConfig *config = ob_instance_get_database (instance);
   gboolean staged_exists = FALSE;
   gboolean living_exists = FALSE;
+  gboolean kept_exists = FALSE;
 
   *swapped = FALSE;
   if (journal->staged_database == NULL)
     return TRUE;
   if (!ob_database_exists (config, journal->staged_database, &staged_exists, NULL, error)
-      || !ob_database_exists (config, config->name, &living_exists, NULL, error))
+      || !ob_database_exists (config, config->name, &living_exists, NULL, error)
+      || !ob_database_exists (config, journal->kept_database, &kept_exists, NULL, error))
     return FALSE;
-  *swapped = !staged_exists && living_exists;
+  *swapped = !staged_exists && living_exists && (kept_exists || !journal->had_database);
   return TRUE;
 }
 
@@ -158,17 +194,26 @@ ob_restore_complete (ObRestoreJournal *journal, ObInstance *instance, ObContext 
 }
 
 gboolean
-ob_restore_settle (ObContext *context, const char *instance, GError **error)
+ob_restore_settle (ObContext *context, const char *instance, ObProgress *progress, GError **error)
 {
   g_autofree char *file = g_strconcat (instance, ".json", NULL);
   g_autoptr (GPtrArray) deeds = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (ObProgress) progress = ob_progress_new (NULL, on_warning, deeds);
   g_autoptr (GError) local = NULL;
+  gboolean recovered = FALSE;
 
-  /* Also where only the application could not be started: the restore itself is over then. */
-  if (!is_there (context, file) || recover (context, file, progress, deeds, &local)
-      || !is_there (context, file))
+  if (!is_there (context, file))
     return TRUE;
+  recovered = recover (context, file, progress, deeds, &local);
+  for (guint i = 0; i < deeds->len; i++)
+    ob_progress_warn (progress, FALSE, "%s", (const char *) g_ptr_array_index (deeds, i));
+  if (recovered)
+    return TRUE;
+  /* Only the application could not be started: the restore itself is over then. */
+  if (!is_there (context, file))
+    {
+      ob_progress_warn (progress, FALSE, "%s", local->message);
+      return TRUE;
+    }
   g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
                "An interrupted restore of instance %s has to be cleared up first, and that fails: "
                "%s",

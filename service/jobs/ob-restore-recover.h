@@ -15,8 +15,9 @@ G_BEGIN_DECLS
 
 /* Brings the restore to an end by that rule; *@finished tells which one. Taken back means: exchanged
  * directories return, the application is started where it may have been stopped, what was staged is
- * removed, and the journal with it. What does not succeed but endangers nothing is a warning. On
- * error the journal stays, for another try. */
+ * removed, and the journal with it. What does not succeed but endangers nothing is a warning (also
+ * something staged that cannot be removed). On error, where a directory is still exchanged for
+ * example, the application is started all the same, and the journal stays, for another try. */
 gboolean ob_restore_resolve (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
                              ObProgress *progress, gboolean *finished, GError **error);
 
@@ -27,7 +28,9 @@ gboolean ob_restore_complete (ObRestoreJournal *journal, ObInstance *instance, O
 
 /* Sees to it that no interrupted restore of @instance (by name) is left: what the start of the
  * service could not do, because the database was down for example, is tried again. Every job that
- * reads or writes the living installation begins with it. Errors: BUSY saying what is in the way. */
-gboolean ob_restore_settle (ObContext *context, const char *instance, GError **error);
+ * reads or writes the living installation begins with it. What it did is a warning: somebody should
+ * know. Errors: BUSY saying what is in the way. */
+gboolean ob_restore_settle (ObContext *context, const char *instance, ObProgress *progress,
+                            GError **error);
 
 G_END_DECLS

@@ -236,6 +236,53 @@ name_new (Place *place, GError **error)
   return TRUE;
 }
 
+/* Whether a nested part has been carried over into "new". */
+static gboolean
+has_carried (const ObRestoreUnit *unit, int staging)
+{
+  for (guint i = 0; i < unit->carries->len; i++)
+    {
+      const ObRestoreCarry *carry = g_ptr_array_index (unit->carries, i);
+      g_autofree char *path = g_build_filename (OB_RESTORE_NEW, carry->path, NULL);
+
+      if (carry->inode != 0 && get_inode (staging, path) == carry->inode)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Where its staging directory is gone or another one: whether what lives is not the restored directory, and whole. */
+static gboolean
+is_living_former (const ObRestoreUnit *unit)
+{
+  ob_autofd int living = ob_path_open (unit->path, O_PATH | O_DIRECTORY, NULL);
+  struct stat info = { 0 };
+
+  if (living < 0 || fstat (living, &info) < 0 || info.st_ino == unit->new_inode)
+    return FALSE;
+  for (guint i = 0; i < unit->carries->len; i++)
+    {
+      const ObRestoreCarry *carry = g_ptr_array_index (unit->carries, i);
+
+      if (carry->inode != 0 && get_inode (living, carry->path) != carry->inode)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Whether nothing was exchanged, or all is back: then it does not matter what somebody did with the
+ * directories around it meanwhile. */
+static gboolean
+is_untouched (const ObRestoreUnit *unit)
+{
+  ob_autofd int staging = ob_restore_unit_open_staging (unit, NULL);
+
+  if (staging < 0)
+    return is_living_former (unit);
+  return unit->new_inode != 0 && get_inode (staging, OB_RESTORE_NEW) == unit->new_inode
+         && get_inode (staging, OB_RESTORE_PREVIOUS) == 0 && !has_carried (unit, staging);
+}
+
 /* methods of this room */
 
 int
@@ -280,6 +327,8 @@ ob_restore_unit_swap_back (const ObRestoreUnit *unit, GError **error)
   g_auto (Place) place = { .staging = -1, .parent = -1 };
   guint64 living = 0;
 
+  if (is_untouched (unit))
+    return TRUE;
   if (!open_place (unit, &place, error))
     return FALSE;
   living = get_inode (place.parent, place.name);

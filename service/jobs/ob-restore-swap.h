@@ -19,7 +19,8 @@ int ob_restore_unit_open_staging (const ObRestoreUnit *unit, GError **error);
 /* Puts the restored directory in place; what was there is "previous" in the staging directory. */
 gboolean ob_restore_unit_swap (const ObRestoreUnit *unit, GError **error);
 
-/* Puts the former directory back where it was; the restored one is "new" again. */
+/* Puts the former directory back where it was; the restored one is "new" again. Where
+ * nothing was exchanged that is so already, whatever has become of the parent. */
 gboolean ob_restore_unit_swap_back (const ObRestoreUnit *unit, GError **error);
 
 /* Removes the restored directory and the staging directory. "previous" is never touched. */

@@ -3,14 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob-destination.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
+#include "ob-keyfile.h"
 #include "ob-path.h"
+#include "ob-restore-previous.h"
 #include "ob-restore-swap.h"
 
 /* What tells whether something can be renamed from one directory to another. */
@@ -62,6 +66,26 @@ refuse_mount (const char *path, GError **error)
   return FALSE;
 }
 
+/* Opens the directory @name below @fd, making it where it is missing: as others make it, since the
+ * umask of this process keeps out the application's user. *@fd becomes the new one. */
+static gboolean
+step_into (int *fd, const char *name, const char *path, GError **error)
+{
+  gboolean made = mkdirat (*fd, name, 0755) == 0;
+  int next = -1;
+
+  if (!made && errno != EEXIST)
+    return ob_set_error_errno (error, errno, "The directory %s cannot be made", path);
+  next = ob_path_open_at (*fd, name, O_RDONLY | O_DIRECTORY, error);
+  if (next < 0)
+    return FALSE;
+  ob_fd_clear (fd);
+  *fd = next;
+  if (made && fchmod (next, 0755) < 0)
+    return ob_set_error_errno (error, errno, "The mode of %s cannot be set", path);
+  return TRUE;
+}
+
 /* mkdir -p of the directory that holds @path, following no link. */
 static gboolean
 make_parents (const char *path, GError **error)
@@ -71,19 +95,8 @@ make_parents (const char *path, GError **error)
   ob_autofd int fd = open ("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
   for (gsize i = 0; names[i] != NULL; i++)
-    {
-      int next = -1;
-
-      if (*names[i] == '\0')
-        continue;
-      if (mkdirat (fd, names[i], 0755) < 0 && errno != EEXIST)
-        return ob_set_error_errno (error, errno, "The directory %s cannot be made", parent);
-      next = ob_path_open_at (fd, names[i], O_RDONLY | O_DIRECTORY, error);
-      if (next < 0)
-        return FALSE;
-      ob_fd_clear (&fd);
-      fd = next;
-    }
+    if (*names[i] != '\0' && !step_into (&fd, names[i], parent, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -283,27 +296,110 @@ open_nested_parent (int fd, const char *relative, char **leaf, GError **error)
   ob_autofd int parent = ob_path_open_at (fd, ".", O_RDONLY | O_DIRECTORY, error);
 
   for (guint i = 0; parent >= 0 && i + 1 < n; i++)
-    {
-      int next = -1;
-
-      if (mkdirat (parent, names[i], 0755) < 0 && errno != EEXIST)
-        {
-          ob_set_error_errno (error, errno, "The directory %s cannot be made", relative);
-          return -1;
-        }
-      next = ob_path_open_at (parent, names[i], O_RDONLY | O_DIRECTORY, error);
-      ob_fd_clear (&parent);
-      parent = next;
-    }
+    if (!step_into (&parent, names[i], relative, error))
+      return -1;
   *leaf = g_strdup (names[n - 1]);
   return ob_fd_steal (&parent);
+}
+
+/* Whether the exchange would take @path, which has to stay where it is, away with the former state.
+ * What lies in a part that is carried over stays. */
+static gboolean
+takes_away (const ObRestoreUnit *unit, const char *path)
+{
+  return ob_path_is_below (path, unit->path, NULL) && !is_carried (unit, path);
+}
+
+static gboolean
+check_repositories (const ObRestoreUnit *unit, ObContext *context, GError **error)
+{
+  g_auto (GStrv) names = ob_keyfile_list (context->destinations_fd, error);
+
+  if (names == NULL)
+    return FALSE;
+  for (gsize i = 0; names[i] != NULL; i++)
+    {
+      g_autoptr (ObDestination) destination = ob_destination_load (context, names[i], NULL);
+      g_autofree char *path
+        = destination != NULL ? realpath (ob_destination_get_path (destination), NULL) : NULL;
+
+      if (path == NULL || !takes_away (unit, path))
+        continue;
+      g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+                   "The repository of destination %s (%s) lies in %s, and would be taken away with "
+                   "its former state; move it out of there, or restore with --into.",
+                   names[i], path, unit->path);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_kept (const ObRestoreUnit *unit, ObContext *context, GError **error)
+{
+  g_autoptr (GPtrArray) kept = ob_restore_previous_list_paths (context);
+
+  for (guint i = 0; i < kept->len; i++)
+    {
+      g_autofree char *path = realpath (g_ptr_array_index (kept, i), NULL);
+
+      if (path == NULL || !takes_away (unit, path))
+        continue;
+      g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+                   "The former state that another restore kept (%s) lies in %s, and would be taken "
+                   "away with this one; move or remove it, or restore with --into.",
+                   path, unit->path);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* A mount goes with the directory that it lies in, and the restored one would be without. */
+static gboolean
+check_mounts (const ObRestoreUnit *unit, GError **error)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+
+  if (!g_file_get_contents ("/proc/self/mountinfo", &text, NULL, error))
+    return FALSE;
+  lines = g_strsplit (text, "\n", -1);
+  for (gsize i = 0; lines[i] != NULL; i++)
+    {
+      g_auto (GStrv) words = g_strsplit (lines[i], " ", 6);
+      /* Spaces and the like are octal in it: \040. */
+      g_autofree char *path = g_strv_length (words) == 6 ? g_strcompress (words[4]) : NULL;
+
+      if (path == NULL || strcmp (path, unit->path) == 0 || !takes_away (unit, path))
+        continue;
+      g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+                   "%s, which lies in %s, is a mount point, and would be taken away with its former "
+                   "state; unmount it for the restore, or restore with --into.",
+                   path, unit->path);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_units (ObRestoreJournal *journal, ObContext *context, GError **error)
+{
+  for (guint i = 0; i < journal->units->len; i++)
+    {
+      const ObRestoreUnit *unit = g_ptr_array_index (journal->units, i);
+
+      if (!check_repositories (unit, context, error) || !check_kept (unit, context, error)
+          || !check_mounts (unit, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 /* methods of this room */
 
 gboolean
-ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance, ObParts parts,
-                       GError **error)
+ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+                       ObParts parts, GError **error)
 {
   g_autoptr (GPtrArray) trees = ob_instance_get_trees (instance, OB_PART_ALL);
   g_autoptr (GPtrArray) wanted = ob_instance_get_trees (instance, parts);
@@ -330,7 +426,7 @@ ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance, ObParts 
           && !add_nested (unit, tree, relative, find_part (wanted, tree->path), error))
         return FALSE;
     }
-  return TRUE;
+  return check_units (journal, context, error);
 }
 
 int

@@ -70,6 +70,7 @@ test_round_trip (JobsFixture *fixture, gconstpointer data)
   struct stat info;
 
   ob_restore_journal_set_database (journal, "openbravo");
+  journal->had_database = TRUE;
   ob_restore_journal_save (journal, fixture->context, &error);
   g_assert_no_error (error);
   g_assert_cmpint (fstatat (fixture->context->restores_fd, "ob.json", &info, 0), ==, 0);
@@ -83,6 +84,7 @@ test_round_trip (JobsFixture *fixture, gconstpointer data)
   g_assert_false (loaded->control);
   g_assert_cmpstr (loaded->staged_database, ==, journal->staged_database);
   g_assert_cmpstr (loaded->kept_database, ==, journal->kept_database);
+  g_assert_true (loaded->had_database);
   g_assert_cmpuint (loaded->units->len, ==, 1);
   unit = g_ptr_array_index (loaded->units, 0);
   g_assert_cmpuint (unit->part, ==, OB_PART_SOURCES);

@@ -247,6 +247,19 @@ assert_refused (Swap *swap, const char *words)
   g_assert_message (back_error, words);
 }
 
+/* Before anything was exchanged there is nothing to take back either. */
+static void
+assert_not_begun (Swap *swap, const char *words)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) back_error = NULL;
+
+  g_assert_false (ob_restore_unit_swap (swap->unit, &error));
+  g_assert_message (error, words);
+  ob_restore_unit_swap_back (swap->unit, &back_error);
+  g_assert_no_error (back_error);
+}
+
 /* The application's user may own the parent: whatever he puts there leads nowhere. */
 static void
 test_another_parent (Swap *swap, gconstpointer data)
@@ -254,9 +267,48 @@ test_another_parent (Swap *swap, gconstpointer data)
   move (swap, "app", "moved");
   make_directory (swap, "app", 0755);
   make_directory (swap, "app/sources", 0755);
-  assert_refused (swap, "another one than when the restore began");
+  assert_not_begun (swap, "another one than when the restore began");
   g_assert_true (is_there (swap, STAGING "/new/restored"));
   g_assert_true (is_there (swap, "moved/sources/old"));
+}
+
+static void
+test_another_parent_after (Swap *swap, gconstpointer data)
+{
+  do_swap (swap);
+  move (swap, "app", "moved");
+  make_directory (swap, "app", 0755);
+  make_directory (swap, "app/sources", 0755);
+  assert_refused (swap, "another one than when the restore began");
+  g_assert_true (is_there (swap, STAGING "/previous/old"));
+  g_assert_true (is_there (swap, "moved/sources/restored"));
+}
+
+/* The nested part is in the restored directory already: that must not be discarded. */
+static void
+test_another_parent_carried (Swap *swap, gconstpointer data)
+{
+  bring_to (swap, CARRIED);
+  move (swap, "app", "moved");
+  make_directory (swap, "app", 0755);
+  assert_refused (swap, "another one than when the restore began");
+  g_assert_true (is_there (swap, STAGING "/new/data/attachments/file"));
+}
+
+/* Somebody removed the staging directory: only what lives tells whether it was exchanged. */
+static void
+test_no_staging (Swap *swap, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  move (swap, STAGING, "moved");
+  ob_restore_unit_swap_back (swap->unit, &error);
+  g_assert_no_error (error);
+  move (swap, "moved", STAGING);
+  do_swap (swap);
+  move (swap, STAGING, "moved");
+  g_assert_false (ob_restore_unit_swap_back (swap->unit, &error));
+  g_assert_true (is_there (swap, "app/sources/restored"));
 }
 
 static void
@@ -264,7 +316,7 @@ test_parent_is_link (Swap *swap, gconstpointer data)
 {
   move (swap, "app", "moved");
   g_assert_cmpint (symlinkat ("moved", swap->base.fd, "app"), ==, 0);
-  assert_refused (swap, "symbolic link");
+  assert_not_begun (swap, "symbolic link");
   g_assert_true (is_there (swap, "moved/sources/old"));
 }
 
@@ -274,11 +326,11 @@ test_another_staging (Swap *swap, gconstpointer data)
   move (swap, STAGING, "moved");
   make_directory (swap, STAGING, 0700);
   make_directory (swap, STAGING "/new", 0755);
-  assert_refused (swap, "not the directory that the restore made");
+  assert_not_begun (swap, "not the directory that the restore made");
   g_assert_cmpint (unlinkat (swap->base.fd, STAGING "/new", AT_REMOVEDIR), ==, 0);
   g_assert_cmpint (unlinkat (swap->base.fd, STAGING, AT_REMOVEDIR), ==, 0);
   g_assert_cmpint (symlinkat ("moved", swap->base.fd, STAGING), ==, 0);
-  assert_refused (swap, STAGING);
+  assert_not_begun (swap, STAGING);
   g_assert_true (is_there (swap, "app/sources/old"));
 }
 
@@ -286,7 +338,18 @@ static void
 test_open_staging (Swap *swap, gconstpointer data)
 {
   g_assert_cmpint (fchmodat (swap->base.fd, STAGING, 0755, 0), ==, 0);
+  assert_not_begun (swap, "not the directory that the restore made");
+}
+
+/* What lives is the restored one, and the former one cannot be had. */
+static void
+test_another_staging_after (Swap *swap, gconstpointer data)
+{
+  do_swap (swap);
+  move (swap, STAGING, "moved");
+  make_directory (swap, STAGING, 0700);
   assert_refused (swap, "not the directory that the restore made");
+  g_assert_true (is_there (swap, "app/sources/restored"));
 }
 
 /* Something else is in the place of the restored directory. */
@@ -419,8 +482,12 @@ main (int argc, char **argv)
     }
   ADD ("/restore-swap/nothing-before", test_nothing_before);
   ADD ("/restore-swap/another-parent", test_another_parent);
+  ADD ("/restore-swap/another-parent-after", test_another_parent_after);
+  ADD ("/restore-swap/another-parent-carried", test_another_parent_carried);
+  ADD ("/restore-swap/no-staging", test_no_staging);
   ADD ("/restore-swap/parent-is-link", test_parent_is_link);
   ADD ("/restore-swap/another-staging", test_another_staging);
+  ADD ("/restore-swap/another-staging-after", test_another_staging_after);
   ADD ("/restore-swap/open-staging", test_open_staging);
   ADD ("/restore-swap/another-new", test_another_new);
   ADD ("/restore-swap/another-carry", test_another_carry);
