@@ -76,7 +76,8 @@ on_watch (gpointer user_data)
   return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
-/* The one that is open already, unless its path leads elsewhere by now (mounted anew). */
+/* The one that is open already, unless its path leads elsewhere by now (mounted anew), or its store
+ * can write no more. */
 static ObRepository *
 get_open_repository (ObDestination *destination)
 {
@@ -87,7 +88,8 @@ get_open_repository (ObDestination *destination)
 
   pthread_mutex_lock (&destination->mutex);
   if (destination->repository != NULL
-      && (!there || info.st_dev != destination->device || info.st_ino != destination->inode))
+      && (!there || info.st_dev != destination->device || info.st_ino != destination->inode
+          || ob_store_has_failed (ob_repository_get_store (destination->repository))))
     stale = g_steal_pointer (&destination->repository);
   if (destination->repository != NULL)
     {

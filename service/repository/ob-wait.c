@@ -9,9 +9,7 @@
 
 struct _ObFirstError
 {
-  pthread_mutex_t mutex;
-  gint is_set; /* atomic */
-  GError *error;
+  GError *error; /* atomic: set once, not changed from then on */
 };
 
 void
@@ -53,16 +51,12 @@ ob_check_cancelled (GCancellable *cancellable, GError **error)
 ObFirstError *
 ob_first_error_new (void)
 {
-  ObFirstError *first = g_new0 (ObFirstError, 1);
-
-  pthread_mutex_init (&first->mutex, NULL);
-  return first;
+  return g_new0 (ObFirstError, 1);
 }
 
 void
 ob_first_error_free (ObFirstError *first)
 {
-  pthread_mutex_destroy (&first->mutex);
   g_clear_error (&first->error);
   g_free (first);
 }
@@ -70,30 +64,24 @@ ob_first_error_free (ObFirstError *first)
 void
 ob_first_error_take (ObFirstError *first, GError *failure)
 {
-  pthread_mutex_lock (&first->mutex);
-  if (first->error == NULL)
-    {
-      first->error = g_steal_pointer (&failure);
-      g_atomic_int_set (&first->is_set, TRUE);
-    }
-  pthread_mutex_unlock (&first->mutex);
-  g_clear_error (&failure);
+  if (!g_atomic_pointer_compare_and_exchange (&first->error, NULL, failure))
+    g_error_free (failure);
 }
 
 gboolean
 ob_first_error_is_set (ObFirstError *first)
 {
-  return g_atomic_int_get (&first->is_set);
+  return g_atomic_pointer_get (&first->error) != NULL;
 }
 
 gboolean
 ob_first_error_check (ObFirstError *first, GError **error)
 {
-  if (!ob_first_error_is_set (first))
+  const GError *failure = g_atomic_pointer_get (&first->error);
+
+  if (failure == NULL)
     return TRUE;
 
-  pthread_mutex_lock (&first->mutex);
-  g_propagate_error (error, g_error_copy (first->error));
-  pthread_mutex_unlock (&first->mutex);
+  g_propagate_error (error, g_error_copy (failure));
   return FALSE;
 }

@@ -142,6 +142,17 @@ ob_local_pending_flush (ObLocalPending *pending, GCancellable *cancellable, char
 }
 
 gboolean
+ob_local_pending_has_failed (ObLocalPending *pending)
+{
+  gboolean failed;
+
+  pthread_mutex_lock (&pending->flushing);
+  failed = pending->failed_errnum != 0;
+  pthread_mutex_unlock (&pending->flushing);
+  return failed;
+}
+
+gboolean
 ob_local_pending_add (ObLocalPending *pending,
                       ObLocalFile *file,
                       GCancellable *cancellable,

@@ -26,6 +26,9 @@ gboolean ob_local_pending_add (ObLocalPending *pending, ObLocalFile *file,
  * was lost is not known, and the kernel tells of a failed write once only. */
 gboolean ob_local_pending_flush (ObLocalPending *pending, GCancellable *cancellable, char **failed);
 
+/* Whether a flush has failed for good. Waits for one that is at work. */
+gboolean ob_local_pending_has_failed (ObLocalPending *pending);
+
 /* Removes what was not flushed. */
 void ob_local_pending_free (ObLocalPending *pending);
 

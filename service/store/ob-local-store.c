@@ -540,6 +540,12 @@ ob_local_store_describe (ObStore *store)
   return g_strdup (OB_LOCAL_STORE (store)->path);
 }
 
+static gboolean
+ob_local_store_has_failed (ObStore *store)
+{
+  return ob_local_pending_has_failed (OB_LOCAL_STORE (store)->pending);
+}
+
 static void
 ob_local_store_finalize (GObject *object)
 {
@@ -569,6 +575,7 @@ ob_local_store_class_init (ObLocalStoreClass *klass)
   store_class->space = ob_local_store_space;
   store_class->prepare = ob_local_store_prepare;
   store_class->describe = ob_local_store_describe;
+  store_class->has_failed = ob_local_store_has_failed;
 }
 
 static void

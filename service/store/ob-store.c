@@ -171,6 +171,14 @@ ob_store_prepare (ObStore *self, GCancellable *cancellable, GError **error)
          && OB_STORE_GET_CLASS (self)->prepare (self, cancellable, error);
 }
 
+gboolean
+ob_store_has_failed (ObStore *self)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  return klass->has_failed != NULL && klass->has_failed (self);
+}
+
 char *
 ob_store_describe (ObStore *self)
 {

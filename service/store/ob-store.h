@@ -43,6 +43,7 @@ struct _ObStoreClass
                      GCancellable *cancellable, GError **error);
   gboolean (*prepare) (ObStore *self, GCancellable *cancellable, GError **error);
   char *(*describe) (ObStore *self);
+  gboolean (*has_failed) (ObStore *self); /* may be NULL: never */
 };
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
@@ -83,6 +84,10 @@ gboolean ob_store_space (ObStore *self, guint64 *free_bytes, guint64 *total_byte
 /* Makes the store's own directories for a new repository (data/00 … data/ff, index, keys, locks,
  * snapshots), mode 0700. */
 gboolean ob_store_prepare (ObStore *self, GCancellable *cancellable, GError **error);
+
+/* Whether this object is of no use for writing any more, since something that was put deferred could
+ * not be made durable (each flush fails then): who goes on must open the place anew. Any thread. */
+gboolean ob_store_has_failed (ObStore *self);
 
 /* Where it is, for messages: a path or an address. Transfer full. */
 char *ob_store_describe (ObStore *self);

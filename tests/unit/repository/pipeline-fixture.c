@@ -218,6 +218,17 @@ pipeline_read (Pipeline *pipeline, const ObNode *node)
   return g_bytes_new_take (data, (gsize) st.st_size);
 }
 
+gboolean
+begin_memory_test (void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  g_test_skip ("a sanitizer takes memory of its own");
+  return FALSE;
+#else
+  return TRUE;
+#endif
+}
+
 void
 reset_peak_memory (void)
 {

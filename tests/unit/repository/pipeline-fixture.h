@@ -57,7 +57,9 @@ guint8 *make_random (gsize size, guint32 seed);
 /* A file's bytes by way of ob_reader_write_file(). Transfer full. */
 GBytes *pipeline_read (Pipeline *pipeline, const ObNode *node);
 
-/* Bytes of this process's memory at its highest since the last call of the other. */
+/* Bytes of this process's memory at its highest since the last call of reset_peak_memory(). A
+ * sanitizer takes so much of its own that begin_memory_test() skips the test (FALSE). */
+gboolean begin_memory_test (void);
 void reset_peak_memory (void);
 gsize get_peak_memory (void);
 

@@ -98,35 +98,46 @@ test_write_file (Pipeline *pipeline, gconstpointer data)
   g_assert_true (memcmp (g_bytes_get_data (back, NULL), bytes, 30 * MIB + 5) == 0);
 }
 
+/* Blobs of 4 MiB that compress to nothing and lie in one pack, their ids. Transfer full. */
+static GArray *
+store_monotone (Pipeline *pipeline, guint n)
+{
+  g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 1, NULL);
+  g_autofree guint8 *bytes = g_malloc0 (4 * MIB);
+  GArray *content = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < n; i++)
+    {
+      ObId id;
+
+      bytes[0] = (guint8) i;
+      ob_id_of (bytes, 4 * MIB, &id);
+      ob_writer_add_blob (writer, OB_BLOB_DATA, &id, bytes, 4 * MIB, NULL, &error);
+      g_assert_no_error (error);
+      g_array_append_val (content, id);
+    }
+  ob_writer_finish (writer, &error);
+  g_assert_no_error (error);
+  return content;
+}
+
 /* What compresses to nothing does not fill the memory either. */
 static void
 test_memory (Pipeline *pipeline, gconstpointer data)
 {
-  const guint64 size = (guint64) 2 << 30;
-  g_autoptr (GArray) content = g_array_new (FALSE, FALSE, sizeof (ObId));
-  g_autoptr (GArray) zeros = NULL;
-  g_autofree guint8 *bytes = g_malloc0 (4 * MIB);
-  ob_autofd int fd = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  const guint n = 200;
+  g_autoptr (GArray) content = NULL;
   g_autoptr (ObNode) node = NULL;
+  ob_autofd int fd = open ("/dev/null", O_WRONLY | O_CLOEXEC);
   g_autoptr (GError) error = NULL;
   struct timespec when = { 0 };
   gsize before;
 
-  for (guint i = 0; i < 64; i++)
-    {
-      bytes[0] = (guint8) i;
-      g_clear_pointer (&zeros, g_array_unref);
-      zeros = pipeline_store (pipeline, bytes, 4 * MIB);
-      g_assert_cmpuint (zeros->len, ==, 1);
-      g_array_append_vals (content, zeros->data, 1);
-    }
-  for (guint i = 64; i < size / (4 * MIB); i++)
-    {
-      ObId id = g_array_index (content, ObId, i % 64);
-
-      g_array_append_val (content, id);
-    }
-  node = ob_node_new_file ("f", size, content, &when);
+  if (!begin_memory_test ())
+    return;
+  content = store_monotone (pipeline, n);
+  node = ob_node_new_file ("f", n * 4 * (guint64) MIB, content, &when);
   reset_peak_memory ();
   before = get_peak_memory ();
   ob_reader_write_file (pipeline->core.repository, node, fd, 2, NULL, NULL, &error);
@@ -356,6 +367,29 @@ test_damaged_tree (Pipeline *pipeline, gconstpointer data)
   assert_names (error->message, pack);
 }
 
+/* A blob that is sealed as it should be, and is not what its name says. */
+static void
+test_wrong_content (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 1, NULL);
+  g_autoptr (GArray) content = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (ObNode) node = NULL;
+  g_autoptr (GError) error = NULL;
+  struct timespec when = { 0 };
+  ObId id;
+
+  ob_id_of ("this", 4, &id);
+  g_array_append_val (content, id);
+  ob_writer_add_blob (writer, OB_BLOB_DATA, &id, (const guint8 *) "that", 4, NULL, &error);
+  g_assert_no_error (error);
+  ob_writer_finish (writer, &error);
+  g_assert_no_error (error);
+  node = ob_node_new_file ("f", 4, content, &when);
+  g_assert_null (ob_reader_load_file (pipeline->core.repository, node, 100, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  g_assert_nonnull (strstr (error->message, "SHA-256"));
+}
+
 /* A second copy of a pack under another name, as restic makes when two hosts store the same. */
 static void
 test_other_copy (Pipeline *pipeline, gconstpointer data)
@@ -451,6 +485,7 @@ main (int argc, char **argv)
   add ("/reader/truncated-data", test_damaged_data, GINT_TO_POINTER (TRUNCATE));
   add ("/reader/missing-data", test_damaged_data, GINT_TO_POINTER (REMOVE));
   add ("/reader/damaged-tree", test_damaged_tree, NULL);
+  add ("/reader/wrong-content", test_wrong_content, NULL);
   add ("/reader/other-copy", test_other_copy, NULL);
   add ("/reader/damaged-index", test_damaged_index, NULL);
   add ("/reader/damaged-snapshot", test_damaged_snapshot, NULL);

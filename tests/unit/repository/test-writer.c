@@ -229,6 +229,8 @@ test_memory (Pipeline *pipeline, gconstpointer unused)
   g_autoptr (GError) error = NULL;
   gsize peak_before = 0;
 
+  if (!begin_memory_test ())
+    return;
   for (guint64 i = 0; i < 20; i++)
     {
       g_autoptr (GArray) content = NULL;

@@ -85,6 +85,7 @@ test_full (Fixture *fixture, gconstpointer data)
   g_assert_true (put_much (store, "data/ab/fits", LARGE / 4, OB_STORE_PUT_DEFERRED, &error));
   flush (store);
   g_assert_true (ob_store_stat (store, "data/ab/fits", NULL, NULL, &error));
+  g_assert_false (ob_store_has_failed (store));
 }
 
 static void
@@ -153,6 +154,7 @@ test_broken (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (mkdirat (fixture->fd, "disk", 0700), ==, 0);
   store = open_store (fixture, "disk");
   put_text (store, "data/ab/old", "content", OB_STORE_PUT_NONE);
+  g_assert_false (ob_store_has_failed (store));
   break_call (SYS_fsync, EIO);
   assert_put_fails (fixture, "disk", store, 1, OB_ERROR_DESTINATION_UNAVAILABLE);
 
@@ -160,6 +162,7 @@ test_broken (Fixture *fixture, gconstpointer data)
   g_assert_false (ob_store_flush (store, NULL, &error));
   g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
   g_assert_message (error, "data/ab/new");
+  g_assert_true (ob_store_has_failed (store));
 }
 
 /* Where a file system has no such thing as fsync, storing works. */
