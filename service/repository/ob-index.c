@@ -225,6 +225,18 @@ content_add (Content *self, ObBlobType type, const ObId *id, const ObBlobLocatio
   self->stored_size += size;
 }
 
+/* Where the entry says that the blob is. */
+static ObBlobLocation
+content_locate (const Content *self, const Entry *entry)
+{
+  const Pack *pack = table_get (&self->packs, entry->pack);
+
+  return (ObBlobLocation){ .pack = pack->id,
+                           .offset = entry->offset,
+                           .length = entry->length,
+                           .plain_length = entry->plain_length };
+}
+
 /* public methods */
 
 ObIndex *
@@ -266,15 +278,7 @@ ob_index_lookup_all (ObIndex *self, ObBlobType type, const ObId *id, ObBlobLocat
   pthread_rwlock_rdlock (&self->lock);
   slot = first_slot (table, id);
   while (n < max && (entry = table_find_from (table, id, &slot)) != NULL)
-    {
-      const Pack *pack = table_get (&self->content.packs, entry->pack);
-
-      locations[n].pack = pack->id;
-      locations[n].offset = entry->offset;
-      locations[n].length = entry->length;
-      locations[n].plain_length = entry->plain_length;
-      n++;
-    }
+    locations[n++] = content_locate (&self->content, entry);
   pthread_rwlock_unlock (&self->lock);
 
   return n;
@@ -285,6 +289,21 @@ ob_index_add (ObIndex *self, ObBlobType type, const ObId *id, const ObBlobLocati
 {
   pthread_rwlock_wrlock (&self->lock);
   content_add (&self->content, type, id, location);
+  pthread_rwlock_unlock (&self->lock);
+}
+
+void
+ob_index_foreach (ObIndex *self, ObIndexFunc function, gpointer user_data)
+{
+  pthread_rwlock_rdlock (&self->lock);
+  for (guint type = 0; type < G_N_ELEMENTS (self->content.blobs); type++)
+    for (guint32 i = 0; i < self->content.blobs[type].n_items; i++)
+      {
+        const Entry *entry = table_get (&self->content.blobs[type], i);
+        ObBlobLocation location = content_locate (&self->content, entry);
+
+        function (type, &entry->id, &location, user_data);
+      }
   pthread_rwlock_unlock (&self->lock);
 }
 

@@ -50,6 +50,12 @@ gsize ob_index_lookup_all (ObIndex *index, ObBlobType type, const ObId *id,
 void ob_index_add (ObIndex *index, ObBlobType type, const ObId *id,
                    const ObBlobLocation *location);
 
+/* Calls @function for each place of each blob, in the order they came in, data before trees. It must
+ * not call the index back. Any thread. */
+typedef void (*ObIndexFunc) (ObBlobType type, const ObId *id, const ObBlobLocation *location,
+                             gpointer user_data);
+void ob_index_foreach (ObIndex *index, ObIndexFunc function, gpointer user_data);
+
 /* Blobs of all types. Any thread. */
 guint64 ob_index_get_n_blobs (ObIndex *index);
 
