@@ -21,6 +21,7 @@ typedef struct
   char *path;
   GStrv exclude;
   ObFileBackupRoot root;
+  guint64 expected; /* bytes, as in the previous backup; 0: not known, they have to be counted */
 } Tree;
 
 struct _ObBackupTrees
@@ -44,6 +45,7 @@ free_tree (gpointer data)
   g_free (tree);
 }
 
+/* Where nothing is known from an earlier backup: a walk of its own, beside the backup. */
 static gpointer
 count (gpointer data)
 {
@@ -54,7 +56,8 @@ count (gpointer data)
       Tree *tree = g_ptr_array_index (trees->trees, i);
       guint64 bytes = 0;
 
-      if (ob_file_backup_estimate (&tree->root, &bytes, trees->cancellable, NULL))
+      if (tree->expected == 0
+          && ob_file_backup_estimate (&tree->root, &bytes, trees->cancellable, NULL))
         ob_progress_add_total (trees->progress, bytes);
     }
   return NULL;
@@ -87,30 +90,43 @@ get_exclude (ObBackupRun *run, const ObInstanceTree *tree, GPtrArray *previous)
   return (GStrv) g_ptr_array_free (g_steal_pointer (&exclude), FALSE);
 }
 
+/* What the backup says of the part's size; 0 where it says nothing. */
+static guint64
+get_size (const ObSnapshot *snapshot, ObParts part)
+{
+  JsonObject *sizes = snapshot->obbackup != NULL
+                        ? ob_manifest_get_object (snapshot->obbackup, "sizes")
+                        : NULL;
+
+  return sizes != NULL ? ob_manifest_get_number (sizes, ob_part_get_name (part)) : 0;
+}
+
 /* The tree of this part in the newest backup of the installation that has it. */
-static gboolean
-find_previous (ObBackupRun *run, ObParts part, ObId *id)
+static void
+find_previous (ObBackupRun *run, Tree *tree)
 {
   for (guint i = 0; i < run->snapshots->len && i < MAX_SNAPSHOTS_SEARCHED; i++)
     {
       const ObSnapshot *snapshot = g_ptr_array_index (run->snapshots, i);
       g_autoptr (GError) error = NULL;
       g_autoptr (ObNode) node = ob_reader_find (run->repository, &snapshot->tree,
-                                                ob_part_get_name (part), run->cancellable, &error);
+                                                ob_part_get_name (tree->part), run->cancellable,
+                                                &error);
 
       if (node != NULL && node->type == OB_NODE_DIRECTORY)
         {
-          *id = node->subtree;
-          return TRUE;
+          tree->root.has_previous = TRUE;
+          tree->root.previous = node->subtree;
+          tree->expected = get_size (snapshot, tree->part);
+          return;
         }
       if (g_cancellable_is_cancelled (run->cancellable))
-        return FALSE;
+        return;
       if (error != NULL && !g_error_matches (error, OB_ERROR, OB_ERROR_NOT_FOUND))
         ob_progress_warn (run->progress, FALSE,
                           "An earlier backup is damaged, so all files are read anew: %s",
                           error->message);
     }
-  return FALSE;
 }
 
 static void
@@ -134,7 +150,8 @@ open_tree (ObBackupRun *run, const ObInstanceTree *from, GPtrArray *previous, GP
                                    .path = tree->path,
                                    .name = ob_part_get_name (tree->part),
                                    .exclude = (const char *const *) tree->exclude };
-  tree->root.has_previous = find_previous (run, tree->part, &tree->root.previous);
+  find_previous (run, tree);
+  ob_progress_add_total (run->progress, tree->expected);
   g_ptr_array_add (trees, tree);
 }
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "ob-backup-directory.h"
+#include "ob-backup-work.h"
 #include "ob-blob-reader.h"
 #include "ob-file-backup.h"
+#include "ob-file-reader.h"
 #include "ob-names.h"
 #include "ob-wait.h"
 
 G_BEGIN_DECLS
 
-/* What the walker and the readers of one backup share. */
+/* What the threads of one backup share. */
 typedef struct
 {
   ObWriter *writer;
@@ -17,34 +18,33 @@ typedef struct
   ObProgress *progress;
   GCancellable *cancellable;
   ObFirstError *first_error;
-  ObFileBackupStats *stats;
+  ObBackupWork *work;
 
-  pthread_mutex_t mutex; /* of all below, and of *stats */
-  pthread_cond_t room;   /* in the queue */
-  pthread_cond_t filled;
-  GQueue tasks; /* of ObBackupTask */
-  gboolean walked; /* no further tasks come */
-  ObNode *root;    /* the result */
+  pthread_mutex_t mutex;    /* of all below */
+  ObFileBackupStats *stats;
+  ObNode *root; /* the result */
 } ObBackup;
 
-/* A file to be read. */
+/* One of these threads. */
 typedef struct
 {
-  ObBackupDirectory *directory; /* held */
-  char name[];
-} ObBackupTask;
+  ObBackup *backup;
+  ObFileReader *file_reader;
+  ObBlobReader *blob_reader; /* of previous trees */
+  ObFileBackupStats stats;   /* its own share */
+} ObBackupWorker;
 
-/* Ends a hold on a directory; an error goes to the backup's first error. FALSE then. */
-gboolean ob_backup_release (ObBackup *backup, ObBackupDirectory *directory);
+/* Ends a hold on a directory; an error goes to the backup's first error. */
+void ob_backup_release (ObBackup *backup, ObBackupDirectory *directory);
 
-/* Raises a warning about an entry (@name may be NULL: the directory itself) and counts it. */
-void ob_backup_warn_vanished (ObBackup *backup, ObDirectory *directory, const char *name);
-void ob_backup_warn_unreadable (ObBackup *backup, ObDirectory *directory, const char *name,
-                                int errnum);
+/* Reads a file; transfer full. After a failure it is only freed. */
+void ob_backup_read_file (ObBackupWorker *worker, ObBackupFile *file);
 
-/* Walks the whole tree below @root depth first: directories, links and devices are made nodes,
- * unchanged files taken from the previous backup, others put into the queue. Errors go to the
- * backup's first error. */
-void ob_backup_walk (ObBackup *backup, const ObFileBackupRoot *root);
+/* Visits a directory: links and devices are made nodes, unchanged files taken from the previous
+ * backup; others, and the directories in it, are work for whoever is free. Errors go to the backup's
+ * first error, after which things are only freed. Transfer full. */
+void ob_backup_visit_child (ObBackupWorker *worker, ObBackupChild *child);
+void ob_backup_visit_root (ObBackupWorker *worker, const ObFileBackupRoot *root,
+                           ObDirectory *directory, GPtrArray *excludes);
 
 G_END_DECLS

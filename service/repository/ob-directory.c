@@ -133,15 +133,12 @@ end_use (ObDirectory *directory)
 }
 
 static gboolean
-is_same (const ObDirectory *directory, int fd)
+is_same (const ObDirectory *directory, int fd, struct stat *st)
 {
-  struct stat st;
-
-  if (directory->device == 0 && directory->inode == 0)
-    return TRUE;
-  if (fstat (fd, &st) != 0)
+  if (fstat (fd, st) != 0)
     return FALSE;
-  if (st.st_dev == directory->device && st.st_ino == directory->inode)
+  if ((directory->device == 0 && directory->inode == 0)
+      || (st->st_dev == directory->device && st->st_ino == directory->inode))
     return TRUE;
   errno = ESTALE;
   return FALSE;
@@ -149,7 +146,7 @@ is_same (const ObDirectory *directory, int fd)
 
 /* Opens it below its parent, which is open, and leaves it in use. */
 static gboolean
-open_below_parent (ObDirectory *directory)
+open_below_parent (ObDirectory *directory, struct stat *st)
 {
   const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   int fd = openat (directory->parent->fd, directory->name, flags | O_NOATIME);
@@ -158,7 +155,7 @@ open_below_parent (ObDirectory *directory)
     fd = openat (directory->parent->fd, directory->name, flags);
   if (fd < 0)
     return FALSE;
-  if (!is_same (directory, fd))
+  if (!is_same (directory, fd, st))
     {
       int saved = errno;
 
@@ -172,9 +169,9 @@ open_below_parent (ObDirectory *directory)
 }
 
 /* The mutex held. From the nearest open ancestor down; those between stay open for the next who
- * comes this way. */
+ * comes this way. @st: of the directory itself. */
 static gboolean
-open_chain (ObDirectory *directory)
+open_chain (ObDirectory *directory, struct stat *st)
 {
   g_autoptr (GPtrArray) closed = g_ptr_array_new ();
   ObDirectory *at = directory;
@@ -188,7 +185,7 @@ open_chain (ObDirectory *directory)
       ObDirectory *next = g_ptr_array_index (closed, i - 1);
       int saved;
 
-      ok = open_below_parent (next);
+      ok = open_below_parent (next, st);
       saved = errno;
       end_use (at);
       errno = saved;
@@ -197,21 +194,44 @@ open_chain (ObDirectory *directory)
   return ok;
 }
 
-int
-ob_directory_acquire (ObDirectory *directory)
+/* *@is_open: it was open already, and @st is not set. */
+static int
+acquire (ObDirectory *directory, gboolean *is_open, struct stat *st)
 {
   gboolean ok = TRUE;
   int saved;
 
   pthread_mutex_lock (&directory->shared->mutex);
-  if (directory->fd >= 0)
+  *is_open = directory->fd >= 0;
+  if (*is_open)
     begin_use (directory);
   else
-    ok = open_chain (directory);
+    ok = open_chain (directory, st);
   saved = errno;
   pthread_mutex_unlock (&directory->shared->mutex);
   errno = saved;
   return ok ? directory->fd : -1;
+}
+
+int
+ob_directory_acquire (ObDirectory *directory)
+{
+  gboolean is_open;
+  struct stat st;
+
+  return acquire (directory, &is_open, &st);
+}
+
+int
+ob_directory_acquire_with_stat (ObDirectory *directory, struct stat *st)
+{
+  gboolean is_open;
+  int fd = acquire (directory, &is_open, st);
+
+  if (fd < 0 || !is_open || fstat (fd, st) == 0)
+    return fd;
+  ob_directory_release (directory);
+  return -1;
 }
 
 void

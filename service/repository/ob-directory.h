@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include <glib.h>
 
@@ -26,6 +26,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObDirectory, ob_directory_unref)
 /* Its descriptor, which stays open until ob_directory_release(); not to be closed. -1 with errno:
  * ESTALE where another directory has come in its place. */
 int ob_directory_acquire (ObDirectory *directory);
+
+/* As ob_directory_acquire(); @st: its state, looked up once with the check that it is the same. */
+int ob_directory_acquire_with_stat (ObDirectory *directory, struct stat *st);
 void ob_directory_release (ObDirectory *directory);
 
 /* Where @name (may be NULL) in it is, for messages: valid UTF-8, the middle of it left out where it is

@@ -1,124 +1,83 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-file-backup.h"
 
-#include <errno.h>
 #include <fcntl.h>
 
 #include "ob-backup-walk.h"
 #include "ob-error.h"
-#include "ob-file-reader.h"
 #include "ob-listing.h"
+#include "ob-writer-private.h"
 
-/* --- the readers --- */
-
-/* The next file; NULL at the end. */
-static ObBackupTask *
-take_task (ObBackup *backup)
-{
-  ObBackupTask *task;
-
-  pthread_mutex_lock (&backup->mutex);
-  while (backup->tasks.length == 0 && !backup->walked)
-    ob_cond_wait_slice (&backup->filled, &backup->mutex);
-  task = g_queue_pop_head (&backup->tasks);
-  pthread_cond_signal (&backup->room);
-  pthread_mutex_unlock (&backup->mutex);
-  return task;
-}
+/* Directories kept open where nobody uses them. */
+#define MAX_OPEN_DIRECTORIES 128
 
 static void
-add_file (ObBackup *backup, ObBackupDirectory *directory, ObNode *node)
+add_stats (ObFileBackupStats *sum, const ObFileBackupStats *share)
 {
-  pthread_mutex_lock (&backup->mutex);
-  backup->stats->files++;
-  backup->stats->bytes += node->size;
-  pthread_mutex_unlock (&backup->mutex);
-  ob_backup_directory_add (directory, node);
-}
-
-static void
-read_file (ObBackup *backup, ObFileReader *reader, const ObBackupTask *task, int dirfd)
-{
-  ObDirectory *directory = ob_backup_directory_get (task->directory);
-  g_autofree char *where = NULL;
-  GError *error = NULL;
-  ObNode *node = NULL;
-
-  switch (ob_file_reader_read (reader, dirfd, task->name, &node, &error))
-    {
-    case OB_FILE_CHANGING:
-      where = ob_directory_describe (directory, task->name);
-      ob_progress_warn (backup->progress, FALSE,
-                        "“%s” changed each time that it was read; it was kept as last read", where);
-      add_file (backup, task->directory, node);
-      break;
-    case OB_FILE_READ:
-      add_file (backup, task->directory, node);
-      break;
-    case OB_FILE_VANISHED:
-      ob_backup_warn_vanished (backup, directory, task->name);
-      break;
-    case OB_FILE_UNREADABLE:
-      ob_backup_warn_unreadable (backup, directory, task->name, errno);
-      break;
-    case OB_FILE_FAILED:
-      ob_first_error_take (backup->first_error, error);
-      break;
-    }
-}
-
-static void
-do_task (ObBackup *backup, ObFileReader *reader, ObBackupTask *task)
-{
-  ObDirectory *directory = ob_backup_directory_get (task->directory);
-
-  if (!ob_first_error_is_set (backup->first_error))
-    {
-      int dirfd = ob_directory_acquire (directory);
-
-      if (dirfd < 0)
-        ob_backup_warn_vanished (backup, directory, task->name);
-      else
-        {
-          read_file (backup, reader, task, dirfd);
-          ob_directory_release (directory);
-        }
-    }
-  ob_backup_release (backup, task->directory);
-  g_free (task);
+  sum->files += share->files;
+  sum->directories += share->directories;
+  sum->bytes += share->bytes;
+  sum->unchanged_files += share->unchanged_files;
+  sum->vanished += share->vanished;
+  sum->unreadable += share->unreadable;
 }
 
 static void *
-run_reader (void *data)
+run_worker (void *data)
 {
   ObBackup *backup = data;
-  g_autoptr (ObFileReader) reader
+  g_autoptr (ObFileReader) file_reader
     = ob_file_reader_new (backup->writer, backup->names, backup->progress, backup->cancellable);
-  ObBackupTask *task;
+  g_autoptr (ObBlobReader) blob_reader
+    = ob_blob_reader_new (ob_writer_get_repository (backup->writer));
+  ObBackupWorker worker
+    = { .backup = backup, .file_reader = file_reader, .blob_reader = blob_reader };
+  ObBackupFile *file;
+  ObBackupChild *child;
 
-  while ((task = take_task (backup)) != NULL)
-    do_task (backup, reader, task);
+  while (ob_backup_work_take (backup->work, &file, &child))
+    if (file != NULL)
+      ob_backup_read_file (&worker, file);
+    else
+      ob_backup_visit_child (&worker, child);
+
+  pthread_mutex_lock (&backup->mutex);
+  add_stats (backup->stats, &worker.stats);
+  pthread_mutex_unlock (&backup->mutex);
   return NULL;
 }
 
-/* --- the backup --- */
+/* The root is visited here, and then all threads have something to do. */
+static void
+visit_root (ObBackup *backup, const ObFileBackupRoot *root, ObDirectory *directory,
+            GPtrArray *excludes)
+{
+  g_autoptr (ObFileReader) file_reader
+    = ob_file_reader_new (backup->writer, backup->names, backup->progress, backup->cancellable);
+  g_autoptr (ObBlobReader) blob_reader
+    = ob_blob_reader_new (ob_writer_get_repository (backup->writer));
+  ObBackupWorker worker
+    = { .backup = backup, .file_reader = file_reader, .blob_reader = blob_reader };
+
+  ob_backup_visit_root (&worker, root, directory, excludes);
+  add_stats (backup->stats, &worker.stats);
+}
 
 static void
-run (ObBackup *backup, const ObFileBackupRoot *root, guint n_readers)
+run (ObBackup *backup, const ObFileBackupRoot *root, guint n_threads)
 {
-  g_autofree pthread_t *threads = g_new (pthread_t, n_readers);
+  g_autofree pthread_t *threads = g_new (pthread_t, n_threads);
+  g_autoptr (ObDirectory) directory
+    = ob_directory_new_root (root->fd, root->path, MAX_OPEN_DIRECTORIES);
+  g_autoptr (GPtrArray) excludes = ob_listing_make_excludes (root->exclude);
 
-  for (guint i = 0; i < n_readers; i++)
-    if (pthread_create (&threads[i], NULL, run_reader, backup) != 0)
+  visit_root (backup, root, directory, excludes);
+  for (guint i = 0; i < n_threads; i++)
+    ob_backup_work_begin (backup->work);
+  for (guint i = 0; i < n_threads; i++)
+    if (pthread_create (&threads[i], NULL, run_worker, backup) != 0)
       g_error ("No thread can be started");
-
-  ob_backup_walk (backup, root);
-
-  pthread_mutex_lock (&backup->mutex);
-  backup->walked = TRUE;
-  pthread_cond_broadcast (&backup->filled);
-  pthread_mutex_unlock (&backup->mutex);
-  for (guint i = 0; i < n_readers; i++)
+  for (guint i = 0; i < n_threads; i++)
     pthread_join (threads[i], NULL);
 }
 
@@ -129,24 +88,20 @@ ob_file_backup_run (ObWriter *writer, const ObFileBackupRoot *root, guint n_read
 {
   g_autoptr (ObNames) names = ob_names_new ();
   g_autoptr (ObFirstError) first_error = ob_first_error_new ();
+  g_autoptr (ObBackupWork) work = ob_backup_work_new ();
   ObFileBackupStats unused;
   ObBackup backup = { .writer = writer,
                       .names = names,
                       .progress = progress,
                       .cancellable = cancellable,
                       .first_error = first_error,
+                      .work = work,
                       .stats = stats != NULL ? stats : &unused };
 
   *backup.stats = (ObFileBackupStats){ 0 };
   pthread_mutex_init (&backup.mutex, NULL);
-  ob_cond_init (&backup.room);
-  ob_cond_init (&backup.filled);
-
   run (&backup, root, CLAMP (n_readers, 1, 16));
-
   pthread_mutex_destroy (&backup.mutex);
-  pthread_cond_destroy (&backup.room);
-  pthread_cond_destroy (&backup.filled);
   if (!ob_first_error_check (first_error, error))
     {
       ob_node_free (backup.root);
@@ -168,6 +123,7 @@ typedef struct
 {
   ObDirectory *directory;
   GPtrArray *excludes;
+  gboolean is_mount_point;
 } ToCount;
 
 static void
@@ -181,19 +137,21 @@ to_count_free (gpointer data)
 }
 
 static void
-push_to_count (GPtrArray *stack, ObDirectory *directory, GPtrArray *excludes)
+push_to_count (GPtrArray *stack, ObDirectory *directory, GPtrArray *excludes,
+               gboolean is_mount_point)
 {
   ToCount *to_count = g_new0 (ToCount, 1);
 
   to_count->directory = directory;
   to_count->excludes = excludes;
+  to_count->is_mount_point = is_mount_point;
   g_ptr_array_add (stack, to_count);
 }
 
 /* Counts the files of an open directory; what cannot be looked at counts nothing, the backup itself
  * will tell of it. */
 static void
-count_entries (GPtrArray *stack, const ToCount *to_count, int fd, guint64 *bytes)
+count_entries (GPtrArray *stack, const ToCount *to_count, int fd, dev_t device, guint64 *bytes)
 {
   g_autoptr (GPtrArray) entries = ob_listing_read (fd);
 
@@ -212,7 +170,7 @@ count_entries (GPtrArray *stack, const ToCount *to_count, int fd, guint64 *bytes
         push_to_count (stack,
                        ob_directory_new_child (to_count->directory, entry->name, st.st_dev,
                                                st.st_ino),
-                       g_steal_pointer (&below));
+                       g_steal_pointer (&below), st.st_dev != device);
     }
 }
 
@@ -224,16 +182,17 @@ ob_file_backup_estimate (const ObFileBackupRoot *root, guint64 *bytes, GCancella
 
   *bytes = 0;
   push_to_count (stack, ob_directory_new_root (root->fd, root->path, 64),
-                 ob_listing_make_excludes (root->exclude));
+                 ob_listing_make_excludes (root->exclude), FALSE);
   while (stack->len > 0)
     {
       ToCount *to_count = g_ptr_array_steal_index_fast (stack, stack->len - 1);
-      int fd = ob_directory_acquire (to_count->directory);
+      struct stat st;
+      int fd = ob_directory_acquire_with_stat (to_count->directory, &st);
 
       if (fd >= 0)
         {
-          if (!ob_listing_is_pseudo (fd))
-            count_entries (stack, to_count, fd, bytes);
+          if (!to_count->is_mount_point || !ob_listing_is_pseudo (fd))
+            count_entries (stack, to_count, fd, st.st_dev, bytes);
           ob_directory_release (to_count->directory);
         }
       to_count_free (to_count);

@@ -7,7 +7,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define ROOM (64 * 1024)
+#define ROOM (32 * 1024)
 
 /* What linux/magic.h of Debian 12 does not name. */
 #define CONFIGFS_MAGIC 0x62656570
@@ -46,7 +46,7 @@ GPtrArray *
 ob_listing_read (int fd)
 {
   g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func (g_free);
-  g_autofree char *room = g_malloc (ROOM); /* aligned for any type */
+  _Alignas (struct dirent64) char room[ROOM];
   gssize n;
 
   if (lseek (fd, 0, SEEK_SET) < 0)

@@ -350,7 +350,12 @@ ObLock *
 ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancellable *cancellable,
                  GError **error)
 {
-  return ob_lock_acquire_with_times (repository, exclusive, &default_times, cancellable, error);
+  ObLockTimes times = default_times;
+
+  /* Of two who write at the same moment one sees the other at the latest when it looks again. */
+  if (ob_store_is_consistent (ob_repository_get_store (repository)))
+    times.settle_ms = 0;
+  return ob_lock_acquire_with_times (repository, exclusive, &times, cancellable, error);
 }
 
 gboolean

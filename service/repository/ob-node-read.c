@@ -38,22 +38,26 @@ type_of (mode_t mode, ObNodeType *type)
     }
 }
 
-void
+gboolean
 ob_node_set_owner_names (ObNode *node, ObNames *names)
 {
   const char *user = ob_names_get_user (names, node->uid);
   const char *group = ob_names_get_group (names, node->gid);
+  gboolean changed = FALSE;
 
   if (g_strcmp0 (user, node->user) != 0)
     {
       g_free (node->user);
       node->user = g_strdup (user);
+      changed = TRUE;
     }
   if (g_strcmp0 (group, node->group) != 0)
     {
       g_free (node->group);
       node->group = g_strdup (group);
+      changed = TRUE;
     }
+  return changed;
 }
 
 ObNode *

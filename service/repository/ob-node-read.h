@@ -12,8 +12,8 @@ G_BEGIN_DECLS
  * reading does not make a new tree. Any thread. Transfer full. */
 ObNode *ob_node_new_from_stat (const char *name, const struct stat *st, ObNames *names);
 
-/* Sets owner and group names anew. */
-void ob_node_set_owner_names (ObNode *node, ObNames *names);
+/* Sets owner and group names anew. TRUE where they were others before. */
+gboolean ob_node_set_owner_names (ObNode *node, ObNames *names);
 
 /* Adds the extended attributes of an open file; of what cannot be opened, through the descriptor of
  * its directory. FALSE with errno; a file system without any is no error. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-node.h"
 
+#include <string.h>
+
 static ObNode *
 new_node (ObNodeType type, const char *name, mode_t mode, const struct timespec *when)
 {
@@ -51,6 +53,54 @@ ob_node_copy (const ObNode *node)
   if (node->content != NULL)
     g_array_ref (node->content);
   return copy;
+}
+
+static gboolean
+is_same_time (const struct timespec *a, const struct timespec *b)
+{
+  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static gboolean
+is_same_list (const GArray *a, const GArray *b, gsize element_size)
+{
+  guint length = a != NULL ? a->len : 0;
+
+  return length == (b != NULL ? b->len : 0)
+         && (length == 0 || memcmp (a->data, b->data, length * element_size) == 0);
+}
+
+static gboolean
+has_same_xattrs (const GArray *a, const GArray *b)
+{
+  guint length = a != NULL ? a->len : 0;
+
+  if (length != (b != NULL ? b->len : 0))
+    return FALSE;
+  for (guint i = 0; i < length; i++)
+    {
+      const ObXattr *first = &g_array_index (a, ObXattr, i);
+      const ObXattr *second = &g_array_index (b, ObXattr, i);
+
+      if (strcmp (first->name, second->name) != 0 || first->size != second->size
+          || (first->size > 0 && memcmp (first->value, second->value, first->size) != 0))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+ob_node_is_equal (const ObNode *a, const ObNode *b)
+{
+  return a->type == b->type && strcmp (a->name, b->name) == 0 && a->mode == b->mode
+         && is_same_time (&a->mtime, &b->mtime) && is_same_time (&a->atime, &b->atime)
+         && is_same_time (&a->ctime, &b->ctime) && a->uid == b->uid && a->gid == b->gid
+         && g_strcmp0 (a->user, b->user) == 0 && g_strcmp0 (a->group, b->group) == 0
+         && a->inode == b->inode && a->device_id == b->device_id && a->links == b->links
+         && a->size == b->size && a->device == b->device
+         && g_strcmp0 (a->link_target, b->link_target) == 0 && has_same_xattrs (a->xattrs, b->xattrs)
+         && is_same_list (a->content, b->content, sizeof (ObId))
+         && (a->type != OB_NODE_DIRECTORY || ob_id_equal (&a->subtree, &b->subtree));
 }
 
 void

@@ -55,6 +55,9 @@ ObNode *ob_node_new_directory (const char *name, const ObId *subtree, const stru
 /* Transfer full; lists are shared with @node, which must not change them any more. */
 ObNode *ob_node_copy (const ObNode *node);
 
+/* Whether a tree would hold the same of both. */
+gboolean ob_node_is_equal (const ObNode *a, const ObNode *b);
+
 /* Adds an extended attribute; @name and @value (may be NULL where @size is 0) are copied. */
 void ob_node_add_xattr (ObNode *node, const char *name, const void *value, gsize size);
 

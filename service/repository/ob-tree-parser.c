@@ -16,6 +16,7 @@ typedef struct
   GString *key;
   GString *text;
   GString *name;
+  guint next_member;   /* in members, where the next one is likely */
   gboolean known_type; /* of the node that is being read */
   gboolean has_subtree;
   gboolean has_raw_target;
@@ -218,55 +219,101 @@ read_subtree (Parser *parser, ObNode *node)
   return read_id (parser, &node->subtree);
 }
 
+static gboolean
+read_user (Parser *parser, ObNode *node)
+{
+  return read_text_member (parser, &node->user);
+}
+
+static gboolean
+read_group (Parser *parser, ObNode *node)
+{
+  return read_text_member (parser, &node->group);
+}
+
+static gboolean
+read_link_target (Parser *parser, ObNode *node)
+{
+  return parser->has_raw_target ? ob_json_scanner_skip (&parser->scanner)
+                                : read_text_member (parser, &node->link_target);
+}
+
+/* How a member of a node is read: by a function of its own, or as a number or a time into the field
+ * at this offset. */
+typedef struct
+{
+  const char *key;
+  gboolean (*read) (Parser *parser, ObNode *node);
+  enum { BY_FUNCTION, UINT32, UINT64, TIME } kind;
+  gsize offset;
+} Member;
+
+#define NUMBER(key, kind, field) { key, NULL, kind, G_STRUCT_OFFSET (ObNode, field) }
+
+/* In the order in which restic and we write them: the next one is found at once. */
+static const Member members[] = {
+  { "name", read_name, BY_FUNCTION, 0 },
+  { "type", read_type, BY_FUNCTION, 0 },
+  { "mode", read_mode, BY_FUNCTION, 0 },
+  NUMBER ("mtime", TIME, mtime),
+  NUMBER ("atime", TIME, atime),
+  NUMBER ("ctime", TIME, ctime),
+  NUMBER ("uid", UINT32, uid),
+  NUMBER ("gid", UINT32, gid),
+  { "user", read_user, BY_FUNCTION, 0 },
+  { "group", read_group, BY_FUNCTION, 0 },
+  NUMBER ("inode", UINT64, inode),
+  NUMBER ("device_id", UINT64, device_id),
+  NUMBER ("size", UINT64, size),
+  NUMBER ("links", UINT64, links),
+  { "linktarget", read_link_target, BY_FUNCTION, 0 },
+  { "linktarget_raw", read_link_target_raw, BY_FUNCTION, 0 },
+  { "extended_attributes", read_xattrs, BY_FUNCTION, 0 },
+  NUMBER ("device", UINT64, device),
+  { "content", read_content, BY_FUNCTION, 0 },
+  { "subtree", read_subtree, BY_FUNCTION, 0 },
+};
+
+G_STATIC_ASSERT (sizeof (uid_t) == sizeof (guint32) && sizeof (gid_t) == sizeof (guint32));
+
+/* The member that parser->key names, looked for from the one behind the last; NULL: unknown. */
+static const Member *
+find_member (Parser *parser)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (members); i++)
+    {
+      const Member *member = &members[(parser->next_member + i) % G_N_ELEMENTS (members)];
+
+      if (strcmp (parser->key->str, member->key) == 0)
+        {
+          parser->next_member = (guint) (member - members) + 1;
+          return member;
+        }
+    }
+  return NULL;
+}
+
 /* The value of the member that parser->key names. */
 static gboolean
 read_member (Parser *parser, ObNode *node)
 {
-  const char *key = parser->key->str;
-  ObJsonScanner *scanner = &parser->scanner;
+  const Member *member = find_member (parser);
+  gpointer field;
 
-  if (strcmp (key, "name") == 0)
-    return read_name (parser, node);
-  if (strcmp (key, "type") == 0)
-    return read_type (parser, node);
-  if (strcmp (key, "mode") == 0)
-    return read_mode (parser, node);
-  if (strcmp (key, "mtime") == 0)
-    return read_time (parser, &node->mtime);
-  if (strcmp (key, "atime") == 0)
-    return read_time (parser, &node->atime);
-  if (strcmp (key, "ctime") == 0)
-    return read_time (parser, &node->ctime);
-  if (strcmp (key, "uid") == 0)
-    return read_uint32 (parser, &node->uid);
-  if (strcmp (key, "gid") == 0)
-    return read_uint32 (parser, &node->gid);
-  if (strcmp (key, "user") == 0)
-    return read_text_member (parser, &node->user);
-  if (strcmp (key, "group") == 0)
-    return read_text_member (parser, &node->group);
-  if (strcmp (key, "inode") == 0)
-    return ob_json_scanner_read_uint64 (scanner, &node->inode);
-  if (strcmp (key, "device_id") == 0)
-    return ob_json_scanner_read_uint64 (scanner, &node->device_id);
-  if (strcmp (key, "size") == 0)
-    return ob_json_scanner_read_uint64 (scanner, &node->size);
-  if (strcmp (key, "links") == 0)
-    return ob_json_scanner_read_uint64 (scanner, &node->links);
-  if (strcmp (key, "linktarget") == 0)
-    return parser->has_raw_target ? ob_json_scanner_skip (scanner)
-                                  : read_text_member (parser, &node->link_target);
-  if (strcmp (key, "linktarget_raw") == 0)
-    return read_link_target_raw (parser, node);
-  if (strcmp (key, "extended_attributes") == 0)
-    return read_xattrs (parser, node);
-  if (strcmp (key, "device") == 0)
-    return ob_json_scanner_read_uint64 (scanner, &node->device);
-  if (strcmp (key, "content") == 0)
-    return read_content (parser, node);
-  if (strcmp (key, "subtree") == 0)
-    return read_subtree (parser, node);
-  return ob_json_scanner_skip (scanner);
+  if (member == NULL)
+    return ob_json_scanner_skip (&parser->scanner);
+  field = (guint8 *) node + member->offset;
+  switch (member->kind)
+    {
+    case UINT32:
+      return read_uint32 (parser, field);
+    case UINT64:
+      return ob_json_scanner_read_uint64 (&parser->scanner, field);
+    case TIME:
+      return read_time (parser, field);
+    default:
+      return member->read (parser, node);
+    }
 }
 
 static gboolean

@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "ob-error.h"
@@ -546,6 +548,23 @@ ob_local_store_has_failed (ObStore *store)
   return ob_local_pending_has_failed (OB_LOCAL_STORE (store)->pending);
 }
 
+/* The kernel's own file systems are; of all others (network, FUSE, cluster) nobody can tell. */
+static gboolean
+ob_local_store_is_consistent (ObStore *store)
+{
+  static const guint32 magics[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,  BTRFS_SUPER_MAGIC,
+                                    F2FS_SUPER_MAGIC, TMPFS_MAGIC,      MSDOS_SUPER_MAGIC,
+                                    EXFAT_SUPER_MAGIC };
+  struct statfs fs;
+
+  if (fstatfs (OB_LOCAL_STORE (store)->root_fd, &fs) != 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (magics); i++)
+    if ((guint32) fs.f_type == magics[i])
+      return TRUE;
+  return FALSE;
+}
+
 static void
 ob_local_store_finalize (GObject *object)
 {
@@ -576,6 +595,7 @@ ob_local_store_class_init (ObLocalStoreClass *klass)
   store_class->prepare = ob_local_store_prepare;
   store_class->describe = ob_local_store_describe;
   store_class->has_failed = ob_local_store_has_failed;
+  store_class->is_consistent = ob_local_store_is_consistent;
 }
 
 static void

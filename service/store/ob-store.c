@@ -179,6 +179,14 @@ ob_store_has_failed (ObStore *self)
   return klass->has_failed != NULL && klass->has_failed (self);
 }
 
+gboolean
+ob_store_is_consistent (ObStore *self)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  return klass->is_consistent != NULL && klass->is_consistent (self);
+}
+
 char *
 ob_store_describe (ObStore *self)
 {

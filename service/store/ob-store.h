@@ -44,6 +44,7 @@ struct _ObStoreClass
   gboolean (*prepare) (ObStore *self, GCancellable *cancellable, GError **error);
   char *(*describe) (ObStore *self);
   gboolean (*has_failed) (ObStore *self); /* may be NULL: never */
+  gboolean (*is_consistent) (ObStore *self); /* may be NULL: no */
 };
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
@@ -88,6 +89,10 @@ gboolean ob_store_prepare (ObStore *self, GCancellable *cancellable, GError **er
 /* Whether this object is of no use for writing any more, since something that was put deferred could
  * not be made durable (each flush fails then): who goes on must open the place anew. Any thread. */
 gboolean ob_store_has_failed (ObStore *self);
+
+/* Whether what anybody has put or removed is seen by all others at once, in lists as well: not where
+ * a network or a cache lies between. Any thread. */
+gboolean ob_store_is_consistent (ObStore *self);
 
 /* Where it is, for messages: a path or an address. Transfer full. */
 char *ob_store_describe (ObStore *self);
