@@ -3,8 +3,17 @@
 
 #include <zstd.h>
 
-/* Measured on an Openbravo installation: level 3 costs a third more time for 8 % fewer bytes. */
-#define LEVEL 1
+/* The least at which an Openbravo's files take no more than in restic: 850 MB where restic has 852,
+ * level 2 852.5 and level 1 854. Not trying what is compressed already pays for half of it. */
+#define LEVEL 3
+
+/* A blob is taken for one that nothing can be gained from where the bytes of these samples are as
+ * even as those of what was compressed or enciphered before, and one of them compresses to nothing
+ * less. Small ones are simply tried. */
+#define SAMPLE 4096
+#define N_SAMPLES 4
+#define SMALLEST_SAMPLED (64 * 1024)
+#define LARGER_SAMPLE (16 * 1024)
 
 struct _ObCompressor
 {
@@ -34,6 +43,49 @@ ob_compressor_free (ObCompressor *compressor)
   g_free (compressor);
 }
 
+/* Whether the sum of the squared counts of all byte values is within a tenth of what it is where all
+ * are equally frequent (chance alone makes 1.6 % of 16 KiB). */
+static gboolean
+looks_even (const guint8 *data, gsize size)
+{
+  const gsize step = (size - SAMPLE) / (N_SAMPLES - 1);
+  const guint64 n = N_SAMPLES * SAMPLE;
+  guint32 counts[4][256] = { 0 };
+  guint64 sum = 0;
+
+  for (guint i = 0; i < N_SAMPLES; i++)
+    for (const guint8 *p = data + i * step, *end = p + SAMPLE; p < end; p += 4)
+      for (guint lane = 0; lane < 4; lane++)
+        counts[lane][p[lane]]++;
+  for (guint i = 0; i < 256; i++)
+    {
+      guint64 count = (guint64) counts[0][i] + counts[1][i] + counts[2][i] + counts[3][i];
+
+      sum += count * count;
+    }
+  return sum * 256 * 10 < n * n * 11;
+}
+
+/* Compresses into the buffer; the size. */
+static gsize
+compress (ObCompressor *compressor, const guint8 *data, gsize size)
+{
+  gsize result
+    = ZSTD_compress2 (compressor->context, compressor->buffer, compressor->room, data, size);
+
+  if (ZSTD_isError (result))
+    g_error ("zstd failed: %s", ZSTD_getErrorName (result));
+  return result;
+}
+
+static gboolean
+is_incompressible (ObCompressor *compressor, const guint8 *data, gsize size)
+{
+  return size >= SMALLEST_SAMPLED && looks_even (data, size)
+         && compress (compressor, data + (size - LARGER_SAMPLE) / 2, LARGER_SAMPLE)
+              > LARGER_SAMPLE - LARGER_SAMPLE / 64;
+}
+
 gboolean
 ob_compressor_run (ObCompressor *compressor, const guint8 *data, gsize size, const guint8 **out,
                    gsize *out_size)
@@ -47,9 +99,9 @@ ob_compressor_run (ObCompressor *compressor, const guint8 *data, gsize size, con
       compressor->buffer = g_malloc (bound);
       compressor->room = bound;
     }
-  result = ZSTD_compress2 (compressor->context, compressor->buffer, bound, data, size);
-  if (ZSTD_isError (result))
-    g_error ("zstd failed: %s", ZSTD_getErrorName (result));
+  if (is_incompressible (compressor, data, size))
+    return FALSE;
+  result = compress (compressor, data, size);
   if (result >= size)
     return FALSE;
   *out = compressor->buffer;

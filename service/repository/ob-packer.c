@@ -14,6 +14,8 @@ static const gsize capacities[N_TYPES] = {
   [OB_BLOB_TREE] = 4 * 1024 * 1024,
 };
 
+#define PAGE 4096
+
 /* An entry of the header at most, and the header's own overhead with the length behind it. */
 #define HEADER_ENTRY 41
 #define HEADER_OVERHEAD (OB_CRYPTO_OVERHEAD + 4)
@@ -62,7 +64,7 @@ pack_free (Pack *pack)
 {
   if (pack == NULL)
     return;
-  g_free (pack->data);
+  g_aligned_free (pack->data);
   g_clear_pointer (&pack->entries, g_array_unref);
   g_free (pack);
 }
@@ -74,7 +76,8 @@ pack_new (ObBlobType type, gsize capacity)
 
   pack->type = type;
   pack->capacity = capacity;
-  pack->data = g_malloc (capacity);
+  /* Aligned as a store needs it to hand it to the disk as it is. */
+  pack->data = g_aligned_alloc (capacity, 1, PAGE);
   pack->entries = g_array_new (FALSE, FALSE, sizeof (ObPackEntry));
   return pack;
 }

@@ -71,6 +71,42 @@ test_not_worth_it (void)
   assert_opens (out, out_size, text, 1000);
 }
 
+/* Random bytes in the same measure as text, or text in a part that no sample meets by chance. */
+static void
+test_mixed (void)
+{
+  g_autoptr (ObCompressor) compressor = ob_compressor_new ();
+  g_autofree guint8 *text = make_text (MIB);
+  const guint8 *out;
+  gsize out_size;
+
+  for (gsize random_size = 0; random_size <= MIB * 3 / 4; random_size += MIB / 4)
+    {
+      g_autofree guint8 *mixed = make_random (MIB, 3);
+
+      memcpy (mixed + random_size, text, MIB - random_size);
+      g_assert_true (ob_compressor_run (compressor, mixed, MIB, &out, &out_size));
+      g_assert_cmpuint (out_size, <, random_size + MIB / 16);
+      assert_opens (out, out_size, mixed, MIB);
+    }
+}
+
+/* Bytes that are all equally frequent, and yet compress to nothing. */
+static void
+test_even (void)
+{
+  g_autoptr (ObCompressor) compressor = ob_compressor_new ();
+  g_autofree guint8 *random = make_random (4096, 4);
+  g_autofree guint8 *even = g_malloc (MIB);
+  const guint8 *out;
+  gsize out_size;
+
+  for (gsize i = 0; i < MIB; i++)
+    even[i] = random[i % 4096];
+  g_assert_true (ob_compressor_run (compressor, even, MIB, &out, &out_size));
+  g_assert_cmpuint (out_size, <, 10000);
+}
+
 /* The same bytes give the same frame, whatever came before. */
 static void
 test_stable (void)
@@ -94,6 +130,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/compressor/round-trip", test_round_trip);
   g_test_add_func ("/compressor/not-worth-it", test_not_worth_it);
+  g_test_add_func ("/compressor/mixed", test_mixed);
+  g_test_add_func ("/compressor/even", test_even);
   g_test_add_func ("/compressor/stable", test_stable);
   return g_test_run ();
 }
