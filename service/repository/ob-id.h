@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include <string.h>
+
 #include <glib.h>
 
 G_BEGIN_DECLS
@@ -24,7 +26,11 @@ void ob_id_to_hex (const ObId *id, char hex[OB_ID_HEX_SIZE]);
 /* FALSE unless @hex begins with 64 hexadecimal digits that end there. Any thread. */
 gboolean ob_id_from_hex (const char *hex, ObId *id);
 
-gboolean ob_id_equal (const ObId *a, const ObId *b);
+static inline gboolean
+ob_id_equal (const ObId *a, const ObId *b)
+{
+  return memcmp (a->bytes, b->bytes, OB_ID_SIZE) == 0;
+}
 
 /* For GHashTable: keys are ObId pointers. */
 guint ob_id_hash (gconstpointer id);

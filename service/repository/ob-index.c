@@ -43,6 +43,7 @@ typedef struct
 {
   Table blobs[2]; /* of Entry, by ObBlobType */
   Table packs;    /* of Pack */
+  guint32 last_pack; /* number of the one that was asked for last */
   guint64 stored_size;
 } Content;
 
@@ -50,6 +51,7 @@ struct _ObIndex
 {
   pthread_rwlock_t lock;
   Content content;
+  guint generation;
 };
 
 gboolean
@@ -60,7 +62,8 @@ ob_index_entry_is_sound (ObBlobType type, guint64 offset, guint64 length, guint6
   /* zstd adds less than a byte in 200 to what it cannot compress, and never more than 64 KiB to
    * what is small. */
   return length >= OB_CRYPTO_OVERHEAD && length <= max + max / 200 + 64 * 1024
-         && (plain_length > 0 ? plain_length : length - OB_CRYPTO_OVERHEAD) <= max && offset <= G_MAXUINT32 && offset + length <= G_MAXUINT32;
+         && (plain_length > 0 ? plain_length : length - OB_CRYPTO_OVERHEAD) <= max
+         && offset <= G_MAXUINT32 && offset + length <= G_MAXUINT32;
 }
 
 /* internal: tables */
@@ -165,6 +168,7 @@ content_init (Content *self)
   table_init (&self->blobs[OB_BLOB_DATA], sizeof (Entry));
   table_init (&self->blobs[OB_BLOB_TREE], sizeof (Entry));
   table_init (&self->packs, sizeof (Pack));
+  self->last_pack = 0;
   self->stored_size = 0;
 }
 
@@ -182,14 +186,17 @@ content_add_pack (Content *self, const ObId *id)
 {
   Table *packs = &self->packs;
 
+  /* Blobs come pack by pack. */
+  if (self->last_pack < packs->n_items && ob_id_equal (table_get (packs, self->last_pack), id))
+    return self->last_pack;
   for (guint32 slot = first_slot (packs, id); packs->slots[slot] != 0;
        slot = (slot + 1) & (packs->capacity - 1))
     if (ob_id_equal (table_get (packs, packs->slots[slot] - 1), id))
-      return packs->slots[slot] - 1;
+      return self->last_pack = packs->slots[slot] - 1;
 
   ((Pack *) table_append (packs, id))->size = PACK_OVERHEAD;
   self->stored_size += PACK_OVERHEAD;
-  return packs->n_items - 1;
+  return self->last_pack = packs->n_items - 1;
 }
 
 static gboolean
@@ -307,6 +314,117 @@ ob_index_foreach (ObIndex *self, ObIndexFunc function, gpointer user_data)
   pthread_rwlock_unlock (&self->lock);
 }
 
+gsize
+ob_index_find (ObIndex *self, ObBlobType type, const ObId *id, guint32 *numbers, gsize max)
+{
+  const Table *table = &self->content.blobs[type];
+  gsize n = 0;
+
+  pthread_rwlock_rdlock (&self->lock);
+  for (guint32 slot = first_slot (table, id); n < max && table->slots[slot] != 0;
+       slot = (slot + 1) & (table->capacity - 1))
+    if (ob_id_equal (table_get (table, table->slots[slot] - 1), id))
+      numbers[n++] = table->slots[slot] - 1;
+  pthread_rwlock_unlock (&self->lock);
+
+  return n;
+}
+
+gboolean
+ob_index_find_pack (ObIndex *self, const ObId *id, guint32 *number)
+{
+  const Table *packs = &self->content.packs;
+  gboolean found = FALSE;
+
+  pthread_rwlock_rdlock (&self->lock);
+  for (guint32 slot = first_slot (packs, id); !found && packs->slots[slot] != 0;
+       slot = (slot + 1) & (packs->capacity - 1))
+    if (ob_id_equal (table_get (packs, packs->slots[slot] - 1), id))
+      {
+        *number = packs->slots[slot] - 1;
+        found = TRUE;
+      }
+  pthread_rwlock_unlock (&self->lock);
+
+  return found;
+}
+
+gboolean
+ob_index_get_place (ObIndex *self, ObBlobType type, guint32 number, ObIndexPlace *place)
+{
+  const Table *table = &self->content.blobs[type];
+  gboolean found;
+
+  pthread_rwlock_rdlock (&self->lock);
+  found = number < table->n_items;
+  if (found)
+    {
+      const Entry *entry = table_get (table, number);
+
+      *place = (ObIndexPlace){ .id = entry->id,
+                               .pack = entry->pack,
+                               .offset = entry->offset,
+                               .length = entry->length,
+                               .plain_length = entry->plain_length };
+    }
+  pthread_rwlock_unlock (&self->lock);
+
+  return found;
+}
+
+gboolean
+ob_index_get_pack (ObIndex *self, guint32 number, ObId *id, guint64 *size)
+{
+  const Table *packs = &self->content.packs;
+  gboolean found;
+
+  pthread_rwlock_rdlock (&self->lock);
+  found = number < packs->n_items;
+  if (found)
+    {
+      const Pack *pack = table_get (packs, number);
+
+      *id = pack->id;
+      *size = pack->size;
+    }
+  pthread_rwlock_unlock (&self->lock);
+
+  return found;
+}
+
+guint32
+ob_index_get_n_places (ObIndex *self, ObBlobType type)
+{
+  guint32 n;
+
+  pthread_rwlock_rdlock (&self->lock);
+  n = self->content.blobs[type].n_items;
+  pthread_rwlock_unlock (&self->lock);
+  return n;
+}
+
+guint32
+ob_index_get_n_packs (ObIndex *self)
+{
+  guint32 n;
+
+  pthread_rwlock_rdlock (&self->lock);
+  n = self->content.packs.n_items;
+  pthread_rwlock_unlock (&self->lock);
+  return n;
+}
+
+guint
+ob_index_get_generation (ObIndex *self)
+{
+  guint generation;
+
+  pthread_rwlock_rdlock (&self->lock);
+  generation = self->generation;
+  pthread_rwlock_unlock (&self->lock);
+  return generation;
+}
+
 guint64
 ob_index_get_n_blobs (ObIndex *self)
 {
@@ -368,6 +486,7 @@ ob_index_replace (ObIndex *self, ObIndex *other)
   pthread_rwlock_wrlock (&self->lock);
   old = self->content;
   self->content = other->content;
+  self->generation++;
   pthread_rwlock_unlock (&self->lock);
 
   content_init (&other->content);

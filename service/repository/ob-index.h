@@ -56,6 +56,29 @@ typedef void (*ObIndexFunc) (ObBlobType type, const ObId *id, const ObBlobLocati
                              gpointer user_data);
 void ob_index_foreach (ObIndex *index, ObIndexFunc function, gpointer user_data);
 
+/* A place of a blob. Places of a type, and packs, are numbered from 0 in the order they came in, so
+ * what is found out about one can be kept in a bit or an array. Numbers stay what they are until
+ * ob_index_replace(), which changes the generation. */
+typedef struct
+{
+  ObId id;
+  guint32 pack; /* its number */
+  guint32 offset, length, plain_length;
+} ObIndexPlace;
+
+/* Up to @max numbers of the places of a blob, in the order of ob_index_lookup_all(). Returns how
+ * many there are in @numbers. Any thread. */
+gsize ob_index_find (ObIndex *index, ObBlobType type, const ObId *id, guint32 *numbers, gsize max);
+gboolean ob_index_find_pack (ObIndex *index, const ObId *id, guint32 *number);
+
+/* What has the number; FALSE where nothing has it. @size: as ob_index_get_pack_size(). Any thread. */
+gboolean ob_index_get_place (ObIndex *index, ObBlobType type, guint32 number, ObIndexPlace *place);
+gboolean ob_index_get_pack (ObIndex *index, guint32 number, ObId *id, guint64 *size);
+
+guint32 ob_index_get_n_places (ObIndex *index, ObBlobType type);
+guint32 ob_index_get_n_packs (ObIndex *index);
+guint ob_index_get_generation (ObIndex *index);
+
 /* Blobs of all types. Any thread. */
 guint64 ob_index_get_n_blobs (ObIndex *index);
 

@@ -163,7 +163,8 @@ ob_json_reader_read_uint (ObJsonReader *self, guint64 max, guint64 *value)
         return ob_json_reader_fail (self);
       number = number * 10 + digit;
     }
-  if (self->at == start || (self->at < self->end && strchr (".eE", *self->at) != NULL))
+  if (self->at == start
+      || (self->at < self->end && (*self->at == '.' || *self->at == 'e' || *self->at == 'E')))
     return ob_json_reader_fail (self);
 
   *value = number;

@@ -211,6 +211,7 @@ class VolumeInstallation(Installation):
     """An installation with volume; make() brings it into being, reuse() takes one that was kept."""
 
     volume: Volume = None
+    trees_too: bool = True
 
     def make_database(self):
         super().make_database()
@@ -227,6 +228,8 @@ class VolumeInstallation(Installation):
         self.server.query("VACUUM ANALYZE", database=self.database)
 
     def make_trees(self):
+        if not self.trees_too:
+            return
         super().make_trees()
         sizes = [BYTES_A_TASK] * (self.volume.attachment_bytes // BYTES_A_TASK)
         sizes.append(self.volume.attachment_bytes - sum(sizes))
@@ -247,9 +250,9 @@ def in_parallel(function, tasks):
         return [done.result() for done in [pool.submit(function, *task) for task in tasks]]
 
 
-def open_installation(directory, size, seed):
+def open_installation(directory, size, seed, trees=True):
     """Makes the data below directory, or takes what was kept there; returns the installation with
-    its server running."""
+    its server running. Without trees there is only the database."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o755)
     made = directory / "made.json"
@@ -266,7 +269,7 @@ def open_installation(directory, size, seed):
             server.settings = dict(PRODUCTION)
         server.start()
         installation = VolumeInstallation(directory / "installation", server, seed=seed,
-                                          size=volume.size, volume=volume, odd_names=False)
+                                          size=volume.size, volume=volume, trees_too=trees, odd_names=False)
         if found is not None:
             return installation.reuse()
         installation.make()

@@ -52,7 +52,7 @@ test_bounds (void)
     gsize minimum, maximum, least_average, most_average;
   } cases[] = {
     { OB_CHUNKS_FILE, 512 * 1024, 4 * 1024 * 1024, 700 * 1024, 2048 * 1024 },
-    { OB_CHUNKS_STREAM, 16 * 1024, 512 * 1024, 40 * 1024, 128 * 1024 },
+    { OB_CHUNKS_STREAM, 2 * 1024, 64 * 1024, 5 * 1024, 16 * 1024 },
   };
   g_autofree guint8 *data = make_random (SIZE, 1);
 
