@@ -82,6 +82,7 @@ add_row (ObTable *table, GVariant *backup)
   g_autofree char *took = NULL;
   g_autofree const char **parts = NULL;
   g_autofree char *parts_text = NULL;
+  gboolean damaged = strcmp (text_of (backup, "verified-result"), "damaged") == 0;
 
   g_variant_lookup (backup, "time", "t", &time);
   when = ob_format_time (time);
@@ -97,7 +98,7 @@ add_row (ObTable *table, GVariant *backup)
     parts_text = g_strjoinv (",", (char **) parts);
 
   ob_table_add (table, id, when, text_of (backup, "instance"), text_of (backup, "kind"),
-                text_of (backup, "result"), size, stored, took, text_of (backup, "destination"),
+                damaged ? "damaged" : text_of (backup, "result"), size, stored, took, text_of (backup, "destination"),
                 parts_text != NULL ? parts_text : "", text_of (backup, "label"), NULL);
 }
 

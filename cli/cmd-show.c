@@ -121,6 +121,57 @@ print_warnings (GVariant *backup)
 }
 
 static void
+print_losses (GVariant *backup)
+{
+  g_autofree const char **paths = NULL;
+  guint64 all = 0;
+  gsize n = 0;
+
+  if (!g_variant_lookup (backup, "lost", "^a&s", &paths))
+    return;
+  g_variant_lookup (backup, "n-lost", "t", &all);
+  for (; paths[n] != NULL; n++)
+    print_line (n == 0 ? "lost" : "", paths[n]);
+  if (all > n)
+    {
+      g_autofree char *more = g_strdup_printf ("and %" G_GUINT64_FORMAT " more", all - n);
+
+      print_line ("", more);
+    }
+}
+
+static void
+print_verified (GVariant *backup)
+{
+  const char *result = "", *depth = "";
+  guint64 time = 0, data = 0;
+  g_autofree char *age = NULL;
+  g_autofree char *text = NULL;
+
+  if (!g_variant_lookup (backup, "verified", "t", &time))
+    {
+      print_line ("verified", "never");
+      return;
+    }
+  g_variant_lookup (backup, "verified-result", "&s", &result);
+  g_variant_lookup (backup, "verified-depth", "&s", &depth);
+  g_variant_lookup (backup, "verified-data", "t", &data);
+  age = ob_format_age (time);
+  text = g_strdup_printf ("%s, %s (%s)", age, result,
+                          strcmp (depth, "data") == 0     ? "all data read"
+                          : strcmp (depth, "sample") == 0 ? "a sample of the data read"
+                                                          : "data not read");
+  print_line ("verified", text);
+  if (data > 0 && data != time)
+    {
+      g_autofree char *data_age = ob_format_age (data);
+      g_autofree char *data_text = g_strdup_printf ("all data %s", data_age);
+
+      print_line ("", data_text);
+    }
+}
+
+static void
 print_backup (GVariant *backup)
 {
   gboolean pinned = FALSE;
@@ -140,6 +191,8 @@ print_backup (GVariant *backup)
   print_parts (backup);
   print_modules (backup);
   print_warnings (backup);
+  print_losses (backup);
+  print_verified (backup);
 }
 
 static ObExit

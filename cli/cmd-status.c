@@ -12,6 +12,7 @@ typedef struct
 {
   ObTable *instances, *destinations, *jobs;
   GPtrArray *troubles; /* sentences */
+  GString *verified;   /* lines: when destinations were verified */
   GVariantBuilder json_instances, json_destinations, json_jobs;
   guint n_instances, n_destinations;
 } Status;
@@ -80,6 +81,15 @@ take_destination (Status *self, GVariant *properties)
                                       total_text));
 }
 
+/* The table of destinations shows what everybody may know; this is for those who may look. */
+static void
+note_verified (Status *self, const char *name, guint64 when)
+{
+  g_autofree char *age = when == 0 ? g_strdup ("never") : ob_format_age (when);
+
+  g_string_append_printf (self->verified, "%s was verified %s.\n", name, age);
+}
+
 /* Whether somebody has yet to save the recovery key is not for everyone to know: it comes from a
  * method, and where that is refused nothing is said. */
 static void
@@ -95,6 +105,13 @@ take_key (Status *self, ObClient *client, const char *path, const char *name)
   details = g_variant_get_child_value (reply, 0);
   g_variant_lookup (details, "key-saved", "b", &saved);
   g_variant_lookup (details, "no-passphrase", "b", &none);
+  if (strcmp (text_of (details, "verified-result"), "damaged") == 0)
+    g_ptr_array_add (self->troubles,
+                     g_strdup_printf ("%s is damaged: obbackupctl verify --read-data --from %s tells "
+                                      "which backups lost what",
+                                      name, name));
+  else
+    note_verified (self, name, number_of (details, "verified"));
   if (!saved && !none)
     g_ptr_array_add (self->troubles,
                      g_strdup_printf ("keep a copy of the key of %s elsewhere: obbackupctl "
@@ -181,6 +198,8 @@ print_text (Status *self, ObClient *client)
   if (self->n_instances + self->n_destinations > 0 && !client->quiet)
     g_print ("\n");
   ob_table_print (self->jobs);
+  if (!client->quiet)
+    g_print ("%s", self->verified->str);
   for (guint i = 0; i < self->troubles->len; i++)
     {
       g_autofree char *escaped = ob_output_escape (self->troubles->pdata[i]);
@@ -211,6 +230,7 @@ run (ObClient *client, int argc, char **argv)
   self.destinations = ob_table_new ("DESTINATION|KIND|STATE|>FREE|>TOTAL");
   self.jobs = ob_table_new (">JOB|OPERATION|INSTANCE|STATE|PHASE|>BYTES");
   self.troubles = g_ptr_array_new_with_free_func (g_free);
+  self.verified = g_string_new (NULL);
   g_variant_builder_init (&self.json_instances, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&self.json_destinations, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&self.json_jobs, G_VARIANT_TYPE ("aa{sv}"));
@@ -228,6 +248,7 @@ run (ObClient *client, int argc, char **argv)
   ob_table_free (self.destinations);
   ob_table_free (self.jobs);
   g_ptr_array_unref (self.troubles);
+  g_string_free (self.verified, TRUE);
   return OB_EXIT_DONE;
 }
 

@@ -15,6 +15,7 @@
 #include "ob-reply.h"
 #include "ob-secret.h"
 #include "ob-state-file.h"
+#include "ob-verify-record.h"
 
 /* How long a client may take to send a passphrase or to read a key, below the 25 seconds that the
  * call has. */
@@ -363,6 +364,24 @@ handle_recovery_key (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *
   return TRUE;
 }
 
+/* When all of it was verified last, and how that ended. */
+static void
+insert_verified (ObDestinationObject *self, GVariantDict *dict)
+{
+  g_autoptr (ObVerifyRecord) record
+    = ob_verify_record_load (ob_manager_get_context (self->manager),
+                             ob_destination_get_repository_id (self->destination));
+  ObVerified verified;
+
+  if (!ob_verify_record_get (record, NULL, &verified))
+    return;
+  g_variant_dict_insert (dict, "verified", "t", (guint64) verified.time);
+  g_variant_dict_insert (dict, "verified-result", "s", verified.sound ? "sound" : "damaged");
+  g_variant_dict_insert (dict, "verified-depth", "s", ob_verified_depth_get_name (verified.depth));
+  if (verified.read > 0)
+    g_variant_dict_insert (dict, "verified-data", "t", (guint64) verified.read);
+}
+
 static gboolean
 handle_get_details (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *invocation,
                     GVariant *options)
@@ -380,6 +399,7 @@ handle_get_details (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *i
   g_variant_dict_insert (&dict, "kind", "s", ob_destination_get_kind (destination));
   g_variant_dict_insert (&dict, "path", "s", path);
   g_variant_dict_insert (&dict, "repository", "s", ob_destination_get_repository_id (destination));
+  insert_verified (self, &dict);
   g_variant_dict_insert (&dict, "key-saved", "b", ob_destination_get_key_saved (destination));
   g_variant_dict_insert (&dict, "no-passphrase", "b",
                          ob_destination_get_no_passphrase (destination));

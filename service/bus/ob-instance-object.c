@@ -433,6 +433,23 @@ ob_instance_object_take_job (ObInstanceObject *self, ObJob *job)
   save (self);
 }
 
+void
+ob_instance_object_take_deletion (ObInstanceObject *self, GVariant *result)
+{
+  g_autoptr (GVariant) remaining
+    = g_variant_lookup_value (result, "remaining", G_VARIANT_TYPE ("a{st}"));
+  g_autofree const char **removed = NULL;
+  guint64 newest = 0;
+
+  if (self->last_backup == NULL || !g_variant_lookup (result, "removed", "^a&s", &removed)
+      || !g_strv_contains (removed, self->last_backup))
+    return;
+  g_clear_pointer (&self->last_backup, g_free);
+  if (remaining != NULL && g_variant_lookup (remaining, get_name (self), "t", &newest))
+    ob_dbus_backup1_instance_set_last_success (OB_DBUS_BACKUP1_INSTANCE (self), newest);
+  save (self);
+}
+
 gboolean
 ob_instance_object_knows_job (ObInstanceObject *self, ObJob *job)
 {

@@ -26,6 +26,9 @@ void ob_instance_object_take_notes (ObInstanceObject *object, const char *const 
 /* Learns from a job about this instance that has ended. */
 void ob_instance_object_take_job (ObInstanceObject *object, ObJob *job);
 
+/* Learns from the result of a deletion (a{sv}), which may have been of its last backup. */
+void ob_instance_object_take_deletion (ObInstanceObject *object, GVariant *result);
+
 /* Whether a job of the history ended before what is remembered was written. */
 gboolean ob_instance_object_knows_job (ObInstanceObject *object, ObJob *job);
 

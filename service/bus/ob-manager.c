@@ -161,14 +161,32 @@ end_set_up (ObManager *self, ObJob *job)
 }
 
 static void
-tell_backup (ObManager *self, ObJob *job)
+tell_instances (ObManager *self, GVariant *result)
+{
+  GHashTableIter iter = { 0 };
+  gpointer object = NULL;
+
+  g_hash_table_iter_init (&iter, self->instances);
+  while (g_hash_table_iter_next (&iter, NULL, &object))
+    ob_instance_object_take_deletion (object, result);
+}
+
+static void
+tell_backups (ObManager *self, ObJob *job)
 {
   g_autoptr (GVariant) result = ob_job_dup_result (job);
+  g_autofree const char **removed = NULL;
   const char *id = NULL;
 
   if (g_strcmp0 (ob_job_get_operation (job), "backup") == 0
       && g_variant_lookup (result, "id", "&s", &id))
     ob_dbus_backup1_emit_backup_added (OB_DBUS_BACKUP1 (self->root), id);
+  if (g_strcmp0 (ob_job_get_operation (job), "delete") == 0
+      && g_variant_lookup (result, "removed", "^a&s", &removed) && *removed != NULL)
+    {
+      tell_instances (self, result);
+      ob_dbus_backup1_emit_backups_removed (OB_DBUS_BACKUP1 (self->root), removed);
+    }
 }
 
 static void
@@ -179,7 +197,7 @@ on_job_finished (ObJob *job, gpointer user_data)
 
   end_set_up (self, job);
   take_job (self, job);
-  tell_backup (self, job);
+  tell_backups (self, job);
   ob_job_object_end (object);
   ob_dbus_backup1_emit_job_finished (OB_DBUS_BACKUP1 (self->root), ob_job_object_get_path (object),
                                      ob_job_state_get_name (ob_job_get_state (job)),

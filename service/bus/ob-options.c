@@ -247,6 +247,20 @@ ob_options_get_boolean (ObOptions *self, const char *name)
   return value != NULL && g_variant_get_boolean (value->value);
 }
 
+gboolean
+ob_options_has (ObOptions *self, const char *name)
+{
+  return find (self, name) != NULL;
+}
+
+gdouble
+ob_options_get_double (ObOptions *self, const char *name)
+{
+  const Value *value = find (self, name);
+
+  return value != NULL ? g_variant_get_double (value->value) : 0;
+}
+
 guint64
 ob_options_get_uint64 (ObOptions *self, const char *name)
 {

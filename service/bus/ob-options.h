@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   const char *name;
-  const char *type; /* "s" (never empty), "as", "b", "t", "u" or "h" */
+  const char *type; /* "s" (never empty), "as", "b", "d", "t", "u" or "h" */
   gboolean required;
 } ObOptionSpec;
 
@@ -41,6 +41,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObOptions, ob_options_free)
 const char *ob_options_get_string (ObOptions *options, const char *name);
 const char *const *ob_options_get_strings (ObOptions *options, const char *name);
 gboolean ob_options_get_boolean (ObOptions *options, const char *name);
+/* Whether the option was given. */
+gboolean ob_options_has (ObOptions *options, const char *name);
+gdouble ob_options_get_double (ObOptions *options, const char *name);
 guint64 ob_options_get_uint64 (ObOptions *options, const char *name);
 guint ob_options_get_uint (ObOptions *options, const char *name);
 /* A descriptor, -1 where it was not given. It belongs to @options. */

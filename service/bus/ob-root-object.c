@@ -17,6 +17,7 @@
 #include "ob-options.h"
 #include "ob-reply.h"
 #include "ob-secret.h"
+#include "ob-verify-call.h"
 
 /* How long a client may take to send a passphrase, below the 25 seconds that the call has. */
 #define CLIENT_SECONDS 10
@@ -71,6 +72,19 @@ static const ObOptionSpec get_options[] = {
 static const ObOptionSpec restore_options[] = {
   { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "parts", "as", FALSE },
   { "directory", "h", FALSE },   { "database", "s", FALSE }, { NULL, NULL, FALSE },
+};
+
+static const ObOptionSpec delete_options[] = {
+  { "destination", "s", FALSE },
+  { "force", "b", FALSE },
+  { "prune", "b", FALSE },
+  { NULL, NULL, FALSE },
+};
+
+static const ObOptionSpec prune_options[] = {
+  { "plan", "b", FALSE },
+  { "max-unused", "s", FALSE },
+  { NULL, NULL, FALSE },
 };
 
 /* A call that goes on when something has been found out. */
@@ -496,6 +510,112 @@ handle_restore (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, GUni
   return TRUE;
 }
 
+static gboolean
+handle_verify (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *const *ids,
+               GVariant *dictionary)
+{
+  GError *error = NULL;
+  g_autofree char *path
+    = ob_verify_call_verify (OB_ROOT_OBJECT (skeleton)->manager, ids, dictionary,
+                             ob_authorizer_get_caller (invocation), &error);
+
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_verify (skeleton, invocation, path);
+  return TRUE;
+}
+
+static gboolean
+handle_repair (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *destination,
+               GVariant *dictionary)
+{
+  GError *error = NULL;
+  g_autofree char *path
+    = ob_verify_call_repair (OB_ROOT_OBJECT (skeleton)->manager, destination, dictionary,
+                             ob_authorizer_get_caller (invocation), &error);
+
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_repair (skeleton, invocation, path);
+  return TRUE;
+}
+
+/* Takes nothing; the path of the job, or NULL. */
+static char *
+start_delete (ObRootObject *self, const char *const *ids, ObOptions *options, guint uid,
+              GError **error)
+{
+  ObDeleteOptions delete = { .destination = ob_options_get_string (options, "destination"),
+                             .force = ob_options_get_boolean (options, "force"),
+                             .prune = ob_options_get_boolean (options, "prune") };
+  g_autoptr (GPtrArray) destinations = ob_manager_select_destinations (self->manager, NULL, NULL);
+  ObJob *job = NULL;
+
+  if (g_strv_length ((char **) ids) > OB_OPTIONS_MAX_STRINGS)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "At most %d backups can be deleted at once", OB_OPTIONS_MAX_STRINGS);
+      return NULL;
+    }
+  if (delete.destination != NULL
+      && ob_manager_find_destination (self->manager, delete.destination, error) == NULL)
+    return NULL;
+  job = ob_delete_job_new (ob_manager_get_context (self->manager), destinations, ids, &delete, uid,
+                           error);
+  return job != NULL ? ob_manager_start_job (self->manager, job, error) : NULL;
+}
+
+static gboolean
+handle_delete (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
+               const char *const *ids, GVariant *dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  guint uid = ob_authorizer_get_caller (invocation);
+  GError *error = NULL;
+  g_autoptr (ObOptions) options = ob_options_read (dictionary, delete_options, NULL, &error);
+  g_autofree char *path = NULL;
+
+  if (options != NULL)
+    path = start_delete (self, ids, options, uid, &error);
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_delete (skeleton, invocation, path);
+  return TRUE;
+}
+
+/* Takes nothing; the path of the job, or NULL. */
+static char *
+start_prune (ObRootObject *self, const char *name, ObOptions *options, guint uid, GError **error)
+{
+  ObPruneOptions prune = { .plan = ob_options_get_boolean (options, "plan"),
+                           .max_unused = ob_options_get_string (options, "max-unused") };
+  ObDestination *destination = ob_manager_find_destination (self->manager, name, error);
+  ObJob *job = NULL;
+
+  if (destination == NULL)
+    return NULL;
+  job = ob_prune_job_new (ob_manager_get_context (self->manager), destination, &prune, uid, error);
+  return job != NULL ? ob_manager_start_job (self->manager, job, error) : NULL;
+}
+
+static gboolean
+handle_prune (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *name,
+              GVariant *dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  guint uid = ob_authorizer_get_caller (invocation);
+  GError *error = NULL;
+  g_autoptr (ObOptions) options = ob_options_read (dictionary, prune_options, NULL, &error);
+  g_autofree char *path = NULL;
+
+  if (options != NULL)
+    path = start_prune (self, name, options, uid, &error);
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_prune (skeleton, invocation, path);
+  return TRUE;
+}
+
 static void
 ob_root_object_iface_init (ObDBusBackup1Iface *iface)
 {
@@ -505,6 +625,10 @@ ob_root_object_iface_init (ObDBusBackup1Iface *iface)
   iface->handle_list_backups = handle_list_backups;
   iface->handle_get_backup = handle_get_backup;
   iface->handle_restore = handle_restore;
+  iface->handle_delete = handle_delete;
+  iface->handle_prune = handle_prune;
+  iface->handle_verify = handle_verify;
+  iface->handle_repair = handle_repair;
 }
 
 /* public methods */

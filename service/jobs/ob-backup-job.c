@@ -11,8 +11,8 @@
 #include "ob-backup-run.h"
 #include "ob-error.h"
 #include "ob-fd.h"
+#include "ob-job-lock.h"
 #include "ob-job-private.h"
-#include "ob-lock.h"
 #include "ob-operations.h"
 #include "ob-restore-note.h"
 #include "ob-restore-recover.h"
@@ -283,7 +283,7 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   repository = ob_destination_open (data->destination, data->context, cancellable, error);
   if (repository == NULL)
     return FALSE;
-  lock = ob_lock_acquire (repository, FALSE, cancellable, error);
+  lock = ob_job_lock_repository (job, data->context, repository, FALSE, cancellable, error);
   if (lock == NULL)
     return FALSE;
   run.repository = repository;

@@ -6,6 +6,7 @@
 #include "ob-error.h"
 #include "ob-manifest.h"
 #include "ob-reader.h"
+#include "ob-verify.h"
 
 #define MAX_LISTED 10000 /* modules, warnings */
 
@@ -19,9 +20,9 @@ insert_string (GVariantDict *dict, const char *key, const char *value)
 }
 
 static void
-insert_strings (GVariantDict *dict, const char *key, JsonObject *summary)
+insert_strings (GVariantDict *dict, const char *key, JsonObject *object, const char *member)
 {
-  JsonArray *array = ob_manifest_get_array (summary, key);
+  JsonArray *array = ob_manifest_get_array (object, member);
   GVariantBuilder builder = { 0 };
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_STRING_ARRAY);
@@ -110,7 +111,35 @@ insert_summary (GVariantDict *dict, JsonObject *summary)
   insert_parts (dict, summary);
   insert_sizes (dict, summary);
   insert_modules (dict, summary);
-  insert_strings (dict, "warnings", summary);
+  insert_strings (dict, "warnings", summary, "warnings");
+}
+
+/* What a repair found to be lost, of other tools' snapshots too. */
+static void
+insert_losses (GVariantDict *dict, const ObSnapshot *snapshot)
+{
+  JsonObject *lost = snapshot->obbackup != NULL
+                       ? ob_manifest_get_object (snapshot->obbackup, "lost")
+                       : NULL;
+
+  if (lost != NULL || ob_snapshot_has_tag (snapshot, OB_VERIFY_INCOMPLETE_TAG))
+    insert_string (dict, "result", "partial");
+  if (lost == NULL)
+    return;
+  g_variant_dict_insert (dict, "n-lost", "t", ob_manifest_get_number (lost, "files"));
+  insert_strings (dict, "lost", lost, "paths");
+}
+
+static void
+insert_verified (GVariantDict *dict, const ObVerified *verified)
+{
+  if (verified->time == 0)
+    return;
+  g_variant_dict_insert (dict, "verified", "t", (guint64) verified->time);
+  insert_string (dict, "verified-result", verified->sound ? "sound" : "damaged");
+  insert_string (dict, "verified-depth", ob_verified_depth_get_name (verified->depth));
+  if (verified->read > 0)
+    g_variant_dict_insert (dict, "verified-data", "t", (guint64) verified->read);
 }
 
 /* public methods */
@@ -129,6 +158,16 @@ gboolean
 ob_backup_record_is_foreign (const ObBackupRecord *record)
 {
   return !ob_snapshot_has_tag (record->snapshot, "obbackup");
+}
+
+gboolean
+ob_backup_record_is_complete (const ObBackupRecord *record)
+{
+  const ObSnapshot *snapshot = record->snapshot;
+
+  return snapshot->obbackup != NULL
+         && strcmp (ob_manifest_get_string (snapshot->obbackup, "result"), "complete") == 0
+         && !ob_snapshot_has_tag (snapshot, OB_VERIFY_INCOMPLETE_TAG);
 }
 
 GVariant *
@@ -160,6 +199,8 @@ ob_backup_record_describe (const ObBackupRecord *record)
     }
   if (!foreign && snapshot->obbackup != NULL)
     insert_summary (&dict, snapshot->obbackup);
+  insert_losses (&dict, snapshot);
+  insert_verified (&dict, &record->verified);
   return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
 

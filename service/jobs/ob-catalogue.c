@@ -89,9 +89,11 @@ list_destination (ObContext *context, ObDestination *destination, const ObBackup
     = ob_destination_open (destination, context, cancellable, error);
   g_autoptr (GPtrArray) damaged = NULL;
   g_autoptr (GPtrArray) snapshots = NULL;
+  g_autoptr (ObVerifyRecord) verified = NULL;
 
   if (repository == NULL)
     return FALSE;
+  verified = ob_verify_record_load (context, ob_repository_get_id (repository));
   snapshots = ob_repository_list_snapshots (repository, &damaged, cancellable, error);
   if (snapshots == NULL)
     return FALSE;
@@ -108,6 +110,8 @@ list_destination (ObContext *context, ObDestination *destination, const ObBackup
       if (!matches (record, filter) || is_known (records, record))
         continue;
       complete_summary (context, record, cancellable);
+      ob_verify_record_get (verified, ob_snapshot_get_public_id (record->snapshot),
+                            &record->verified);
       g_ptr_array_add (records, g_steal_pointer (&record));
     }
   return TRUE;
@@ -141,14 +145,6 @@ list (ObContext *context, GPtrArray *destinations, const ObBackupFilter *filter,
   return g_steal_pointer (&records);
 }
 
-static gboolean
-is_complete (const ObBackupRecord *record)
-{
-  return record->snapshot->obbackup != NULL
-         && strcmp (ob_manifest_get_string (record->snapshot->obbackup, "result"), "complete")
-              == 0;
-}
-
 /* The newest whole backup with the parts; where there is none, the newest with a loss. */
 static guint
 find_latest (GPtrArray *records, ObParts parts)
@@ -163,7 +159,7 @@ find_latest (GPtrArray *records, ObParts parts)
       if (ob_backup_record_is_foreign (record) || summary == NULL
           || (ob_manifest_get_parts (summary) & parts) != parts)
         continue;
-      if (is_complete (record))
+      if (ob_backup_record_is_complete (record))
         return i;
       if (partial == records->len)
         partial = i;
@@ -183,15 +179,20 @@ has_id (const ObBackupRecord *record, const char *beginning)
   return g_str_has_prefix (hex, beginning);
 }
 
-/* Its index; the length where there is none, one more where there are several. */
+/* Its index; the length where there is none, one more where there are several. @destination: NULL for
+ * any. */
 static guint
-find_id (GPtrArray *records, const char *beginning)
+find_id (GPtrArray *records, const char *destination, const char *beginning)
 {
   guint found = records->len;
 
   for (guint i = 0; i < records->len; i++)
     {
-      if (!has_id (g_ptr_array_index (records, i), beginning))
+      const ObBackupRecord *record = g_ptr_array_index (records, i);
+
+      if (!has_id (record, beginning)
+          || (destination != NULL
+              && strcmp (ob_destination_get_name (record->destination), destination) != 0))
         continue;
       if (found != records->len)
         return records->len + 1;
@@ -235,6 +236,13 @@ set_not_found (const char *id, const ObBackupFilter *filter, GError **error)
                parts != NULL ? " that holds " : "", parts != NULL ? parts : "");
 }
 
+static void
+set_ambiguous (const char *id, GError **error)
+{
+  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+               "Several backups have an id that begins with %s; give more of it.", id);
+}
+
 /* public methods */
 
 GPtrArray *
@@ -269,16 +277,41 @@ ob_catalogue_find (ObContext *context, GPtrArray *destinations, const char *id,
   if (records == NULL)
     return NULL;
   index = latest ? find_latest (records, filter != NULL ? filter->parts : 0)
-                 : find_id (records, beginning);
+                 : find_id (records, NULL, beginning);
   if (index < records->len)
     return g_ptr_array_steal_index (records, index);
 
   if (index > records->len)
-    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                 "Several backups have an id that begins with %s; give more of it.", id);
+    set_ambiguous (id, error);
   else if (first != NULL)
     g_propagate_error (error, g_steal_pointer (&first));
   else
     set_not_found (id, filter, error);
   return NULL;
+}
+
+ObBackupRecord *
+ob_catalogue_pick (GPtrArray *records, const char *destination, const char *id, GError **error)
+{
+  g_autofree char *beginning = NULL;
+  guint index = 0;
+
+  if (!check_id (id, &beginning, error))
+    return NULL;
+  index = find_id (records, destination, beginning);
+  if (index < records->len)
+    return g_ptr_array_index (records, index);
+  if (index > records->len)
+    set_ambiguous (id, error);
+  else
+    set_not_found (id, NULL, error);
+  return NULL;
+}
+
+gboolean
+ob_catalogue_check_id (const char *id, GError **error)
+{
+  g_autofree char *lower = NULL;
+
+  return check_id (id, &lower, error);
 }

@@ -4,6 +4,7 @@
 
 #include "ob-destination.h"
 #include "ob-instance.h"
+#include "ob-verify-record.h"
 
 G_BEGIN_DECLS
 
@@ -21,6 +22,7 @@ typedef struct
 {
   ObDestination *destination;
   ObSnapshot *snapshot;
+  ObVerified verified; /* its time is 0 where it never was */
 } ObBackupRecord;
 
 void ob_backup_record_free (ObBackupRecord *record);
@@ -28,6 +30,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObBackupRecord, ob_backup_record_free)
 
 /* Whether another tool wrote it: then it has no parts, and its tree is restored as it is. */
 gboolean ob_backup_record_is_foreign (const ObBackupRecord *record);
+
+/* Whether nothing was lost of it, neither when it was made nor since. */
+gboolean ob_backup_record_is_complete (const ObBackupRecord *record);
 
 /* All that match, newest first; @destinations: of ObDestination. What cannot be read is told in
  * @problems. Array of ObBackupRecord, transfer full. Blocks, any thread. */
@@ -40,6 +45,14 @@ GPtrArray *ob_catalogue_list (ObContext *context, GPtrArray *destinations,
 ObBackupRecord *ob_catalogue_find (ObContext *context, GPtrArray *destinations, const char *id,
                                    const ObBackupFilter *filter, GCancellable *cancellable,
                                    GError **error);
+
+/* One of @records by id or a beginning of it, at the destination called @destination or, where that is
+ * NULL, at any. Transfer none. Errors: NOT_FOUND, INVALID_ARGUMENT (ambiguous, malformed). */
+ObBackupRecord *ob_catalogue_pick (GPtrArray *records, const char *destination, const char *id,
+                                   GError **error);
+
+/* Whether @id can be an id or the beginning of one. Errors: INVALID_ARGUMENT. */
+gboolean ob_catalogue_check_id (const char *id, GError **error);
 
 /* a{sv} as GetBackup of the D-Bus interface gives it, without "manifest". Transfer full, not
  * floating. */

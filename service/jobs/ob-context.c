@@ -15,6 +15,7 @@
 #define GROUP "obbackup"
 #define MAX_THREADS 16
 #define DEFAULT_LOCK_TIMEOUT 60
+#define DEFAULT_REPOSITORY_TIMEOUT 60
 #define DEFAULT_COMMAND_TIMEOUT 180
 #define MAX_TIMEOUT 86400
 
@@ -129,6 +130,8 @@ read_config (ObContext *context, GError **error)
     }
   return read_number (file, "threads", MAX_THREADS, &context->n_threads, error)
          && read_number (file, "lock-timeout", MAX_TIMEOUT, &context->lock_timeout, error)
+         && read_number (file, "repository-lock-timeout", MAX_TIMEOUT, &context->repository_timeout,
+                         error)
          && read_number (file, "command-timeout", MAX_TIMEOUT, &context->command_timeout, error);
 }
 
@@ -148,6 +151,7 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
   context->jobs_fd = context->restores_fd = -1;
   context->n_threads = CLAMP (g_get_num_processors (), 1, MAX_THREADS);
   context->lock_timeout = DEFAULT_LOCK_TIMEOUT;
+  context->repository_timeout = DEFAULT_REPOSITORY_TIMEOUT;
   context->command_timeout = DEFAULT_COMMAND_TIMEOUT;
 
   if (!open_config_directories (context, error) || !open_state_directories (context, error)

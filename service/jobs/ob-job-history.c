@@ -140,7 +140,7 @@ read_result (JsonObject *object, GHashTable *result)
       if (g_utf8_validate (key, -1, NULL))
         variant = g_variant_parse (NULL, ob_manifest_read_string (value), NULL, NULL, NULL);
       if (variant != NULL)
-        g_hash_table_replace (result, g_strdup (key), g_variant_ref_sink (variant));
+        g_hash_table_replace (result, g_strdup (key), variant);
     }
 }
 

@@ -24,6 +24,7 @@ struct _ObJob
   /* Fixed before it is queued. */
   char *operation, *instance, *destination;
   guint uid;
+  gboolean alone;
   ObJobFunc func;
   gpointer data;
   GDestroyNotify free_data;
@@ -60,6 +61,10 @@ struct _ObJob
 
 /* Main context. */
 void ob_job_set_number (ObJob *job, guint number);
+
+/* It waits until no earlier job works on its destination, and later ones wait for it. Before it is
+ * queued. */
+void ob_job_set_alone (ObJob *job);
 
 /* Starts its thread; it has been queued so far. Main context. */
 void ob_job_start (ObJob *job);

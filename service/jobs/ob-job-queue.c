@@ -159,20 +159,33 @@ is_under_way (ObJob *job)
   return state == OB_JOB_RUNNING || state == OB_JOB_CANCELLING;
 }
 
-/* Whether an earlier job that has not ended is about the same installation. */
+static gboolean
+are_same (const char *one, const char *other)
+{
+  return *one != '\0' && strcmp (one, other) == 0;
+}
+
+/* Two jobs get in each other's way at one installation; and at one destination, if one of them needs
+ * it for itself. */
+static gboolean
+are_in_conflict (ObJob *job, ObJob *other)
+{
+  return are_same (ob_job_get_instance (job), ob_job_get_instance (other))
+         || ((job->alone || other->alone)
+             && are_same (ob_job_get_destination (job), ob_job_get_destination (other)));
+}
+
+/* Whether an earlier job that has not ended is in the way. */
 static gboolean
 must_wait (ObJobQueue *queue, guint index)
 {
-  const char *instance = ob_job_get_instance (g_ptr_array_index (queue->jobs, index));
+  ObJob *job = g_ptr_array_index (queue->jobs, index);
 
-  if (*instance == '\0')
-    return FALSE;
   for (guint i = 0; i < index; i++)
     {
       ObJob *other = g_ptr_array_index (queue->jobs, i);
 
-      if (!ob_job_state_is_final (ob_job_get_state (other))
-          && strcmp (ob_job_get_instance (other), instance) == 0)
+      if (!ob_job_state_is_final (ob_job_get_state (other)) && are_in_conflict (job, other))
         return TRUE;
     }
   return FALSE;

@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (ObJobQueue, ob_job_queue, OB, JOB_QUEUE, GObject)
 
 /* All jobs: waiting, running, and finished ones of the last hour (the latest 50), which it keeps in
- * STATE/jobs/N.json across a restart. Two jobs on the same instance never run at once: the later
- * waits. Main context only. Signals:
+ * STATE/jobs/N.json across a restart. Two jobs on the same instance never run at once, nor
+ * one that needs its destination for itself with another there: the later waits. Main context only. Signals:
  *   "job-added" (ObJob *), "job-removed" (ObJob *)
  */
 

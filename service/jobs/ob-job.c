@@ -605,6 +605,12 @@ ob_job_set_space (ObJob *job, guint64 free_bytes, guint64 total_bytes)
 }
 
 void
+ob_job_set_alone (ObJob *job)
+{
+  job->alone = TRUE;
+}
+
+void
 ob_job_set_number (ObJob *job, guint number)
 {
   job->number = number;

@@ -34,6 +34,43 @@ ObJob *ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *
                            const char *id, const ObRestoreOptions *options, guint uid,
                            GError **error);
 
+typedef struct
+{
+  const char *instance; /* only its backups; NULL: all */
+  gdouble share;        /* of the stored bytes that are read: 0 none, 1 all */
+  guint64 seed;         /* chooses which, where it is neither */
+  gboolean repair;      /* reads all; for whole destinations only */
+} ObVerifyJobOptions;
+
+/* @ids: as ob_catalogue_find() takes them, NULL-terminated; none: all backups of the destinations (of
+ * ObDestination). Damage that is found is the job's error CORRUPT; its result tells what. Errors:
+ * INVALID_ARGUMENT. */
+ObJob *ob_verify_job_new (ObContext *context, GPtrArray *destinations, const char *const *ids,
+                          const ObVerifyJobOptions *options, guint uid, GError **error);
+
+typedef struct
+{
+  const char *destination; /* to look for the backups in; NULL: all */
+  gboolean force;          /* also the last good one, and pinned ones */
+  gboolean prune;          /* free what they took at once */
+} ObDeleteOptions;
+
+/* @ids as ob_catalogue_find() takes them, but not "latest"; @destinations: all that are known (of
+ * ObDestination). Its result has "removed" (as), also where
+ * it failed. Errors: INVALID_ARGUMENT. */
+ObJob *ob_delete_job_new (ObContext *context, GPtrArray *destinations, const char *const *ids,
+                          const ObDeleteOptions *options, guint uid, GError **error);
+
+typedef struct
+{
+  gboolean plan;          /* only tell */
+  const char *max_unused; /* as ob_prune_limit_parse() takes it; NULL: the default */
+} ObPruneOptions;
+
+/* Errors: INVALID_ARGUMENT. */
+ObJob *ob_prune_job_new (ObContext *context, ObDestination *destination,
+                         const ObPruneOptions *options, guint uid, GError **error);
+
 ObJob *ob_add_destination_job_new (ObContext *context, ObDestination *destination, guint uid);
 ObJob *ob_update_destination_job_new (ObContext *context, ObDestination *destination,
                                       const char *path, const char *passphrase, guint uid);

@@ -13,7 +13,7 @@
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
-#include "ob-lock.h"
+#include "ob-job-lock.h"
 #include "ob-manifest.h"
 #include "ob-operations.h"
 #include "ob-reader.h"
@@ -22,6 +22,7 @@
 
 #define MAX_DATABASE_NAME 63
 #define MAX_NAMED_PROBLEMS 5
+#define MAX_NAMED_LOSSES 20
 #define FILE_PARTS (OB_PART_ALL & ~OB_PART_DATABASE)
 
 typedef struct
@@ -125,7 +126,8 @@ lock_repository (ObRestoreTask *task, ObLock **lock, GError **error)
 {
   g_autoptr (GError) local = NULL;
 
-  *lock = ob_lock_acquire (task->repository, FALSE, task->cancellable, &local);
+  *lock = ob_job_lock_repository (task->job, task->context, task->repository, FALSE,
+                                  task->cancellable, &local);
   if (*lock != NULL)
     return TRUE;
   if (g_error_matches (local, OB_ERROR, OB_ERROR_LOCKED)
@@ -264,6 +266,26 @@ tell_result (ObRestoreTask *task, gint64 began)
                                            / G_USEC_PER_SEC));
 }
 
+/* What a repair took out of the backup is not restored, and it is said. */
+static void
+warn_of_losses (ObRestoreTask *task)
+{
+  JsonObject *summary = task->record->snapshot->obbackup;
+  JsonObject *lost = summary != NULL ? ob_manifest_get_object (summary, "lost") : NULL;
+  JsonArray *paths = lost != NULL ? ob_manifest_get_array (lost, "paths") : NULL;
+  guint64 all = lost != NULL ? ob_manifest_get_number (lost, "files") : 0;
+  guint n = 0;
+
+  for (; paths != NULL && n < json_array_get_length (paths) && n < MAX_NAMED_LOSSES; n++)
+    ob_progress_warn (task->progress, TRUE,
+                      "%s is not restored: damage of the destination took it out of the backup.",
+                      ob_manifest_read_string (json_array_get_element (paths, n)));
+  if (all > n)
+    ob_progress_warn (task->progress, TRUE,
+                      "%" G_GUINT64_FORMAT " more files are not restored, for the same reason.",
+                      all - n);
+}
+
 static gboolean
 restore (ObRestoreTask *task, const Data *data, GError **error)
 {
@@ -274,6 +296,7 @@ restore (ObRestoreTask *task, const Data *data, GError **error)
       || !ob_repository_load_index (task->repository, task->cancellable, error)
       || !check_repository (task, error) || !load_manifest (task, &manifest, error))
     return FALSE;
+  warn_of_losses (task);
   if (manifest == NULL)
     return restore_foreign (task, data, error);
   task->manifest = manifest;

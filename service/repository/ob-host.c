@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ob-fd.h"
@@ -35,9 +36,9 @@ ob_host_get_user_name (void)
   return g_utf8_make_valid (found->pw_name, -1);
 }
 
-/* The beginning of a file below /proc, "" where it cannot be read. */
+/* The beginning of a small file, "" where it cannot be read. */
 static char *
-read_proc (const char *path)
+read_start (const char *path)
 {
   ob_autofd int fd = open (path, O_RDONLY | O_CLOEXEC);
   char text[1024];
@@ -49,7 +50,30 @@ read_proc (const char *path)
 char *
 ob_host_get_boot_id (void)
 {
-  return g_strchomp (read_proc ("/proc/sys/kernel/random/boot_id"));
+  return g_strchomp (read_start ("/proc/sys/kernel/random/boot_id"));
+}
+
+char *
+ob_host_get_machine (void)
+{
+  g_autofree char *id = g_strstrip (read_start ("/etc/machine-id"));
+  g_autofree char *text = g_strconcat ("obbackup machine ", id, NULL);
+
+  /* Before the first boot of an image it is "uninitialized". */
+  if (strlen (id) < 32)
+    return g_strdup ("");
+  return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
+}
+
+gint64
+ob_host_get_boot_time (void)
+{
+  struct timespec now;
+  struct timespec since;
+
+  clock_gettime (CLOCK_REALTIME, &now);
+  clock_gettime (CLOCK_BOOTTIME, &since);
+  return (gint64) now.tv_sec - since.tv_sec;
 }
 
 char *
@@ -82,7 +106,7 @@ read_stat (pid_t pid)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%d/stat", (int) pid);
 
-  return read_proc (path);
+  return read_start (path);
 }
 
 guint64

@@ -17,6 +17,13 @@ char *ob_host_get_user_name (void);
 char *ob_host_get_boot_id (void);
 char *ob_host_get_pid_namespace (void);
 
+/* Tells this machine from others, the same after each boot (a digest of /etc/machine-id): "" where it
+ * is not known. Transfer full. Any thread. */
+char *ob_host_get_machine (void);
+
+/* When this machine was started, seconds since the epoch as its clock goes now. Any thread. */
+gint64 ob_host_get_boot_time (void);
+
 /* When the process @pid began, in clock ticks since boot, so that a number used again is told from
  * the first; 0 where /proc does not tell. Any thread. */
 guint64 ob_host_get_process_start (pid_t pid);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "ob-error.h"
 #include "ob-index-file.h"
 
 #define DIRECTORY "index"
@@ -38,6 +39,24 @@ ob_index_sync_free (ObIndexSync *self)
   g_hash_table_unref (self->files);
   pthread_mutex_destroy (&self->mutex);
   g_free (self);
+}
+
+static ObIndexDamage *
+ob_index_damage_new (const char *name, const char *message)
+{
+  ObIndexDamage *damage = g_new0 (ObIndexDamage, 1);
+
+  damage->name = g_strdup (name);
+  damage->message = g_strdup (message);
+  return damage;
+}
+
+void
+ob_index_damage_free (ObIndexDamage *damage)
+{
+  g_free (damage->name);
+  g_free (damage->message);
+  g_free (damage);
 }
 
 /* What is not called like an index file is none: like restic, we let it lie. */
@@ -137,6 +156,68 @@ ob_index_sync_load (ObIndexSync *self, ObRepository *repository, GCancellable *c
     done = load_files (repository, names, self->index, self->files, cancellable, error);
   pthread_mutex_unlock (&self->mutex);
 
+  return done;
+}
+
+/* Whether the file is one of this repository, unchanged. What is wrong with it alone goes to
+ * @damaged; what says nothing of the file is an error. *@sound stays FALSE for one that has gone. */
+static gboolean
+check_file (ObRepository *repository, const char *name, gboolean *sound, GPtrArray *damaged,
+            GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObIndex) ignored = ob_index_new ();
+  g_autoptr (GError) failure = NULL;
+
+  *sound = load_file (repository, name, ignored, cancellable, &failure);
+  if (*sound || g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return TRUE;
+  if (!g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+  g_ptr_array_add (damaged, ob_index_damage_new (name, failure->message));
+  return TRUE;
+}
+
+/* Takes what is damaged or gone out of @names. */
+static gboolean
+check_files (ObRepository *repository, GHashTable *names, GPtrArray *damaged,
+             GCancellable *cancellable, GError **error)
+{
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init (&iter, names);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    {
+      gboolean sound;
+
+      if (!check_file (repository, name, &sound, damaged, cancellable, error))
+        return FALSE;
+      if (!sound)
+        g_hash_table_iter_remove (&iter);
+    }
+  return TRUE;
+}
+
+gboolean
+ob_index_sync_check (ObIndexSync *self, ObRepository *repository, GPtrArray *damaged,
+                     GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  gboolean done;
+
+  if (!ob_store_list (ob_repository_get_store (repository), DIRECTORY, add_name, names, cancellable,
+                      error)
+      || !check_files (repository, names, damaged, cancellable, error))
+    return FALSE;
+
+  pthread_mutex_lock (&self->mutex);
+  done = has_lost_a_file (self->files, names)
+           ? load_anew (self, repository, names, cancellable, error)
+           : load_files (repository, names, self->index, self->files, cancellable, error);
+  pthread_mutex_unlock (&self->mutex);
   return done;
 }
 

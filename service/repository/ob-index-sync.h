@@ -17,6 +17,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObIndexSync, ob_index_sync_free)
 gboolean ob_index_sync_load (ObIndexSync *sync, ObRepository *repository,
                              GCancellable *cancellable, GError **error);
 
+/* As ob_repository_check_index(). Any thread. */
+gboolean ob_index_sync_check (ObIndexSync *sync, ObRepository *repository, GPtrArray *damaged,
+                              GCancellable *cancellable, GError **error);
+
 /* As ob_repository_save_index(). Any thread. */
 gboolean ob_index_sync_save (ObIndexSync *sync, ObRepository *repository, const ObId *packs,
                              GArray *const *entries, gsize n_packs, GCancellable *cancellable,

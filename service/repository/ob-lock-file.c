@@ -26,6 +26,7 @@ ob_lock_file_new (gboolean exclusive)
   self->pid = getpid ();
   self->uid = geteuid ();
   self->gid = getegid ();
+  self->machine = ob_host_get_machine ();
   self->boot_id = ob_host_get_boot_id ();
   self->pid_namespace = ob_host_get_pid_namespace ();
   self->process_start = ob_host_get_process_start (getpid ());
@@ -40,6 +41,7 @@ ob_lock_file_free (ObLockFile *self)
 
   g_free (self->hostname);
   g_free (self->username);
+  g_free (self->machine);
   g_free (self->boot_id);
   g_free (self->pid_namespace);
   g_free (self);
@@ -59,7 +61,9 @@ ob_lock_file_to_json (const ObLockFile *self)
   ob_json_append_string (text, self->username);
   g_string_append_printf (text, ",\"pid\":%" G_GINT64_FORMAT ",\"uid\":%u,\"gid\":%u", self->pid,
                           self->uid, self->gid);
-  g_string_append (text, ",\"obbackup\":{\"boot_id\":");
+  g_string_append (text, ",\"obbackup\":{\"machine\":");
+  ob_json_append_string (text, self->machine);
+  g_string_append (text, ",\"boot_id\":");
   ob_json_append_string (text, self->boot_id);
   g_string_append (text, ",\"pid_namespace\":");
   ob_json_append_string (text, self->pid_namespace);
@@ -92,7 +96,9 @@ read_obbackup (ObJsonReader *reader, ObLockFile *self)
   ob_json_reader_begin_object (reader);
   while (ob_json_reader_next_member (reader, &name))
     {
-      if (ob_json_slice_is (&name, "boot_id"))
+      if (ob_json_slice_is (&name, "machine"))
+        read_string (reader, &self->machine);
+      else if (ob_json_slice_is (&name, "boot_id"))
         read_string (reader, &self->boot_id);
       else if (ob_json_slice_is (&name, "pid_namespace"))
         read_string (reader, &self->pid_namespace);
@@ -154,6 +160,7 @@ ob_lock_file_from_json (const void *text, gsize size, GError **error)
 
   self->hostname = g_strdup ("");
   self->username = g_strdup ("");
+  self->machine = g_strdup ("");
   self->boot_id = g_strdup ("");
   self->pid_namespace = g_strdup ("");
 
@@ -186,13 +193,26 @@ has_host_name_of_ours (const ObLockFile *self)
   return *name != '\0' && g_str_equal (self->hostname, name);
 }
 
+/* Whether this machine was started anew since. Copies of a machine may have its id: then one that is at
+ * work has another name, or has refreshed its lock since we were started. */
+static gboolean
+is_from_earlier_boot (const ObLockFile *self)
+{
+  g_autofree char *machine = ob_host_get_machine ();
+  g_autofree char *boot_id = ob_host_get_boot_id ();
+
+  return *machine != '\0' && g_str_equal (self->machine, machine) && has_host_name_of_ours (self)
+         && *boot_id != '\0' && *self->boot_id != '\0' && !g_str_equal (self->boot_id, boot_id)
+         && self->time.tv_sec < ob_host_get_boot_time ();
+}
+
 gboolean
 ob_lock_file_is_stale (const ObLockFile *self, const struct timespec *now)
 {
   gint64 age = (gint64) now->tv_sec - self->time.tv_sec;
   gboolean may_be_known;
 
-  if (age > STALE_SECONDS)
+  if (age > STALE_SECONDS || is_from_earlier_boot (self))
     return TRUE;
   if (*self->boot_id != '\0')
     may_be_known = is_from_here (self);

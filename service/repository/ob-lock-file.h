@@ -20,6 +20,7 @@ typedef struct
   gint64 pid;
   guint uid, gid;
   /* Of ours, in an object `obbackup` that restic passes over. "" and 0 in a file of restic's. */
+  char *machine;
   char *boot_id;
   char *pid_namespace;
   guint64 process_start;
@@ -36,7 +37,8 @@ ObLockFile *ob_lock_file_from_json (const void *text, gsize size, GError **error
 
 /* Whether its holder is gone: not refreshed for 30 minutes, as restic has it, or a process that is
  * known to have ended. Of a lock of ours from this very boot and this very view of process numbers
- * that is certain at once. With restic's own, a container may have our host's name and process
+ * that is certain at once; of one from an earlier boot of this machine, not refreshed since it was
+ * started, too. With restic's own, a container may have our host's name and process
  * numbers of its own, so it counts only once two refreshes are missing too. */
 gboolean ob_lock_file_is_stale (const ObLockFile *file, const struct timespec *now);
 

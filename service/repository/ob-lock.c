@@ -11,6 +11,10 @@
 
 #define DIRECTORY "locks"
 
+/* Between two tries to get the lock. */
+#define MIN_PAUSE_MS 300
+#define MAX_PAUSE_MS 1200
+
 static const ObLockTimes default_times = {
   .settle_ms = 200,
   .refresh_ms = 5 * 60 * 1000,
@@ -356,6 +360,52 @@ ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancellable *can
   if (ob_store_is_consistent (ob_repository_get_store (repository)))
     times.settle_ms = 0;
   return ob_lock_acquire_with_times (repository, exclusive, &times, cancellable, error);
+}
+
+ObLock *
+ob_lock_acquire_within (ObRepository *repository, gboolean exclusive, guint seconds,
+                        ObLockWaitFunc waits, gpointer user_data, GCancellable *cancellable,
+                        GError **error)
+{
+  gint64 end = get_clock_ms (CLOCK_MONOTONIC) + (gint64) seconds * 1000;
+  gboolean has_told = FALSE;
+
+  while (TRUE)
+    {
+      g_autoptr (GError) local_error = NULL;
+      ObLock *self = ob_lock_acquire (repository, exclusive, cancellable, &local_error);
+      /* By chance, so that two who met do not meet again. */
+      gint64 pause = g_random_int_range (MIN_PAUSE_MS, MAX_PAUSE_MS);
+
+      if (self != NULL)
+        return self;
+      if (!g_error_matches (local_error, OB_ERROR, OB_ERROR_LOCKED)
+          || get_clock_ms (CLOCK_MONOTONIC) + pause > end)
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return NULL;
+        }
+      if (waits != NULL && !has_told)
+        waits (local_error->message, user_data);
+      has_told = TRUE;
+      if (!wait_ms ((guint) pause, cancellable, error))
+        return NULL;
+    }
+}
+
+gboolean
+ob_lock_check (ObLock *self, GError **error)
+{
+  g_autofree char *where = NULL;
+
+  if (ob_lock_is_valid (self))
+    return TRUE;
+  where = ob_store_describe (ob_repository_get_store (self->repository));
+  g_set_error (error, OB_ERROR, OB_ERROR_LOCKED,
+               "The lock of the repository in %s could not be kept, so somebody else may be at work "
+               "on it. What was done so far is sound; begin again",
+               where);
+  return FALSE;
 }
 
 gboolean

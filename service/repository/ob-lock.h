@@ -15,9 +15,20 @@ typedef struct _ObLock ObLock;
 ObLock *ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancellable *cancellable,
                          GError **error);
 
+/* Called once, in the calling thread, when somebody else's lock is in the way; @message says whose. */
+typedef void (*ObLockWaitFunc) (const char *message, gpointer user_data);
+
+/* As ob_lock_acquire(), but while it is LOCKED tries again for @seconds. @waits may be NULL. */
+ObLock *ob_lock_acquire_within (ObRepository *repository, gboolean exclusive, guint seconds,
+                                ObLockWaitFunc waits, gpointer user_data,
+                                GCancellable *cancellable, GError **error);
+
 /* FALSE once the lock could not be refreshed in time: the job must not publish anything any more.
  * Any thread. */
 gboolean ob_lock_is_valid (ObLock *lock);
+
+/* The same, with the error LOCKED where it is not. Any thread. */
+gboolean ob_lock_check (ObLock *lock, GError **error);
 
 /* Removes the lock file. Blocks shortly. */
 void ob_lock_release (ObLock *lock);

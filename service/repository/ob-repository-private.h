@@ -35,6 +35,20 @@ gboolean ob_repository_save_index (ObRepository *repository, const ObId *packs,
                                    GArray *const *entries, gsize n_packs,
                                    GCancellable *cancellable, GError **error);
 
+/* An index file that cannot be read. */
+typedef struct
+{
+  char *name; /* "index/…" */
+  char *message;
+} ObIndexDamage;
+
+void ob_index_damage_free (ObIndexDamage *damage);
+
+/* As ob_repository_load_index(), but every index file is read anew, and those that cannot be read are
+ * added to @damaged (of ObIndexDamage) instead of being an error. Any thread. */
+gboolean ob_repository_check_index (ObRepository *repository, GPtrArray *damaged,
+                                    GCancellable *cancellable, GError **error);
+
 /* Seals (with zstd and the leading 2 of version 2) and stores a small unpacked file under
  * "DIRECTORY/SHA-256"; and reads one back, checking name, MAC and bounds (@max bytes of text). @id is
  * set even where storing fails, so that what may have been left can be removed. */

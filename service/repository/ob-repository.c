@@ -593,6 +593,13 @@ ob_repository_load_index (ObRepository *self, GCancellable *cancellable, GError 
   return ob_index_sync_load (self->index_sync, self, cancellable, error);
 }
 
+gboolean
+ob_repository_check_index (ObRepository *self, GPtrArray *damaged, GCancellable *cancellable,
+                           GError **error)
+{
+  return ob_index_sync_check (self->index_sync, self, damaged, cancellable, error);
+}
+
 /* Version 1 has no compressed blobs; nothing of ours goes in there. */
 gboolean
 ob_repository_check_writable (ObRepository *self, GError **error)

@@ -654,13 +654,14 @@ open_root (ObLocalStore *self, GError **error)
   self->root_fd = open (self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (self->root_fd >= 0 && faccessat (self->root_fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
     return TRUE;
+  /* A disk that is mounted read-only, as kernels do with one that fails, can still be restored from;
+   * what writes says so. */
+  if (self->root_fd >= 0 && errno == EROFS)
+    return TRUE;
   switch (errno)
     {
     case ENOENT:
       hint = ". Its disk may not be mounted";
-      break;
-    case EROFS:
-      hint = ". Mount it for writing";
       break;
     default:
       hint = "";

@@ -105,6 +105,10 @@ class Bench:
                      {label: lambda keeper=keeper: into_new(keeper)
                       for label, keeper in self.keepers.items()})
 
+    def verify(self):
+        self.compare("verify", self.ours.verify,
+                     {label: keeper.verify for label, keeper in self.keepers.items()})
+
     # the database
 
     def back_up_database_anew(self):
@@ -143,7 +147,7 @@ class Bench:
         only = self.options.only
         if "first" in only:
             self.first()
-        elif {"unchanged", "changed", "restore"} & set(only):
+        elif {"unchanged", "changed", "restore", "verify"} & set(only):
             self.begin_anew()
         if "unchanged" in only:
             self.unchanged()
@@ -151,6 +155,8 @@ class Bench:
             self.changed(changes)
         if "restore" in only:
             self.restore()
+        if "verify" in only:
+            self.verify()
         if "database" in only:
             self.database()
         if "database-restore" in only:

@@ -11,6 +11,7 @@ MEASUREMENTS = {
     "unchanged": "the same files, with nothing changed",
     "changed": "the same files, 1 % of them changed and 50 new",
     "restore": "restore of the files into a new directory",
+    "verify": "verification of the repository of the files, reading all data",
     "database": "first backup of the database",
     "database-restore": "restore of the database under a new name",
 }

@@ -5,6 +5,7 @@ has the same methods:
   renew()          begins a new repository, unmeasured
   back_up()        measures a backup of the files
   restore(into)    measures the restore of the latest backup into a new directory
+  verify()         measures reading and checking all that the repository holds
 """
 
 import json
@@ -130,6 +131,10 @@ class Service:
         figure.synced += time.monotonic() - began
         return figure
 
+    def verify(self):
+        figure, _ = self.measure("verify", "verify", "--read-data", "--from", self.destination)
+        return figure
+
     def restore_database(self):
         figure, _ = self.measure("database-restore", "restore", self.latest, "--only", "database",
                                  "--into-database", COPY, "--yes")
@@ -182,6 +187,9 @@ class Restic(Repository):
         return run(["restic", "restore", "latest", "--quiet", "--target", into],
                    environment=self.environment(), sync=lambda: sync_tree(into))
 
+    def verify(self):
+        return run(["restic", "check", "--quiet", "--read-data"], environment=self.environment())
+
 
 class Borg(Repository):
     def __init__(self, directory, roots):
@@ -204,6 +212,9 @@ class Borg(Repository):
         into.mkdir()
         return run(["borg", "extract", f"::{self.count}"], environment=self.environment(),
                    directory=into, sync=lambda: sync_tree(into))
+
+    def verify(self):
+        return run(["borg", "check", "--verify-data"], environment=self.environment())
 
 
 class Tar:

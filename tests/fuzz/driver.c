@@ -5,8 +5,8 @@
  *
  *   fuzz-tree [--runs N] [--seed N] [--write-seeds DIR] [FILE…]
  *
- * With OBBACKUP_LONG in the environment there are a hundred times as many. How to build the same
- * target with libFuzzer stands in meson.build; --write-seeds makes the corpus for it. */
+ * With OBBACKUP_LONG=1 in the environment there are a hundred times as many. The same target
+ * under libFuzzer is run by tests/fuzz/run; --write-seeds makes the corpus for it. */
 #include "driver.h"
 
 #include <fcntl.h>
@@ -56,17 +56,6 @@ const char *
 __ubsan_default_options (void)
 {
   return "halt_on_error=1:abort_on_error=1:print_stacktrace=1";
-}
-
-/* A function that was called with what it does not take is a finding. But GKeyFile itself overwrites
- * its error where a value has two wrong escapes. */
-static void
-on_message (const char *domain, GLogLevelFlags level, const char *message, gpointer data)
-{
-  if (strstr (message, "Key file contains") != NULL)
-    return;
-  g_printerr ("%s: %s\n", domain != NULL ? domain : "message", message);
-  abort ();
 }
 
 static void
@@ -207,10 +196,16 @@ run_files (char **files)
   return 0;
 }
 
+static gboolean
+is_long (void)
+{
+  return g_strcmp0 (g_getenv ("OBBACKUP_LONG"), "1") == 0;
+}
+
 int
 main (int argc, char **argv)
 {
-  gint64 runs = g_getenv ("OBBACKUP_LONG") != NULL ? LONG_FACTOR * DEFAULT_RUNS : DEFAULT_RUNS;
+  gint64 runs = is_long () ? LONG_FACTOR * DEFAULT_RUNS : DEFAULT_RUNS;
   gint64 seed = 1;
   g_autofree char *directory = NULL;
   g_auto (GStrv) files = NULL;
@@ -225,7 +220,7 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
 
   setlocale (LC_ALL, "");
-  g_log_set_default_handler (on_message, NULL);
+  g_log_set_default_handler (ob_fuzz_on_message, NULL);
   g_option_context_add_main_entries (options, entries, NULL);
   if (!g_option_context_parse (options, &argc, &argv, &error)
       || (directory != NULL && !write_seeds (directory, &error)))

@@ -473,7 +473,8 @@ class Callers(InstallationTest):
         for method, signature, first in (
                 ("AddInstance", "(sa{sv})", ["x"]), ("Backup", "(sa{sv})", ["erp"]),
                 ("ListBackups", "(a{sv})", []), ("GetBackup", "(sa{sv})", ["latest"]),
-                ("Restore", "(sa{sv})", ["latest"])):
+                ("Restore", "(sa{sv})", ["latest"]), ("Delete", "(asa{sv})", [["ffffffff"]]),
+                ("Prune", "(sa{sv})", ["disk"])):
             with self.subTest(method=method):
                 text = self.bus_refuses("InvalidArgument", ROOT, NAME, method, signature, *first,
                                         {"no-such-option": GLib.Variant("b", True)})
@@ -484,7 +485,12 @@ class Callers(InstallationTest):
                 ("Backup", "(sa{sv})", ["erp"], {"label": GLib.Variant("u", 7)}),
                 ("Backup", "(sa{sv})", ["erp"], {"parts": GLib.Variant("s", "database")}),
                 ("ListBackups", "(a{sv})", [], {"since": GLib.Variant("i", -1)}),
-                ("Restore", "(sa{sv})", ["latest"], {"directory": GLib.Variant("s", "/tmp")})):
+                ("Restore", "(sa{sv})", ["latest"], {"directory": GLib.Variant("s", "/tmp")}),
+                ("Delete", "(asa{sv})", [["ffffffff"]], {"force": GLib.Variant("s", "yes")}),
+                ("Delete", "(asa{sv})", [["latest"]], {}), ("Delete", "(asa{sv})", [[]], {}),
+                ("Delete", "(asa{sv})", [["f" * 64] * 1000], {}),
+                ("Prune", "(sa{sv})", ["disk"], {"max-unused": GLib.Variant("d", 5)}),
+                ("Prune", "(sa{sv})", ["disk"], {"max-unused": GLib.Variant("s", "-5%")})):
             with self.subTest(options=str(options)):
                 self.bus_refuses("InvalidArgument", ROOT, NAME, method, signature, *first, options)
 

@@ -21,6 +21,10 @@ ACTIONS = {
         "ListBackups": ("view", "(@a{sv} {'destination': <'no-such'>},)", 0),
         "GetBackup": ("view", "('ffffffff', @a{sv} {})", 0),
         "Restore": ("restore", "('ffffffff', @a{sv} {'no-such': <true>})", 0),
+        "Delete": ("delete", "(['ffffffff'], @a{sv} {'no-such': <true>})", 0),
+        "Prune": ("delete", "('no-such', @a{sv} {})", 0),
+        "Verify": ("backup", "(@as [], @a{sv} {'no-such': <true>})", 0),
+        "Repair": ("delete", "('no-such', @a{sv} {})", 0),
     },
     "Instance": {
         "Check": ("configure", "(@a{sv} {'no-such': <true>},)", 0),

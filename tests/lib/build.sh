@@ -3,12 +3,13 @@
 #
 # Sourced by tests/run and tests/demo.
 
-# build_obbackup SOURCE-TREE [SANITIZE]: builds and exports OBBACKUP_BUILD. Quiet unless it fails.
+# build_obbackup SOURCE-TREE [SANITIZE]: builds and exports OBBACKUP_BUILD; SANITIZE is "address",
+# "thread" or nothing. Quiet unless it fails.
 # Where it had to make a temporary directory, OBBACKUP_TEMPORARY_BUILD names it, for the caller to
 # remove.
 build_obbackup ()
 {
-  local source_tree=$1 sanitize=${2-} directory log
+  local source_tree=$1 sanitize=${2-} suffix='' directory log
   local options=()
 
   directory=${OBBACKUP_BUILD:-$source_tree/build}
@@ -17,12 +18,24 @@ build_obbackup ()
     directory=$(mktemp -d /tmp/obbackup-build-XXXXXX)
     OBBACKUP_TEMPORARY_BUILD=$directory
   fi
+  case $sanitize in
+    address)
+      suffix=-sanitize
+      options+=("-Db_sanitize=address,undefined" -Db_lundef=false)
+      export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:exitcode=99}
+      export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1:halt_on_error=1:exitcode=99}
+      ;;
+    thread)
+      suffix=-tsan
+      options+=(-Db_sanitize=thread -Db_lundef=false)
+      export TSAN_OPTIONS=${TSAN_OPTIONS-exitcode=99:suppressions=$source_tree/tests/lib/tsan.supp}
+      ;;
+  esac
   if [[ -n $sanitize ]]; then
-    directory+=-sanitize
-    options+=("-Db_sanitize=address,undefined" -Db_lundef=false)
-    export ASAN_OPTIONS=${ASAN_OPTIONS-detect_leaks=1:exitcode=99}
-    export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1:halt_on_error=1:exitcode=99}
+    # GLib's own allocator hides from them what is freed.
+    export G_SLICE=always-malloc
   fi
+  [[ -n ${OBBACKUP_TEMPORARY_BUILD-} ]] || directory+=$suffix
   export OBBACKUP_BUILD=$directory
 
   log=$(mktemp)

@@ -56,13 +56,16 @@ def truncate(file):
 
 
 class LosingDisk(Disk):
-    """A file system that can lose its power: whatever was not synced is gone then."""
+    """A file system, ext4 or xfs, that can lose its power: whatever was not synced is gone then."""
 
-    SHUTDOWN, WITHOUT_FLUSH = 0x8004587D, 2  # FS_IOC_SHUTDOWN, FSOP_GOING_FLAGS_NOLOGFLUSH
+    # FS_IOC_SHUTDOWN, or XFS_IOC_GOINGDOWN, and FSOP_GOING_FLAGS_NOLOGFLUSH
+    SHUTDOWN, WITHOUT_FLUSH = 0x8004587D, 2
 
-    def __init__(self, directory, mebibytes):
+    def __init__(self, directory, mebibytes, kind="ext4"):
         super().__init__(directory, mebibytes)
         self.loop = None
+        if kind != "ext4":
+            self.run(f"mkfs.{kind}", "-q", "-f", self.image)
 
     def __enter__(self):
         done = subprocess.run(["losetup", "--find", "--show", self.image], check=True,

@@ -75,6 +75,8 @@ def run_unit_tests(report, suites):
     log = BUILD / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
     words = ["meson", "test", "-C", BUILD, "--no-rebuild", "--quiet"]
+    if LONG:
+        words += ["--timeout-multiplier", "20"]
     for suite in suites:
         words += ["--suite", suite]
     done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)

@@ -26,7 +26,7 @@ static const struct
   { "backup", "Backup BeginChange EndChange Verify Trigger", "auth_admin_keep", "auth_admin_keep",
     "auth_admin_keep" },
   { "restore", "Restore UndoRestore ReleasePrevious", "auth_admin", "auth_admin", "auth_admin" },
-  { "delete", "Delete Prune", "auth_admin", "auth_admin", "auth_admin" },
+  { "delete", "Delete Prune Repair", "auth_admin", "auth_admin", "auth_admin" },
   { "configure", "AddInstance AddDestination AddSchedule EditBackup Update Remove Check Unlock",
     "auth_admin", "auth_admin", "auth_admin" },
   { "transfer", "Download Upload RecoveryKey ListFiles", "auth_admin", "auth_admin", "auth_admin" },

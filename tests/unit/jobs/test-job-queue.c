@@ -103,6 +103,37 @@ queue_tear_down (JobsFixture *fixture, gconstpointer data)
   jobs_fixture_tear_down (fixture, data);
 }
 
+/* One that needs its destination for itself waits for those before it there, and holds up those behind
+ * it; elsewhere others go on. */
+static void
+test_alone (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObJobQueue) queue = ob_job_queue_new (fixture->context);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObJob) first = add (queue, "a", "disk", run);
+  g_autoptr (ObJob) second = add (queue, "b", "disk", run);
+  g_autoptr (ObJob) alone = ob_job_new ("prune", NULL, "disk", 0, run, NULL, NULL);
+  g_autoptr (ObJob) later = NULL;
+  g_autoptr (ObJob) elsewhere = NULL;
+
+  ob_job_set_alone (alone);
+  ob_job_queue_add (queue, alone, &error);
+  g_assert_no_error (error);
+  later = add (queue, "c", "disk", run);
+  elsewhere = add (queue, "d", "vault", run);
+  run_until_state (first, OB_JOB_RUNNING);
+  run_until_state (second, OB_JOB_RUNNING);
+  run_until_state (elsewhere, OB_JOB_RUNNING);
+  g_assert_cmpint (ob_job_get_state (alone), ==, OB_JOB_QUEUED);
+  g_assert_cmpint (ob_job_get_state (later), ==, OB_JOB_QUEUED);
+  let_go (3);
+  run_until_state (alone, OB_JOB_RUNNING);
+  g_assert_cmpint (ob_job_get_state (later), ==, OB_JOB_QUEUED);
+  let_go (G_MAXUINT);
+  run_until_idle (queue);
+  g_assert_cmpint (ob_job_get_state (later), ==, OB_JOB_SUCCEEDED);
+}
+
 /* Jobs of one installation in their order, one at a time; of others at once. */
 static void
 test_order (JobsFixture *fixture, gconstpointer data)
@@ -397,6 +428,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   jobs_fixture_quiet_log ();
   ADD ("/job-queue/order", test_order);
+  ADD ("/job-queue/alone", test_alone);
   ADD ("/job-queue/never-twice", test_never_twice);
   ADD ("/job-queue/cancel-waiting", test_cancel_waiting);
   ADD ("/job-queue/limits", test_limits);

@@ -158,6 +158,12 @@ core_wait_until_asleep (pid_t thread)
     }
 }
 
+gboolean
+core_is_long (void)
+{
+  return g_strcmp0 (g_getenv ("OBBACKUP_LONG"), "1") == 0;
+}
+
 GBytes *
 core_decode (const char *base64)
 {

@@ -40,6 +40,9 @@ void core_fixture_flip (CoreFixture *fixture, const char *name);
 /* Waits until the thread waits for something: that it is in the call that another one is to end. */
 void core_wait_until_asleep (pid_t thread);
 
+/* Whether loops are to be run whole: OBBACKUP_LONG=1 in the environment. */
+gboolean core_is_long (void);
+
 /* Base64 as it stands in restic-vectors.h. Transfer full. */
 GBytes *core_decode (const char *base64);
 

@@ -106,6 +106,8 @@ typedef struct
   gboolean is_restic;    /* has nothing of ours in it */
   gboolean other_host;
   gboolean other_boot;
+  gboolean before_boot;  /* last refreshed before this machine was started */
+  gboolean other_machine;
   gboolean other_namespace;
   gboolean other_start;  /* the number is used again */
   gboolean dead;
@@ -123,6 +125,11 @@ static const StaleCase stale_cases[] = {
   { .age_minutes = 0, .dead = TRUE, .other_boot = TRUE, .is_stale = FALSE },
   { .age_minutes = 20, .dead = TRUE, .other_boot = TRUE, .is_stale = FALSE },
   { .age_minutes = 20, .dead = TRUE, .other_namespace = TRUE, .is_stale = FALSE },
+  /* An earlier boot of this machine; but not of another one, nor one refreshed since. */
+  { .age_minutes = 1, .other_boot = TRUE, .before_boot = TRUE, .is_stale = TRUE },
+  { .age_minutes = 1, .other_boot = TRUE, .before_boot = TRUE, .other_host = TRUE, .is_stale = FALSE },
+  { .age_minutes = 1, .other_boot = TRUE, .before_boot = TRUE, .other_machine = TRUE, .is_stale = FALSE },
+  { .age_minutes = 1, .before_boot = TRUE, .is_stale = FALSE },
   /* restic's own: a missing process and two missing refreshes. */
   { .age_minutes = 0, .is_restic = TRUE, .dead = TRUE, .is_stale = FALSE },
   { .age_minutes = 11, .is_restic = TRUE, .dead = TRUE, .is_stale = FALSE },
@@ -150,7 +157,13 @@ test_stale (void)
       g_autoptr (ObLockFile) file = ob_lock_file_new (FALSE);
       struct timespec now = file->time;
 
+      if (c->before_boot)
+        file->time.tv_sec = ob_host_get_boot_time () - 60;
+      if (c->before_boot)
+        now.tv_sec = file->time.tv_sec;
       now.tv_sec += 60 * c->age_minutes;
+      if (c->other_machine)
+        set_string (&file->machine, "another");
       if (c->dead)
         file->pid = dead_pid;
       if (c->other_host)
@@ -163,6 +176,7 @@ test_stale (void)
         file->process_start--;
       if (c->is_restic)
         {
+          set_string (&file->machine, "");
           set_string (&file->boot_id, "");
           set_string (&file->pid_namespace, "");
           file->process_start = 0;
@@ -449,6 +463,81 @@ test_race (CoreFixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_files (fixture), ==, 0);
 }
 
+typedef struct
+{
+  ObLock *lock;
+  guint ms;
+} Holder;
+
+static void *
+hold (void *data)
+{
+  Holder *holder = data;
+
+  g_usleep (1000 * holder->ms);
+  ob_lock_release (holder->lock);
+  return NULL;
+}
+
+static void
+count_waits (const char *message, gpointer user_data)
+{
+  g_assert_nonnull (strstr (message, "is locked"));
+  (*(guint *) user_data)++;
+}
+
+/* Who waits gets it when it is free, and is told once for whom he waits. */
+static void
+test_waits (CoreFixture *fixture, gconstpointer data)
+{
+  Holder holder = { acquire (fixture, TRUE, &quiet, -1), 1500 };
+  g_autoptr (GError) error = NULL;
+  ObLock *lock;
+  pthread_t thread;
+  guint n_waits = 0;
+
+  g_assert_cmpint (pthread_create (&thread, NULL, hold, &holder), ==, 0);
+  lock = ob_lock_acquire_within (fixture->repository, TRUE, 60, count_waits, &n_waits, NULL,
+                                 &error);
+  g_assert_no_error (error);
+  pthread_join (thread, NULL);
+  g_assert_true (ob_lock_check (lock, &error));
+  g_assert_cmpuint (n_waits, ==, 1);
+  ob_lock_release (lock);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
+static void *
+cancel_soon (void *data)
+{
+  g_usleep (300 * 1000);
+  g_cancellable_cancel (data);
+  return NULL;
+}
+
+static void
+test_waits_in_vain (CoreFixture *fixture, gconstpointer data)
+{
+  ObLock *held = acquire (fixture, FALSE, &quiet, -1);
+  gint64 start = g_get_monotonic_time ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  pthread_t thread;
+
+  g_assert_null (ob_lock_acquire_within (fixture->repository, TRUE, 2, NULL, NULL, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+  g_assert_cmpint (g_get_monotonic_time () - start, >, 700 * 1000);
+  g_clear_error (&error);
+
+  g_assert_cmpint (pthread_create (&thread, NULL, cancel_soon, cancellable), ==, 0);
+  g_assert_null (ob_lock_acquire_within (fixture->repository, TRUE, 600, NULL, NULL, cancellable,
+                                         &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
+  pthread_join (thread, NULL);
+  ob_lock_release (held);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
 static void
 test_cancelled (CoreFixture *fixture, gconstpointer data)
 {
@@ -486,6 +575,8 @@ main (int argc, char **argv)
   add ("/lock/late", test_late);
   add ("/lock/recovers", test_recovers);
   add ("/lock/race", test_race);
+  add ("/lock/waits", test_waits);
+  add ("/lock/waits-in-vain", test_waits_in_vain);
   add ("/lock/cancelled", test_cancelled);
   return g_test_run ();
 }

@@ -178,7 +178,7 @@ test_receiver_gone (Pipeline *pipeline, gconstpointer data)
 static void *
 cancel_soon (void *data)
 {
-  g_usleep (30000);
+  core_wait_until_asleep (getpid ());
   g_cancellable_cancel (data);
   return NULL;
 }

@@ -70,6 +70,41 @@ test_create (CoreFixture *fixture, gconstpointer data)
   open_with (fixture, "x", OB_ERROR_WRONG_PASSPHRASE);
 }
 
+/* Each repository cuts in places of its own: with other keys, and with the same keys but another
+ * polynomial, as a copy of it that was made anew has. */
+static void
+test_chunker_seed (CoreFixture *fixture, gconstpointer data)
+{
+  ObConfig config;
+  CoreFixture others[2];
+
+  for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      core_fixture_set_up_empty (&others[i], NULL);
+      if (i == 0)
+        {
+          ob_config_generate (&config);
+          core_fixture_put_repository (&others[i], &config);
+          others[i].repository
+            = ob_repository_open (others[i].store, CORE_PASSPHRASE, NULL, &error);
+        }
+      else
+        others[i].repository
+          = ob_repository_create (others[i].store, CORE_PASSPHRASE, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (memcmp (ob_repository_get_chunker_seed (others[i].repository),
+                               ob_repository_get_chunker_seed (fixture->repository), 32),
+                       !=, 0);
+    }
+  g_assert_cmpint (memcmp (ob_repository_get_chunker_seed (others[0].repository),
+                           ob_repository_get_chunker_seed (others[1].repository), 32),
+                   !=, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
+    core_fixture_tear_down (&others[i], NULL);
+}
+
 /* Parts of a repository are not built upon, and stay as they are. */
 static void
 test_parts (CoreFixture *fixture, gconstpointer data)
@@ -413,6 +448,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("create", core_fixture_set_up_empty, test_create);
+  ADD ("chunker-seed", core_fixture_set_up, test_chunker_seed);
   ADD ("parts", core_fixture_set_up_empty, test_parts);
   ADD ("nothing", core_fixture_set_up_empty, test_nothing);
   ADD ("keys", core_fixture_set_up, test_keys);

@@ -289,7 +289,7 @@ test_error (Pipeline *pipeline, gconstpointer unused)
 static void *
 cancel_soon (void *data)
 {
-  g_usleep (50000);
+  core_wait_until_asleep (getpid ());
   g_cancellable_cancel (data);
   return NULL;
 }

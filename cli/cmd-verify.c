@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-command.h"
+
+#include "ob-confirm.h"
+#include "ob-error.h"
+#include "ob-follow.h"
+#include "ob-format.h"
+#include "ob-output.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Lines of one kind that are printed; --json has all. */
+#define MAX_LINES 30
+#define MAX_FILES 10
+
+typedef struct
+{
+  char **ids;
+  char *from, *instance, *sample;
+  gboolean read_data, repair, yes, no_wait;
+  gint64 seed;
+} Request;
+
+/* internal methods */
+
+static void
+request_clear (Request *request)
+{
+  g_free (request->from);
+  g_free (request->instance);
+  g_free (request->sample);
+}
+
+static const char *
+text_of (GVariant *dictionary, const char *key)
+{
+  const char *text = "";
+
+  g_variant_lookup (dictionary, key, "&s", &text);
+  return text;
+}
+
+static guint64
+number_of (GVariant *dictionary, const char *key)
+{
+  guint64 number = 0;
+
+  g_variant_lookup (dictionary, key, "t", &number);
+  return number;
+}
+
+/* "5%" or "0.05" to 0.05; FALSE where it is neither, or no share of anything. */
+static gboolean
+parse_share (const char *text, gdouble *share)
+{
+  char *end;
+
+  *share = g_ascii_strtod (text, &end);
+  if (end == text)
+    return FALSE;
+  if (*end == '%')
+    {
+      *share /= 100;
+      end++;
+    }
+  return *end == '\0' && isfinite (*share) && *share > 0 && *share <= 1;
+}
+
+static gboolean
+check (const Request *request, GError **error)
+{
+  gdouble share;
+
+  if (request->sample != NULL && !parse_share (request->sample, &share))
+    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                 "\"%s\" is no share of the data: say \"5%%\", or any share up to \"100%%\"",
+                 request->sample);
+  else if (request->sample != NULL && request->read_data)
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                         "Say --read-data or --sample, not both");
+  else if (request->repair
+           && (request->ids[0] != NULL || request->instance != NULL || request->sample != NULL))
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                         "A repair reads and repairs a whole destination, since backups share their "
+                         "data: name it with --from, and no backups");
+  else
+    return TRUE;
+  return FALSE;
+}
+
+/* Begins the job. Transfer full; NULL on error. */
+static char *
+begin_verify (ObClient *client, const Request *request, GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+  GVariantBuilder options;
+  gdouble share;
+  char *job;
+
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+  if (request->from != NULL)
+    g_variant_builder_add (&options, "{sv}", "destination", g_variant_new_string (request->from));
+  if (request->instance != NULL)
+    g_variant_builder_add (&options, "{sv}", "instance", g_variant_new_string (request->instance));
+  if (request->read_data)
+    g_variant_builder_add (&options, "{sv}", "read-data", g_variant_new_boolean (TRUE));
+  if (request->sample != NULL && parse_share (request->sample, &share))
+    g_variant_builder_add (&options, "{sv}", "sample", g_variant_new_double (share));
+  if (request->seed > 0)
+    g_variant_builder_add (&options, "{sv}", "seed",
+                           g_variant_new_uint64 ((guint64) request->seed));
+  reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "Verify",
+                          g_variant_new ("(^asa{sv})", request->ids, &options), NULL, error);
+  if (reply == NULL)
+    return NULL;
+  g_variant_get (reply, "(o)", &job);
+  return job;
+}
+
+static char *
+begin_repair (ObClient *client, const Request *request, GError **error)
+{
+  g_autoptr (GVariant) properties = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination",
+                                                    request->from, NULL, error);
+  g_autoptr (GVariant) reply = NULL;
+  g_autofree char *question = NULL;
+  const char *name;
+  char *job;
+
+  if (properties == NULL)
+    return NULL;
+  name = text_of (properties, "Name");
+  if (!request->yes)
+    {
+      g_printerr ("All data of %s is read. What cannot be read is dropped for good, and the backups\n"
+                  "that lose something by it are marked as partial. If the disk may only be ill, copy\n"
+                  "the repository to another one first.\n",
+                  name);
+      question = g_strdup_printf ("Repair %s", name);
+      if (!ob_confirm (question, error))
+        return NULL;
+    }
+  reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "Repair",
+                          g_variant_new ("(s@a{sv})", name,
+                                         g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0)),
+                          NULL, error);
+  if (reply == NULL)
+    return NULL;
+  g_variant_get (reply, "(o)", &job);
+  return job;
+}
+
+/* internal methods: what is printed */
+
+static void
+print_more (guint64 all, guint64 printed, const char *indent)
+{
+  if (all > printed)
+    g_print ("%s… and %" G_GUINT64_FORMAT " more\n", indent, all - printed);
+}
+
+static void
+print_problems (GVariant *result)
+{
+  g_autoptr (GVariant) problems
+    = g_variant_lookup_value (result, "problems", G_VARIANT_TYPE ("aa{sv}"));
+  guint64 all = number_of (result, "n-problems");
+  GVariantIter iter;
+  GVariant *problem;
+  guint n = 0;
+
+  if (problems == NULL || all == 0)
+    return;
+  g_print ("Damage (%" G_GUINT64_FORMAT "):\n", all);
+  g_variant_iter_init (&iter, problems);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &problem))
+    if (n < MAX_LINES)
+      {
+        g_autofree char *message = ob_output_escape (text_of (problem, "message"));
+
+        g_print ("  %s: %s\n", text_of (problem, "destination"), message);
+        n++;
+      }
+  print_more (all, n, "  ");
+}
+
+static void
+print_affected_backup (GVariant *backup)
+{
+  guint64 time = number_of (backup, "time");
+  guint64 more = number_of (backup, "more-files");
+  g_autofree char *when = ob_format_time (time);
+  g_autofree char *instance = ob_output_escape (text_of (backup, "instance"));
+  g_autofree char *label = ob_output_escape (text_of (backup, "label"));
+  g_autofree const char **files = NULL;
+  guint n = 0;
+
+  g_print ("  %.8s  %s  %s%s%s\n", text_of (backup, "id"), when, instance,
+           *label != '\0' ? "  " : "", label);
+  if (!g_variant_lookup (backup, "files", "^a&s", &files))
+    return;
+  for (; files[n] != NULL && n < MAX_FILES; n++)
+    {
+      g_autofree char *file = ob_output_escape (files[n]);
+
+      g_print ("    %s\n", file);
+    }
+  print_more (g_strv_length ((char **) files) + more, n, "    ");
+}
+
+static void
+print_affected (GVariant *result)
+{
+  g_autoptr (GVariant) affected
+    = g_variant_lookup_value (result, "affected", G_VARIANT_TYPE ("aa{sv}"));
+  guint64 all = number_of (result, "n-affected");
+  GVariantIter iter;
+  GVariant *backup;
+  guint n = 0;
+
+  if (affected == NULL || all == 0)
+    return;
+  g_print ("Backups that lost something (%" G_GUINT64_FORMAT "):\n", all);
+  g_variant_iter_init (&iter, affected);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &backup))
+    if (n < MAX_LINES)
+      {
+        print_affected_backup (backup);
+        n++;
+      }
+  print_more (all, n, "  ");
+}
+
+static void
+print_sound (GVariant *result)
+{
+  guint64 backups = number_of (result, "backups"), unused = number_of (result, "unused-packs");
+  guint64 read = number_of (result, "bytes-read");
+  g_autofree char *bytes = ob_format_size (read);
+  g_autofree char *unused_bytes = ob_format_size (number_of (result, "unused-bytes"));
+  g_autofree char *took = NULL;
+  double seconds = 0;
+
+  g_variant_lookup (result, "seconds", "d", &seconds);
+  took = ob_format_duration (seconds);
+  g_print ("Sound: %" G_GUINT64_FORMAT " backup%s, %" G_GUINT64_FORMAT " packs, %s read, in %s.\n",
+           backups, backups == 1 ? "" : "s", number_of (result, "packs"), bytes, took);
+  if (unused > 0)
+    g_print ("%" G_GUINT64_FORMAT " packs (%s) belong to no finished backup; a prune removes them.\n",
+             unused, unused_bytes);
+}
+
+static void
+print_repairs (GVariant *result)
+{
+  g_autoptr (GVariant) repairs
+    = g_variant_lookup_value (result, "repairs", G_VARIANT_TYPE ("aa{sv}"));
+  GVariantIter iter;
+  GVariant *repair;
+
+  if (repairs == NULL)
+    return;
+  g_variant_iter_init (&iter, repairs);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &repair))
+    g_print ("Repaired %s: %" G_GUINT64_FORMAT " packs added to the index, %" G_GUINT64_FORMAT
+             " replaced, %" G_GUINT64_FORMAT " dropped; %" G_GUINT64_FORMAT
+             " blobs rescued, %" G_GUINT64_FORMAT " lost; %" G_GUINT64_FORMAT
+             " backups marked as partial, %" G_GUINT64_FORMAT " removed.\n",
+             text_of (repair, "destination"), number_of (repair, "packs-added"),
+             number_of (repair, "packs-replaced"), number_of (repair, "packs-dropped"),
+             number_of (repair, "blobs-rescued"), number_of (repair, "blobs-lost"),
+             number_of (repair, "backups-marked"), number_of (repair, "backups-dropped"));
+}
+
+static void
+print_result (GVariant *result, const Request *request)
+{
+  if (number_of (result, "n-problems") == 0 && number_of (result, "n-affected") == 0)
+    print_sound (result);
+  print_problems (result);
+  print_affected (result);
+  print_repairs (result);
+}
+
+static ObExit
+verify (ObClient *client, const Request *request)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) result = NULL;
+  g_autofree char *job = NULL;
+  ObExit status;
+
+  if (check (request, &error))
+    job = request->repair ? begin_repair (client, request, &error)
+                          : begin_verify (client, request, &error);
+  if (job == NULL)
+    return ob_client_fail (client, error);
+  if (request->no_wait)
+    {
+      ob_print_started (client, job);
+      return OB_EXIT_DONE;
+    }
+
+  status = ob_follow_job (client, job, TRUE, &result);
+  if (result != NULL && !client->json && !client->quiet && status != OB_EXIT_CANCELLED)
+    print_result (result, request);
+  return status;
+}
+
+static ObExit
+run (ObClient *client, int argc, char **argv)
+{
+  Request request = { 0 };
+  const GOptionEntry entries[] = {
+    { "read-data", 0, 0, G_OPTION_ARG_NONE, &request.read_data, "Read all stored data", NULL },
+    { "sample", 0, 0, G_OPTION_ARG_STRING, &request.sample,
+      "Read this share of the stored data, chosen at random", "5%" },
+    { "seed", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT64, &request.seed, "Of the choice", "N" },
+    { "repair", 0, 0, G_OPTION_ARG_NONE, &request.repair,
+      "Read all, rebuild the index, drop what cannot be read", NULL },
+    { "from", 0, 0, G_OPTION_ARG_STRING, &request.from, "Destination, all if left out", "DEST" },
+    { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance,
+      "Only backups of that installation", "INSTANCE" },
+    { "yes", 'y', 0, G_OPTION_ARG_NONE, &request.yes, "Do not ask before a repair", NULL },
+    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait,
+      "Begin, and do not wait for the end", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  ObExit status;
+
+  if (ob_command_parse (client, &ob_command_verify, entries,
+                        "Without --read-data and --sample it is seen whether all that the backups "
+                        "need is there;\nthe data itself is not read. Exit status 1: damage was "
+                        "found.",
+                        argc, argv, 0, 250, &request.ids, &status))
+    status = verify (client, &request);
+  request_clear (&request);
+  return status;
+}
+
+const ObCommand ob_command_verify = {
+  .name = "verify",
+  .synopsis = "[ID…]",
+  .summary = "See whether backups are sound, and repair what holds them.",
+  .run = run,
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "ob-context.h"
+#include "ob-job.h"
+#include "ob-lock.h"
+
+G_BEGIN_DECLS
+
+/* Locks the repository for a job; while somebody else's lock is in the way, waits as long as the
+ * configuration says. Then the phase is "waiting", and the log says for whom. Transfer full. Errors
+ * and the thread as ob_lock_acquire_within(). */
+ObLock *ob_job_lock_repository (ObJob *job, ObContext *context, ObRepository *repository,
+                                gboolean exclusive, GCancellable *cancellable, GError **error);
+
+G_END_DECLS

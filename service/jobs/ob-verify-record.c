@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-verify-record.h"
+
+#include <fcntl.h>
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#include "ob-fd.h"
+#include "ob-io.h"
+#include "ob-json-reader.h"
+
+#define DIRECTORY "verified"
+#define MAX_FILE (32 * 1024 * 1024)
+
+/* The key of what is said of the whole repository. */
+#define WHOLE "repository"
+
+struct _ObVerifyRecord
+{
+  char *name;          /* of the file */
+  GHashTable *entries; /* of ids as text, or WHOLE: ObVerified */
+};
+
+static const char *const depth_names[] = {
+  [OB_VERIFIED_STRUCTURE] = "structure",
+  [OB_VERIFIED_SAMPLE] = "sample",
+  [OB_VERIFIED_DATA] = "data",
+};
+
+/* internal methods */
+
+static char *
+make_key (const ObId *id)
+{
+  char hex[OB_ID_HEX_SIZE];
+
+  if (id == NULL)
+    return g_strdup (WHOLE);
+  ob_id_to_hex (id, hex);
+  return g_strdup (hex);
+}
+
+static gint64
+get_number (JsonObject *object, const char *name)
+{
+  JsonNode *node = json_object_get_member (object, name);
+
+  return node != NULL && json_node_get_value_type (node) == G_TYPE_INT64
+           ? MAX (json_node_get_int (node), 0)
+           : 0;
+}
+
+static void
+read_entry (ObVerifyRecord *self, const char *key, JsonNode *node)
+{
+  JsonObject *object;
+  ObVerified *entry;
+  gint64 depth;
+  ObId id;
+
+  if (!JSON_NODE_HOLDS_OBJECT (node) || (strcmp (key, WHOLE) != 0 && !ob_id_from_hex (key, &id)))
+    return;
+  object = json_node_get_object (node);
+  depth = get_number (object, "depth");
+  if (depth > OB_VERIFIED_DATA)
+    return;
+  entry = g_new0 (ObVerified, 1);
+  entry->time = get_number (object, "time");
+  entry->sound = get_number (object, "sound") != 0;
+  entry->depth = (ObVerifiedDepth) depth;
+  entry->read = get_number (object, "read");
+  g_hash_table_replace (self->entries, g_strdup (key), entry);
+}
+
+static void
+read_text (ObVerifyRecord *self, GBytes *bytes)
+{
+  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
+  gsize size;
+  const char *text = g_bytes_get_data (bytes, &size);
+  JsonObjectIter iter;
+  const char *key;
+  JsonNode *node;
+
+  if (!ob_json_is_bounded (text, size)
+      || !json_parser_load_from_data (parser, text, (gssize) size, NULL)
+      || !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser)))
+    return;
+  json_object_iter_init (&iter, json_node_get_object (json_parser_get_root (parser)));
+  while (json_object_iter_next (&iter, &key, &node))
+    read_entry (self, key, node);
+}
+
+static char *
+build_text (ObVerifyRecord *self)
+{
+  g_autoptr (GString) text = g_string_new ("{");
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, self->entries);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    {
+      const ObVerified *entry = value;
+
+      g_string_append_printf (text,
+                              "%s\n\"%s\":{\"time\":%" G_GINT64_FORMAT
+                              ",\"sound\":%d,\"depth\":%d,\"read\":%" G_GINT64_FORMAT "}",
+                              text->len > 1 ? "," : "", (const char *) key, entry->time,
+                              entry->sound ? 1 : 0, (int) entry->depth, entry->read);
+    }
+  g_string_append (text, "\n}\n");
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static int
+open_directory (ObContext *context, GError **error)
+{
+  g_autofree char *path = g_build_filename (context->state_path, DIRECTORY, NULL);
+
+  return ob_make_directories (path, 0700, error);
+}
+
+/* public methods */
+
+const char *
+ob_verified_depth_get_name (ObVerifiedDepth depth)
+{
+  return depth_names[depth];
+}
+
+ObVerifyRecord *
+ob_verify_record_load (ObContext *context, const char *repository)
+{
+  ObVerifyRecord *self = g_new0 (ObVerifyRecord, 1);
+  ob_autofd int fd = open_directory (context, NULL);
+  g_autoptr (GBytes) bytes = NULL;
+
+  self->name = g_strconcat (repository, ".json", NULL);
+  self->entries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (fd >= 0)
+    bytes = ob_read_file_at (fd, self->name, MAX_FILE, NULL);
+  if (bytes != NULL)
+    read_text (self, bytes);
+  return self;
+}
+
+void
+ob_verify_record_free (ObVerifyRecord *self)
+{
+  g_hash_table_unref (self->entries);
+  g_free (self->name);
+  g_free (self);
+}
+
+gboolean
+ob_verify_record_get (ObVerifyRecord *self, const ObId *id, ObVerified *verified)
+{
+  g_autofree char *key = make_key (id);
+  const ObVerified *entry = g_hash_table_lookup (self->entries, key);
+
+  if (entry != NULL)
+    *verified = *entry;
+  return entry != NULL;
+}
+
+void
+ob_verify_record_add (ObVerifyRecord *self, const ObId *id, gint64 time, gboolean sound,
+                      ObVerifiedDepth depth)
+{
+  g_autofree char *key = make_key (id);
+  ObVerified *entry = g_hash_table_lookup (self->entries, key);
+
+  if (entry == NULL)
+    {
+      entry = g_new0 (ObVerified, 1);
+      entry->sound = TRUE;
+      g_hash_table_insert (self->entries, g_steal_pointer (&key), entry);
+    }
+  entry->time = time;
+  if (sound && !entry->sound && depth < entry->depth)
+    return;
+  entry->sound = sound;
+  entry->depth = depth;
+  if (sound && depth == OB_VERIFIED_DATA)
+    entry->read = time;
+}
+
+void
+ob_verify_record_forget_older (ObVerifyRecord *self, gint64 time)
+{
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, self->entries);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    if (((const ObVerified *) value)->time < time)
+      g_hash_table_iter_remove (&iter);
+}
+
+gboolean
+ob_verify_record_save (ObVerifyRecord *self, ObContext *context, GError **error)
+{
+  g_autofree char *text = build_text (self);
+  ob_autofd int fd = open_directory (context, error);
+
+  return fd >= 0 && ob_replace_file_at (fd, self->name, text, strlen (text), 0600, error);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "ob-context.h"
+#include "ob-id.h"
+
+G_BEGIN_DECLS
+
+/* How much of the stored data a verification has read. */
+typedef enum
+{
+  OB_VERIFIED_STRUCTURE,
+  OB_VERIFIED_SAMPLE,
+  OB_VERIFIED_DATA,
+} ObVerifiedDepth;
+
+/* "structure", "sample", "data". Transfer none. */
+const char *ob_verified_depth_get_name (ObVerifiedDepth depth);
+
+/* When a backup was verified last, and how that ended. */
+typedef struct
+{
+  gint64 time; /* seconds since the epoch; 0: never */
+  gboolean sound;
+  ObVerifiedDepth depth; /* of that verification; of a damage: the one that found it */
+  gint64 read;           /* when all of its data was last read and found sound; 0: never */
+} ObVerified;
+
+/* What is remembered of the verifications of one repository: STATE/verified/REPOSITORY.json, which may
+ * be lost without harm. For one thread at a time. */
+typedef struct _ObVerifyRecord ObVerifyRecord;
+
+/* An empty one where there is none or it cannot be read. Blocks. Transfer full. */
+ObVerifyRecord *ob_verify_record_load (ObContext *context, const char *repository);
+void ob_verify_record_free (ObVerifyRecord *record);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObVerifyRecord, ob_verify_record_free)
+
+/* FALSE where it was never verified. @id: as ob_snapshot_get_public_id(); NULL: the whole repository,
+ * when all of its backups were verified at once. */
+gboolean ob_verify_record_get (ObVerifyRecord *record, const ObId *id, ObVerified *verified);
+
+/* Takes a verification in. A damage stays until a verification that looked as deep finds none: one
+ * that reads less does not see it. */
+void ob_verify_record_add (ObVerifyRecord *record, const ObId *id, gint64 time, gboolean sound,
+                           ObVerifiedDepth depth);
+
+/* Forgets all backups that were not verified at @time or later: those that are gone. */
+void ob_verify_record_forget_older (ObVerifyRecord *record, gint64 time);
+
+/* Blocks. */
+gboolean ob_verify_record_save (ObVerifyRecord *record, ObContext *context, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the steps of a prune share. */
+#pragma once
+
+#include "ob-bitmap.h"
+#include "ob-prune.h"
+#include "ob-repository-private.h"
+
+G_BEGIN_DECLS
+
+#define OB_PRUNE_MISSING G_MAXUINT64
+
+typedef enum
+{
+  OB_PACK_STAYS,
+  OB_PACK_IS_REPACKED,
+  OB_PACK_IS_REMOVED, /* from the index, and from the store if it is there */
+} ObPackFate;
+
+/* A pack of the index. */
+typedef struct
+{
+  guint64 stored; /* bytes at the destination; OB_PRUNE_MISSING where it is not there */
+  guint64 used;   /* bytes of the blobs that are kept in it, with their places in the header */
+  guint32 n_used;
+  guint8 fate;    /* ObPackFate */
+} ObPrunePack;
+
+/* One that no index names. */
+typedef struct
+{
+  ObId id;
+  guint64 size;
+} ObLoosePack;
+
+struct _ObPrunePlan
+{
+  ObRepository *repository;
+  ObIndex *index;
+  ObLock *lock;
+  ObProgress *progress;
+  guint generation;     /* of the index: its numbers are used here */
+  guint32 n_places[2];  /* by ObBlobType */
+  guint32 n_packs;
+  ObBitmap *kept[2];    /* places: of each blob that is used, one */
+  ObPrunePack *packs;   /* by number */
+  guint32 *places;      /* all, those of a pack together; a tree's number has n_places[DATA] added */
+  guint32 *first_place; /* by number of the pack, with one more behind the last */
+  GArray *loose;        /* of ObLoosePack */
+  GPtrArray *index_files; /* their names */
+  ObPruneFigures figures;
+};
+
+/* A place that belongs to a pack. */
+typedef struct
+{
+  ObBlobType type;
+  guint32 number;
+  ObIndexPlace place;
+} ObPrunePlace;
+
+/* Those of pack @number by offset (of ObPrunePlace); where @only_kept, those alone. Transfer full. */
+GArray *ob_prune_plan_get_places (ObPrunePlan *plan, guint32 number, gboolean only_kept);
+
+/* Whether the index is still the one whose numbers the plan has: what was read by them before is right
+ * then. Errors: BUSY. */
+gboolean ob_prune_plan_check (ObPrunePlan *plan, GError **error);
+
+/* The steps. */
+gboolean ob_prune_repack (ObPrunePlan *plan, guint64 *written, GCancellable *cancellable,
+                          GError **error);
+gboolean ob_prune_write_index (ObPrunePlan *plan, GCancellable *cancellable, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "ob-error.h"
+#include "ob-packer.h"
+#include "ob-repair.h"
+
+/* As in an index file. */
+#define MAX_BLOBS 50000
+
+/* Copies of one blob that are looked for. */
+#define MAX_COPIES 8
+
+typedef struct
+{
+  ObRepair *repair;
+  ObPackCheck *check;
+  ObBlobReader *reader;
+  ObFirstError *first_error;
+  ObPacker *packer;     /* of what is rescued */
+  GHashTable *rescued;  /* of ObId */
+  GPtrArray *old_index; /* names of the index files that there were */
+  GPtrArray *old_packs; /* names of packs that are replaced */
+  GArray *packs;        /* of ObId: for the next index file */
+  GPtrArray *entries;   /* of GArray of ObPackEntry, beside them */
+  guint n_blobs;        /* in entries */
+  guint8 *buffer;
+  gsize room;
+} Work;
+
+/* internal methods: the new index */
+
+static gboolean
+save_index (Work *work, GError **error)
+{
+  ObRepair *repair = work->repair;
+
+  if (work->packs->len == 0)
+    return TRUE;
+  if (!ob_repair_check_lock (repair, error)
+      || !ob_repository_save_index (repair->repository, (const ObId *) (gpointer) work->packs->data,
+                                    (GArray *const *) work->entries->pdata, work->packs->len,
+                                    repair->cancellable, error))
+    return FALSE;
+  g_array_set_size (work->packs, 0);
+  g_ptr_array_set_size (work->entries, 0);
+  work->n_blobs = 0;
+  repair->repairs->index_files++;
+  return TRUE;
+}
+
+/* @entries: transfer full. */
+static gboolean
+index_pack (Work *work, const ObId *pack, GArray *entries, GError **error)
+{
+  if (work->n_blobs > 0 && work->n_blobs + entries->len > MAX_BLOBS && !save_index (work, error))
+    {
+      g_array_unref (entries);
+      return FALSE;
+    }
+  g_array_append_vals (work->packs, pack, 1);
+  g_ptr_array_add (work->entries, entries);
+  work->n_blobs += entries->len;
+  return TRUE;
+}
+
+/* internal methods: rescuing */
+
+/* Whether a sound pack of the former index holds the blob, too. */
+static gboolean
+is_elsewhere (Work *work, const ObPackEntry *entry)
+{
+  ObVerify *verify = work->repair->verify;
+  guint32 numbers[MAX_COPIES];
+  gsize n = ob_index_find (verify->index, entry->type, &entry->id, numbers, MAX_COPIES);
+  ObIndexPlace place;
+
+  for (gsize i = 0; i < n; i++)
+    if (!ob_bitmap_test (verify->bad_places[entry->type], numbers[i])
+        && ob_index_get_place (verify->index, entry->type, numbers[i], &place)
+        && place.pack < verify->n_packs && !ob_bitmap_test (verify->bad_packs, place.pack))
+      return TRUE;
+  return FALSE;
+}
+
+/* A sealed blob is moved as it is: its seal says nothing of where it lies. It is opened once more,
+ * since the disk that damaged its neighbours gives it a second time. */
+static gboolean
+move_blob (Work *work, const ObId *pack, const ObPackEntry *entry, GError **error)
+{
+  ObBlobLocation location = { .pack = *pack,
+                              .offset = entry->offset,
+                              .length = entry->length,
+                              .plain_length = entry->plain_length };
+  g_autofree guint8 *copy = NULL;
+  ObPackSlot slot;
+  gsize size;
+
+  if (work->room < entry->length)
+    {
+      g_free (work->buffer);
+      work->buffer = g_malloc (entry->length);
+      work->room = entry->length;
+    }
+  if (!ob_blob_reader_read_range (work->reader, pack, entry->offset, work->buffer, entry->length,
+                                  work->repair->cancellable, error))
+    return FALSE;
+  copy = g_memdup2 (work->buffer, entry->length);
+  if (ob_blob_reader_open (work->reader, &entry->id, &location, copy, &size, error) == NULL)
+    return FALSE;
+  if (!ob_packer_reserve (work->packer, entry->type, &entry->id, entry->length, entry->plain_length,
+                          &slot))
+    return ob_first_error_check (work->first_error, error);
+  memcpy (slot.at, work->buffer, entry->length);
+  ob_packer_commit (work->packer, &slot);
+  return TRUE;
+}
+
+static gboolean
+rescue (Work *work, const ObId *pack, GArray *good, GError **error)
+{
+  for (guint i = 0; i < good->len; i++)
+    {
+      const ObPackEntry *entry = &g_array_index (good, ObPackEntry, i);
+
+      if (g_hash_table_contains (work->rescued, &entry->id) || is_elsewhere (work, entry))
+        continue;
+      if (!move_blob (work, pack, entry, error))
+        return FALSE;
+      g_hash_table_add (work->rescued, g_memdup2 (&entry->id, sizeof entry->id));
+      work->repair->repairs->blobs_rescued++;
+    }
+  return TRUE;
+}
+
+/* Reads a pack that is damaged, or in no index: *@fate tells what is to become of it. */
+typedef enum
+{
+  FATE_KEEP,    /* it is sound: it comes into the index */
+  FATE_REPLACE, /* what is good of it was rescued */
+  FATE_LEAVE,   /* nothing of it can be had now; the file stays where it is */
+} Fate;
+
+static gboolean
+settle_pack (Work *work, const ObId *pack, guint64 size, GArray *listed, GArray **header,
+             Fate *fate, GError **error)
+{
+  ObVerify *verify = work->repair->verify;
+  g_auto (ObPackFindings) findings = { 0 };
+  g_autoptr (GError) failure = NULL;
+
+  *fate = FATE_LEAVE;
+  if (!ob_pack_check_run (work->check, pack, size, listed, &findings, work->repair->cancellable,
+                          &failure))
+    return ob_verify_is_damage (verify, &failure, error);
+  if (findings.hash_is_right && findings.header != NULL && findings.bad->len == 0)
+    {
+      *header = g_steal_pointer (&findings.header);
+      *fate = FATE_KEEP;
+      return TRUE;
+    }
+  for (guint i = 0; i < findings.bad->len; i++)
+    if (!is_elsewhere (work, &g_array_index (findings.bad, ObPackEntry, i)))
+      work->repair->repairs->blobs_lost++;
+  if (findings.good->len == 0 && findings.bad->len == 0)
+    return TRUE;
+  *fate = FATE_REPLACE;
+  return rescue (work, pack, findings.good, error);
+}
+
+static gboolean
+repair_bad_pack (Work *work, guint32 number, GError **error)
+{
+  ObVerify *verify = work->repair->verify;
+  ObVerifyRepairs *repairs = work->repair->repairs;
+  g_autoptr (GArray) listed = ob_verify_get_listed (verify, number);
+  GArray *header = NULL;
+  guint64 expected;
+  Fate fate = FATE_LEAVE;
+  ObId id;
+
+  if (!ob_index_get_pack (verify->index, number, &id, &expected))
+    return TRUE;
+  if (verify->stored[number] != OB_VERIFY_NOT_THERE
+      && !settle_pack (work, &id, verify->stored[number], listed, &header, &fate, error))
+    return FALSE;
+  switch (fate)
+    {
+    case FATE_KEEP:
+      repairs->packs_added++;
+      return index_pack (work, &id, header, error);
+    case FATE_REPLACE:
+      repairs->packs_replaced++;
+      g_ptr_array_add (work->old_packs, ob_pack_get_name (&id));
+      return TRUE;
+    default:
+      repairs->packs_dropped++;
+      for (guint i = 0; i < listed->len; i++)
+        if (!is_elsewhere (work, &g_array_index (listed, ObPackEntry, i)))
+          repairs->blobs_lost++;
+      return TRUE;
+    }
+}
+
+/* A pack that no index that can be read lists. */
+static gboolean
+repair_unused_pack (Work *work, const ObUnusedPack *unused, GError **error)
+{
+  g_autoptr (GArray) none = g_array_new (FALSE, FALSE, sizeof (ObPackEntry));
+  GArray *header = NULL;
+  Fate fate;
+
+  if (!settle_pack (work, &unused->id, unused->size, none, &header, &fate, error))
+    return FALSE;
+  if (fate == FATE_REPLACE)
+    {
+      work->repair->repairs->packs_replaced++;
+      g_ptr_array_add (work->old_packs, ob_pack_get_name (&unused->id));
+    }
+  if (fate != FATE_KEEP)
+    return TRUE;
+  work->repair->repairs->packs_added++;
+  return index_pack (work, &unused->id, header, error);
+}
+
+/* internal methods: the order */
+
+static gboolean
+add_name (const char *name, guint64 size, gpointer user_data)
+{
+  g_ptr_array_add (user_data, g_strdup (name));
+  return TRUE;
+}
+
+static gboolean
+settle_all (Work *work, GError **error)
+{
+  ObVerify *verify = work->repair->verify;
+
+  for (guint32 i = 0; i < verify->n_packs; i++)
+    {
+      gboolean bad = ob_bitmap_test (verify->bad_packs, i);
+      guint64 size;
+      ObId id;
+
+      if (!ob_check_cancelled (work->repair->cancellable, error))
+        return FALSE;
+      if (bad ? !repair_bad_pack (work, i, error)
+              : ob_index_get_pack (verify->index, i, &id, &size)
+                  && !index_pack (work, &id, ob_verify_get_listed (verify, i), error))
+        return FALSE;
+    }
+  for (guint i = 0; i < verify->unused->len; i++)
+    if (!repair_unused_pack (work, &g_array_index (verify->unused, ObUnusedPack, i), error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+remove_all (Work *work, GPtrArray *names, GError **error)
+{
+  ObStore *store = ob_repository_get_store (work->repair->repository);
+
+  for (guint i = 0; i < names->len; i++)
+    if (!ob_repair_check_lock (work->repair, error)
+        || !ob_store_remove (store, g_ptr_array_index (names, i), work->repair->cancellable, error))
+      return FALSE;
+  return ob_store_flush (store, work->repair->cancellable, error);
+}
+
+/* New packs with their index, then the index of all others, both durable; only then does the former
+ * index go, and at last what nothing refers to any more. */
+static gboolean
+run (Work *work, GError **error)
+{
+  ObRepair *repair = work->repair;
+
+  if (!ob_store_list (ob_repository_get_store (repair->repository), "index", add_name,
+                      work->old_index, repair->cancellable, error)
+      || !settle_all (work, error))
+    return FALSE;
+  if (!ob_packer_finish (work->packer))
+    return ob_first_error_check (work->first_error, error);
+  return save_index (work, error) && remove_all (work, work->old_index, error)
+         && remove_all (work, work->old_packs, error)
+         && ob_repository_load_index (repair->repository, repair->cancellable, error);
+}
+
+/* For the parts */
+
+gboolean
+ob_repair_packs (ObRepair *repair, GError **error)
+{
+  pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
+  g_autoptr (ObPackCheck) check = ob_pack_check_new (repair->repository, &large, NULL);
+  g_autoptr (ObBlobReader) reader = ob_blob_reader_new (repair->repository);
+  g_autoptr (ObFirstError) first_error = ob_first_error_new ();
+  g_autoptr (ObPacker) packer
+    = ob_packer_new (repair->repository, first_error, repair->cancellable);
+  g_autoptr (GHashTable) rescued
+    = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  g_autoptr (GPtrArray) old_index = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) old_packs = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GArray) packs = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (GPtrArray) entries
+    = g_ptr_array_new_with_free_func ((GDestroyNotify) g_array_unref);
+  Work work = { .repair = repair,
+                .check = check,
+                .reader = reader,
+                .first_error = first_error,
+                .packer = packer,
+                .rescued = rescued,
+                .old_index = old_index,
+                .old_packs = old_packs,
+                .packs = packs,
+                .entries = entries };
+  gboolean ok = run (&work, error);
+
+  g_free (work.buffer);
+  return ok;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the parts of a verification share. */
+#pragma once
+
+#include <pthread.h>
+
+#include "ob-bitmap.h"
+#include "ob-blob-reader.h"
+#include "ob-node.h"
+#include "ob-pack-check.h"
+#include "ob-verify.h"
+#include "ob-wait.h"
+
+G_BEGIN_DECLS
+
+#define OB_VERIFY_NOT_THERE G_MAXUINT64
+
+/* In places: a number of the trees' places. */
+#define OB_VERIFY_TREE_PLACE (1u << 31)
+
+/* A pack that no index lists. */
+typedef struct
+{
+  ObId id;
+  guint64 size;
+} ObUnusedPack;
+
+struct _ObVerify
+{
+  ObRepository *repository;
+  ObIndex *index;
+  ObProgress *progress;
+  GCancellable *cancellable; /* while it runs */
+  GArray *wanted;            /* of ObId: the snapshots asked for; NULL: all */
+  gdouble share;
+  guint64 seed;
+  guint n_threads;
+  ObVerifyReport report;
+
+  GPtrArray *snapshots;     /* of ObSnapshot, newest first */
+  GPtrArray *bad_snapshots; /* of names in the store */
+  GPtrArray *bad_indexes;   /* of ObIndexDamage */
+
+  /* What the index held when it was read; what others add meanwhile is not looked at. */
+  guint generation;
+  guint32 n_places[2];
+  guint32 n_packs;
+  guint64 *stored;      /* of each pack: its bytes on the store */
+  guint32 *first_place; /* of each pack, in places; one more at the end */
+  guint32 *places;      /* numbers of all places, those of a pack together */
+  GArray *unused;       /* of ObUnusedPack */
+  ObBitmap *selected;   /* packs that are looked at; NULL: all */
+  ObBitmap *must_read;  /* packs whose content decides what is lost */
+
+  pthread_mutex_t mutex; /* guards what follows, and the problems, while threads read */
+  ObBitmap *bad_places[2];
+  ObBitmap *bad_packs; /* not what they should be: a repair replaces them */
+  GHashTable *missing; /* of ObId: blobs told of; bounded */
+
+  /* Of trees, by the number of their first place. */
+  ObBitmap *seen;
+  ObBitmap *dirty; /* something in it or below is lost */
+};
+
+/* Adds a problem, within the bound. Any thread. */
+void ob_verify_add_problem (ObVerify *verify, ObVerifyKind kind, const char *object,
+                            const char *format, ...) G_GNUC_PRINTF (4, 5);
+
+/* Whether the failure to read something tells of that thing alone: the store still answers. Then
+ * @failure stays the caller's; else it is moved to @error and the result is FALSE. */
+gboolean ob_verify_is_damage (ObVerify *verify, GError **failure, GError **error);
+
+/* --- ob-verify-packs.c: what there is --- */
+
+/* Lists the store's packs beside those of the index. */
+gboolean ob_verify_list_packs (ObVerify *verify, GError **error);
+
+/* Tells of packs that are missing or have the wrong size. */
+void ob_verify_compare_packs (ObVerify *verify);
+
+/* What the index has in a pack: of ObPackEntry, by offset. Transfer full. */
+GArray *ob_verify_get_listed (ObVerify *verify, guint32 pack);
+
+gboolean ob_verify_is_selected (ObVerify *verify, guint32 pack);
+
+/* --- ob-verify-data.c: reading packs --- */
+
+gboolean ob_verify_read_packs (ObVerify *verify, GError **error);
+
+/* --- ob-verify-trees.c: snapshots, trees and what they lost --- */
+
+typedef enum
+{
+  OB_TREE_SOUND,
+  OB_TREE_DIRTY, /* it can be read; something in it or below is lost */
+  OB_TREE_LOST,
+} ObTreeState;
+
+/* Before the packs are listed: sets selected, where snapshots were asked for. */
+gboolean ob_verify_select_packs (ObVerify *verify, GError **error);
+
+/* Walks all trees and tells what snapshots lost. */
+gboolean ob_verify_walk (ObVerify *verify, GError **error);
+
+/* After the walk. */
+ObTreeState ob_verify_get_tree_state (ObVerify *verify, const ObId *tree);
+
+/* Whether every blob of a file can be had. */
+gboolean ob_verify_has_content (ObVerify *verify, const ObNode *node);
+
+/* --- ob-verify-snapshots.c --- */
+
+/* Reads all snapshot files anew. */
+gboolean ob_verify_load_snapshots (ObVerify *verify, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A verification, in the order that lets others write meanwhile: snapshots first, then the index,
+ * then the store's packs, so that whatever is referred to was there before. Then packs are read, and
+ * at last the trees are walked, which by then know what is lost.
+ */
+#include "ob-verify-private.h"
+
+#include <string.h>
+
+#include "ob-error.h"
+
+#define MAX_THREADS 16
+
+static const char *const kind_names[] = {
+  [OB_VERIFY_INDEX_FILE] = "index",
+  [OB_VERIFY_SNAPSHOT] = "snapshot",
+  [OB_VERIFY_PACK_MISSING] = "pack-missing",
+  [OB_VERIFY_PACK_SIZE] = "pack-size",
+  [OB_VERIFY_PACK_CONTENT] = "pack-content",
+  [OB_VERIFY_PACK_HEADER] = "pack-header",
+  [OB_VERIFY_PACK_READ] = "pack-unreadable",
+  [OB_VERIFY_BLOB] = "blob",
+  [OB_VERIFY_BLOB_MISSING] = "blob-missing",
+  [OB_VERIFY_TREE] = "tree",
+};
+
+/* internal methods */
+
+static void
+problem_free (gpointer data)
+{
+  ObVerifyProblem *problem = data;
+
+  g_free (problem->object);
+  g_free (problem->message);
+  g_free (problem);
+}
+
+static void
+loss_free (gpointer data)
+{
+  ObVerifyLoss *loss = data;
+
+  g_ptr_array_unref (loss->files);
+  g_free (loss);
+}
+
+static void
+report_init (ObVerifyReport *report)
+{
+  report->problems = g_ptr_array_new_with_free_func (problem_free);
+  report->losses = g_ptr_array_new_with_free_func (loss_free);
+  report->sound = g_ptr_array_new ();
+}
+
+static void
+report_clear (ObVerifyReport *report)
+{
+  g_ptr_array_unref (report->problems);
+  g_ptr_array_unref (report->losses);
+  g_ptr_array_unref (report->sound);
+}
+
+static gboolean
+check_index (ObVerify *self, GError **error)
+{
+  if (!ob_repository_check_index (self->repository, self->bad_indexes, self->cancellable, error))
+    return FALSE;
+  for (guint i = 0; i < self->bad_indexes->len; i++)
+    {
+      const ObIndexDamage *damage = g_ptr_array_index (self->bad_indexes, i);
+
+      ob_verify_add_problem (self, OB_VERIFY_INDEX_FILE, damage->name, "%s", damage->message);
+    }
+  return TRUE;
+}
+
+/* From here on the index is looked at as it is now. */
+static void
+fix_index (ObVerify *self)
+{
+  ObIndex *index = self->index;
+
+  self->generation = ob_index_get_generation (index);
+  self->n_packs = ob_index_get_n_packs (index);
+  for (guint type = 0; type < 2; type++)
+    {
+      self->n_places[type] = ob_index_get_n_places (index, type);
+      self->bad_places[type] = ob_bitmap_new (self->n_places[type]);
+    }
+  self->bad_packs = ob_bitmap_new (self->n_packs);
+  self->must_read = ob_bitmap_new (self->n_packs);
+  self->seen = ob_bitmap_new (self->n_places[OB_BLOB_TREE]);
+  self->dirty = ob_bitmap_new (self->n_places[OB_BLOB_TREE]);
+  self->report.blobs = (guint64) self->n_places[0] + self->n_places[1];
+}
+
+/* Somebody pruned meanwhile, who had no right to: the numbers say nothing any more. */
+static gboolean
+check_generation (ObVerify *self, GError **error)
+{
+  if (ob_index_get_generation (self->index) == self->generation)
+    return TRUE;
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_BUSY,
+                       "The repository was cleaned up while it was verified, so what was found says "
+                       "nothing; verify it again");
+  return FALSE;
+}
+
+static gboolean
+run (ObVerify *self, GError **error)
+{
+  ob_progress_set_phase (self->progress, "index");
+  if (!ob_verify_load_snapshots (self, error) || !check_index (self, error))
+    return FALSE;
+  fix_index (self);
+  if (!ob_verify_select_packs (self, error) || !ob_verify_list_packs (self, error))
+    return FALSE;
+  ob_verify_compare_packs (self);
+
+  ob_progress_set_phase (self->progress, "data");
+  if (!ob_verify_read_packs (self, error))
+    return FALSE;
+
+  ob_progress_set_phase (self->progress, "trees");
+  return ob_verify_walk (self, error) && check_generation (self, error);
+}
+
+/* For the parts */
+
+void
+ob_verify_add_problem (ObVerify *self, ObVerifyKind kind, const char *object, const char *format,
+                       ...)
+{
+  ObVerifyProblem *problem = NULL;
+  va_list arguments;
+
+  pthread_mutex_lock (&self->mutex);
+  if (self->report.n_problems++ < OB_VERIFY_MAX_PROBLEMS)
+    {
+      problem = g_new0 (ObVerifyProblem, 1);
+      problem->kind = kind;
+      problem->object = g_strdup (object);
+      va_start (arguments, format);
+      problem->message = g_strdup_vprintf (format, arguments);
+      va_end (arguments);
+      g_ptr_array_add (self->report.problems, problem);
+    }
+  pthread_mutex_unlock (&self->mutex);
+}
+
+gboolean
+ob_verify_is_damage (ObVerify *self, GError **failure, GError **error)
+{
+  if (g_error_matches (*failure, OB_ERROR, OB_ERROR_CORRUPT)
+      || g_error_matches (*failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return TRUE;
+  /* A disk may fail to read one file and give all others. */
+  if (!g_error_matches (*failure, OB_ERROR, OB_ERROR_CANCELLED)
+      && ob_repository_confirm (self->repository, self->cancellable, NULL))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (failure));
+  return FALSE;
+}
+
+/* public methods */
+
+const char *
+ob_verify_kind_get_name (ObVerifyKind kind)
+{
+  return kind_names[kind];
+}
+
+ObVerify *
+ob_verify_new (ObRepository *repository, const ObVerifyOptions *options, ObProgress *progress)
+{
+  ObVerify *self = g_new0 (ObVerify, 1);
+
+  self->repository = ob_repository_ref (repository);
+  self->index = ob_repository_get_index (repository);
+  self->progress = progress != NULL ? ob_progress_ref (progress) : NULL;
+  if (options->snapshots != NULL)
+    self->wanted = g_array_copy ((GArray *) options->snapshots);
+  self->share = CLAMP (options->share, 0, 1);
+  self->seed = options->seed;
+  self->n_threads = CLAMP (options->n_threads, 1, MAX_THREADS);
+  self->snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_snapshot_free);
+  self->bad_snapshots = g_ptr_array_new_with_free_func (g_free);
+  self->bad_indexes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_index_damage_free);
+  self->unused = g_array_new (FALSE, FALSE, sizeof (ObUnusedPack));
+  self->missing = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  pthread_mutex_init (&self->mutex, NULL);
+  report_init (&self->report);
+  return self;
+}
+
+void
+ob_verify_free (ObVerify *self)
+{
+  if (self == NULL)
+    return;
+
+  report_clear (&self->report);
+  g_ptr_array_unref (self->snapshots);
+  g_ptr_array_unref (self->bad_snapshots);
+  g_ptr_array_unref (self->bad_indexes);
+  g_array_unref (self->unused);
+  g_hash_table_unref (self->missing);
+  g_clear_pointer (&self->wanted, g_array_unref);
+  g_free (self->stored);
+  g_free (self->first_place);
+  g_free (self->places);
+  g_free (self->selected);
+  g_free (self->must_read);
+  g_free (self->bad_packs);
+  g_free (self->bad_places[OB_BLOB_DATA]);
+  g_free (self->bad_places[OB_BLOB_TREE]);
+  g_free (self->seen);
+  g_free (self->dirty);
+  pthread_mutex_destroy (&self->mutex);
+  g_clear_pointer (&self->progress, ob_progress_unref);
+  ob_repository_unref (self->repository);
+  g_free (self);
+}
+
+gboolean
+ob_verify_run (ObVerify *self, GCancellable *cancellable, GError **error)
+{
+  gboolean ok;
+
+  self->cancellable = cancellable;
+  ok = run (self, error);
+  self->cancellable = NULL;
+  return ok;
+}
+
+const ObVerifyReport *
+ob_verify_get_report (ObVerify *self)
+{
+  return &self->report;
+}

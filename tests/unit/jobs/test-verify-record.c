@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-verify-record.h"
+
+#include <sys/stat.h>
+
+#include "jobs-fixture.h"
+
+#define REPOSITORY "00000000000000000000000000000000000000000000000000000000000000aa"
+
+static const ObId one = { .bytes = { 1 } };
+static const ObId two = { .bytes = { 2 } };
+
+static ObVerified
+get (ObVerifyRecord *record, const ObId *id)
+{
+  ObVerified verified = { 0 };
+
+  ob_verify_record_get (record, id, &verified);
+  return verified;
+}
+
+static void
+test_round_trip (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObVerifyRecord) record = ob_verify_record_load (fixture->context, REPOSITORY);
+  g_autoptr (ObVerifyRecord) again = NULL;
+  g_autoptr (ObVerifyRecord) other = NULL;
+  g_autoptr (GError) error = NULL;
+  ObVerified verified;
+
+  g_assert_false (ob_verify_record_get (record, &one, &verified));
+  ob_verify_record_add (record, &one, 100, TRUE, OB_VERIFIED_DATA);
+  ob_verify_record_add (record, &two, 100, FALSE, OB_VERIFIED_SAMPLE);
+  ob_verify_record_add (record, NULL, 100, FALSE, OB_VERIFIED_SAMPLE);
+  ob_verify_record_save (record, fixture->context, &error);
+  g_assert_no_error (error);
+
+  again = ob_verify_record_load (fixture->context, REPOSITORY);
+  verified = get (again, &one);
+  g_assert_cmpint (verified.time, ==, 100);
+  g_assert_true (verified.sound);
+  g_assert_cmpint (verified.depth, ==, OB_VERIFIED_DATA);
+  g_assert_cmpint (verified.read, ==, 100);
+  verified = get (again, &two);
+  g_assert_false (verified.sound);
+  g_assert_cmpint (verified.depth, ==, OB_VERIFIED_SAMPLE);
+  g_assert_cmpint (verified.read, ==, 0);
+  g_assert_false (get (again, NULL).sound);
+
+  other = ob_verify_record_load (fixture->context, "another");
+  g_assert_false (ob_verify_record_get (other, &one, &verified));
+}
+
+/* What reads less does not see a damage, and does not make it good. */
+static void
+test_depth (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObVerifyRecord) record = ob_verify_record_load (fixture->context, REPOSITORY);
+
+  ob_verify_record_add (record, &one, 1, FALSE, OB_VERIFIED_DATA);
+  ob_verify_record_add (record, &one, 2, TRUE, OB_VERIFIED_STRUCTURE);
+  ob_verify_record_add (record, &one, 3, TRUE, OB_VERIFIED_SAMPLE);
+  g_assert_false (get (record, &one).sound);
+  g_assert_cmpint (get (record, &one).time, ==, 3);
+  ob_verify_record_add (record, &one, 4, TRUE, OB_VERIFIED_DATA);
+  g_assert_true (get (record, &one).sound);
+  g_assert_cmpint (get (record, &one).read, ==, 4);
+  ob_verify_record_add (record, &one, 5, TRUE, OB_VERIFIED_STRUCTURE);
+  g_assert_cmpint (get (record, &one).read, ==, 4);
+  ob_verify_record_add (record, &one, 6, FALSE, OB_VERIFIED_STRUCTURE);
+  g_assert_false (get (record, &one).sound);
+  ob_verify_record_add (record, &one, 7, TRUE, OB_VERIFIED_STRUCTURE);
+  g_assert_true (get (record, &one).sound);
+}
+
+static void
+test_forget (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObVerifyRecord) record = ob_verify_record_load (fixture->context, REPOSITORY);
+  ObVerified verified;
+
+  ob_verify_record_add (record, &one, 1, TRUE, OB_VERIFIED_DATA);
+  ob_verify_record_add (record, &two, 2, TRUE, OB_VERIFIED_DATA);
+  ob_verify_record_forget_older (record, 2);
+  g_assert_false (ob_verify_record_get (record, &one, &verified));
+  g_assert_true (ob_verify_record_get (record, &two, &verified));
+}
+
+/* It may be lost without harm: whatever is in the file is no error. */
+static void
+test_rubbish (JobsFixture *fixture, gconstpointer data)
+{
+  static const char *const texts[]
+    = { "", "[]", "null", "{", "{\"repository\":3}", "{\"repository\":{\"depth\":7,\"time\":1}}",
+        "{\"zz\":{\"time\":1}}", "{\"repository\":{\"time\":-5,\"sound\":\"x\"}}" };
+  g_autofree char *directory = g_build_filename (fixture->context->state_path, "verified", NULL);
+  g_autofree char *file = g_build_filename (directory, REPOSITORY ".json", NULL);
+
+  g_assert_cmpint (mkdir (directory, 0700), ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      g_autoptr (ObVerifyRecord) record = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_file_set_contents (file, texts[i], -1, &error);
+      g_assert_no_error (error);
+      record = ob_verify_record_load (fixture->context, REPOSITORY);
+      g_assert_cmpint (get (record, NULL).time, ==, 0);
+    }
+}
+
+#define ADD(name, function)                                                                        \
+  g_test_add ("/verify-record/" name, JobsFixture, NULL, jobs_fixture_set_up, function,            \
+              jobs_fixture_tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD ("round-trip", test_round_trip);
+  ADD ("depth", test_depth);
+  ADD ("forget", test_forget);
+  ADD ("rubbish", test_rubbish);
+  return g_test_run ();
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fault-store.h"
+
+#include <pthread.h>
+
+#include "ob-error.h"
+
+struct _FaultStore
+{
+  ObStore parent_instance;
+
+  ObStore *inner;
+  pthread_mutex_t mutex; /* guards what follows */
+  guint calls[FAULT_N_CALLS];
+  gboolean armed, lasting, struck, flush_failed;
+  FaultCall call;
+  guint number;
+  FaultKind kind;
+};
+
+G_DEFINE_TYPE (FaultStore, fault_store, OB_TYPE_STORE)
+
+/* Counts a call, and tells whether it is to fail, and how. */
+static gboolean
+strikes (FaultStore *self, FaultCall call, FaultKind *kind)
+{
+  gboolean result;
+  guint number;
+
+  pthread_mutex_lock (&self->mutex);
+  number = ++self->calls[call];
+  result = self->armed && call == self->call
+           && (number == self->number || (self->lasting && number > self->number));
+  self->struck |= result;
+  *kind = self->kind;
+  pthread_mutex_unlock (&self->mutex);
+  return result;
+}
+
+static gboolean
+fail (FaultCall call, FaultKind kind, const char *name, GError **error)
+{
+  g_set_error (error, OB_ERROR,
+               kind == FAULT_ENOSPC ? OB_ERROR_NO_SPACE : OB_ERROR_DESTINATION_UNAVAILABLE,
+               "The fault %s was asked for at the %s of %s", fault_kind_get_name (kind),
+               fault_call_get_name (call), name);
+  return FALSE;
+}
+
+static gboolean
+fault_store_put (ObStore *store, const char *name, const struct iovec *parts, gsize n_parts,
+                 ObStorePutFlags flags, GCancellable *cancellable, GError **error)
+{
+  FaultStore *self = FAULT_STORE (store);
+  FaultKind kind;
+
+  if (!strikes (self, FAULT_PUT, &kind))
+    return ob_store_put (self->inner, name, parts, n_parts, flags, cancellable, error);
+  if (kind == FAULT_LATE)
+    ob_store_put (self->inner, name, parts, n_parts, flags, cancellable, NULL);
+  return fail (FAULT_PUT, kind, name, error);
+}
+
+/* After one that failed nobody knows what is durable: the store is of no use for writing any more. */
+static gboolean
+fault_store_flush (ObStore *store, GCancellable *cancellable, GError **error)
+{
+  FaultStore *self = FAULT_STORE (store);
+  FaultKind kind;
+  gboolean struck = strikes (self, FAULT_FLUSH, &kind);
+  gboolean failed;
+
+  pthread_mutex_lock (&self->mutex);
+  self->flush_failed |= struck;
+  failed = self->flush_failed;
+  pthread_mutex_unlock (&self->mutex);
+  if (struck && kind == FAULT_LATE)
+    ob_store_flush (self->inner, cancellable, NULL);
+  if (failed)
+    return fail (FAULT_FLUSH, struck ? kind : FAULT_EIO, "what was put", error);
+  return ob_store_flush (self->inner, cancellable, error);
+}
+
+static gssize
+fault_store_read (ObStore *store, const char *name, guint64 offset, void *buffer, gsize size,
+                  GCancellable *cancellable, GError **error)
+{
+  FaultStore *self = FAULT_STORE (store);
+  FaultKind kind;
+
+  if (strikes (self, FAULT_READ, &kind))
+    {
+      if (kind != FAULT_SHORT)
+        {
+          fail (FAULT_READ, kind, name, error);
+          return -1;
+        }
+      size /= 2;
+    }
+  return ob_store_read (self->inner, name, offset, buffer, size, cancellable, error);
+}
+
+static gboolean
+fault_store_stat (ObStore *store, const char *name, guint64 *size, GCancellable *cancellable,
+                  GError **error)
+{
+  FaultStore *self = FAULT_STORE (store);
+  FaultKind kind;
+
+  if (strikes (self, FAULT_STAT, &kind))
+    return fail (FAULT_STAT, kind, name, error);
+  return ob_store_stat (self->inner, name, size, cancellable, error);
+}
+
+typedef struct
+{
+  ObStoreListFunc func;
+  gpointer user_data;
+  guint left; /* so many are still told */
+} Listing;
+
+static gboolean
+tell_some (const char *name, guint64 size, gpointer user_data)
+{
+  Listing *listing = user_data;
+
+  return listing->left-- > 0 && listing->func (name, size, listing->user_data);
+}
+
+static gboolean
+fault_store_list (ObStore *store, const char *directory, ObStoreListFunc func, gpointer user_data,
+                  GCancellable *cancellable, GError **error)
+{
+  FaultStore *self = FAULT_STORE (store);
+  Listing listing = { .func = func, .user_data = user_data, .left = 1 };
+  FaultKind kind;
+
+  if (!strikes (self, FAULT_LIST, &kind))
+    return ob_store_list (self->inner, directory, func, user_data, cancellable, error);
+  if (kind == FAULT_LATE)
+    ob_store_list (self->inner, directory, tell_some, &listing, cancellable, NULL);
+  return fail (FAULT_LIST, kind, directory, error);
+}
+
+static gboolean
+fault_store_remove (ObStore *store, const char *name, GCancellable *cancellable, GError **error)
+{
+  FaultStore *self = FAULT_STORE (store);
+  FaultKind kind;
+
+  if (!strikes (self, FAULT_REMOVE, &kind))
+    return ob_store_remove (self->inner, name, cancellable, error);
+  if (kind == FAULT_LATE)
+    ob_store_remove (self->inner, name, cancellable, NULL);
+  return fail (FAULT_REMOVE, kind, name, error);
+}
+
+static gboolean
+fault_store_prepare (ObStore *store, GCancellable *cancellable, GError **error)
+{
+  return ob_store_prepare (FAULT_STORE (store)->inner, cancellable, error);
+}
+
+static char *
+fault_store_describe (ObStore *store)
+{
+  return ob_store_describe (FAULT_STORE (store)->inner);
+}
+
+static gboolean
+fault_store_has_failed (ObStore *store)
+{
+  FaultStore *self = FAULT_STORE (store);
+  gboolean failed;
+
+  pthread_mutex_lock (&self->mutex);
+  failed = self->flush_failed;
+  pthread_mutex_unlock (&self->mutex);
+  return failed || ob_store_has_failed (self->inner);
+}
+
+static void
+fault_store_finalize (GObject *object)
+{
+  FaultStore *self = FAULT_STORE (object);
+
+  g_object_unref (self->inner);
+  pthread_mutex_destroy (&self->mutex);
+  G_OBJECT_CLASS (fault_store_parent_class)->finalize (object);
+}
+
+static void
+fault_store_class_init (FaultStoreClass *klass)
+{
+  ObStoreClass *store_class = OB_STORE_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = fault_store_finalize;
+  store_class->put = fault_store_put;
+  store_class->flush = fault_store_flush;
+  store_class->read = fault_store_read;
+  store_class->stat = fault_store_stat;
+  store_class->list = fault_store_list;
+  store_class->remove = fault_store_remove;
+  store_class->prepare = fault_store_prepare;
+  store_class->describe = fault_store_describe;
+  store_class->has_failed = fault_store_has_failed;
+}
+
+static void
+fault_store_init (FaultStore *self)
+{
+  pthread_mutex_init (&self->mutex, NULL);
+}
+
+ObStore *
+fault_store_new (ObStore *inner)
+{
+  FaultStore *self = g_object_new (FAULT_TYPE_STORE, NULL);
+
+  self->inner = g_object_ref (inner);
+  return OB_STORE (self);
+}
+
+void
+fault_store_arm (FaultStore *self, FaultCall call, guint number, FaultKind kind, gboolean lasting)
+{
+  fault_store_disarm (self);
+  pthread_mutex_lock (&self->mutex);
+  self->armed = TRUE;
+  self->lasting = lasting;
+  self->call = call;
+  self->number = number;
+  self->kind = kind;
+  pthread_mutex_unlock (&self->mutex);
+}
+
+void
+fault_store_disarm (FaultStore *self)
+{
+  pthread_mutex_lock (&self->mutex);
+  self->armed = self->struck = FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (self->calls); i++)
+    self->calls[i] = 0;
+  pthread_mutex_unlock (&self->mutex);
+}
+
+guint
+fault_store_get_n_calls (FaultStore *self, FaultCall call)
+{
+  guint n;
+
+  pthread_mutex_lock (&self->mutex);
+  n = self->calls[call];
+  pthread_mutex_unlock (&self->mutex);
+  return n;
+}
+
+gboolean
+fault_store_has_struck (FaultStore *self)
+{
+  gboolean struck;
+
+  pthread_mutex_lock (&self->mutex);
+  struck = self->struck;
+  pthread_mutex_unlock (&self->mutex);
+  return struck;
+}
+
+const char *
+fault_call_get_name (FaultCall call)
+{
+  static const char *const names[] = { "put", "flush", "read", "stat", "list", "remove" };
+
+  return names[call];
+}
+
+const char *
+fault_kind_get_name (FaultKind kind)
+{
+  static const char *const names[] = { "EIO", "ENOSPC", "late", "short" };
+
+  return names[kind];
+}

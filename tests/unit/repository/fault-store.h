@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A store that hands all calls on to another one, and fails at a chosen one of them. */
+#pragma once
+
+#include "ob-store.h"
+
+G_BEGIN_DECLS
+
+#define FAULT_TYPE_STORE (fault_store_get_type ())
+G_DECLARE_FINAL_TYPE (FaultStore, fault_store, FAULT, STORE, ObStore)
+
+typedef enum
+{
+  FAULT_PUT,
+  FAULT_FLUSH,
+  FAULT_READ,
+  FAULT_STAT,
+  FAULT_LIST,
+  FAULT_REMOVE,
+  FAULT_N_CALLS,
+} FaultCall;
+
+typedef enum
+{
+  FAULT_EIO,    /* DESTINATION_UNAVAILABLE, and nothing is done */
+  FAULT_ENOSPC, /* NO_SPACE, and nothing is done */
+  FAULT_LATE,   /* DESTINATION_UNAVAILABLE, and it is done nevertheless: the answer was lost; a
+                 * listing was broken off in its middle */
+  FAULT_SHORT,  /* a read gives fewer bytes than there are, as if the object ended there; else EIO */
+  FAULT_N_KINDS,
+} FaultKind;
+
+/* Transfer full. */
+ObStore *fault_store_new (ObStore *inner);
+
+/* The call @number, counted from 1 and from now on, fails; with @lasting all later ones of its kind
+ * too. */
+void fault_store_arm (FaultStore *self, FaultCall call, guint number, FaultKind kind,
+                      gboolean lasting);
+
+/* All is well again. */
+void fault_store_disarm (FaultStore *self);
+
+/* How many calls there were since the last fault_store_arm() or fault_store_disarm(). Any thread. */
+guint fault_store_get_n_calls (FaultStore *self, FaultCall call);
+
+/* Whether a call failed since then. Any thread. */
+gboolean fault_store_has_struck (FaultStore *self);
+
+const char *fault_call_get_name (FaultCall call);
+const char *fault_kind_get_name (FaultKind kind);
+
+G_END_DECLS
