@@ -35,6 +35,11 @@ gboolean ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError *
 /* Indexes, constraints, triggers…, as pre-data. */
 gboolean ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
+/* ---- ob-database-indexes.c */
+
+/* Makes indexes of partitioned tables valid that a parallel pg_restore left invalid. */
+gboolean ob_restore_validate_indexes (ObRestoreRun *run, GCancellable *cancellable, GError **error);
+
 /* ---- ob-database-toc.c: who restores what */
 
 /* Entries of a table of contents that follow each other and that one role restores. */

@@ -31,7 +31,8 @@ typedef struct
  * a few times, then kept as last read with a warning. One that vanished is a warning; one that
  * cannot be read is a warning with lost data. Never crosses into another file system's special
  * trees; mount points below are followed. Sockets are left out. Symbolic links are never followed.
- * @n_readers threads read, 1 to 16. @node: its directory node (transfer full). Blocks. */
+ * A directory all of whose entries are as they were gets its previous tree. @n_readers threads walk and
+ * read, 1 to 16. @node: its directory node (transfer full). Blocks. */
 gboolean ob_file_backup_run (ObWriter *writer, const ObFileBackupRoot *root, guint n_readers,
                              ObProgress *progress, ObNode **node, ObFileBackupStats *stats,
                              GCancellable *cancellable, GError **error);
