@@ -6,6 +6,7 @@
 
 #include "ob-io.h"
 #include "ob-job-private.h"
+#include "ob-json-print.h"
 #include "ob-json-reader.h"
 #include "ob-manifest.h"
 
@@ -192,7 +193,7 @@ gboolean
 ob_job_save (ObJob *job, int dirfd, GError **error)
 {
   g_autoptr (JsonNode) root = build (job);
-  g_autofree char *text = json_to_string (root, FALSE);
+  g_autofree char *text = ob_json_print (root, FALSE);
   g_autofree char *name = g_strdup_printf ("%u.json", job->number);
 
   return ob_replace_file_at (dirfd, name, text, strlen (text), 0600, error);

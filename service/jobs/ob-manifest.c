@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "ob-error.h"
+#include "ob-json-print.h"
 #include "ob-json-reader.h"
 #include "ob-time.h"
 
@@ -198,7 +199,7 @@ ob_manifest_to_json (const ObManifest *manifest)
       set_strings (object, "streams", manifest->streams, G_MAXUINT);
       json_object_set_object_member (object, "database", json_object_ref (manifest->facts));
     }
-  return json_to_string (root, TRUE);
+  return ob_json_print (root, TRUE);
 }
 
 JsonObject *

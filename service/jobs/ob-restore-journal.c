@@ -11,6 +11,7 @@
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
+#include "ob-json-print.h"
 #include "ob-json-reader.h"
 #include "ob-manifest.h"
 #include "ob-path.h"
@@ -135,7 +136,7 @@ build (const ObRestoreJournal *journal)
   for (guint i = 0; i < journal->units->len; i++)
     json_array_add_object_element (units, build_unit (g_ptr_array_index (journal->units, i)));
   json_object_set_array_member (object, "units", units);
-  return json_to_string (root, TRUE);
+  return ob_json_print (root, TRUE);
 }
 
 static char *

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "ob-error.h"
+#include "ob-json-print.h"
 #include "ob-json-reader.h"
 #include "ob-repair.h"
 #include "ob-time.h"
@@ -127,5 +128,5 @@ ob_repair_mark_snapshot (const char *text, gsize size, const ObId *tree, const O
   json_object_set_string_member (root, "original", hex);
   mark (ensure_object (root, "obbackup"), loss);
   add_tag (root);
-  return json_to_string (json_parser_get_root (parser), FALSE);
+  return ob_json_print (json_parser_get_root (parser), FALSE);
 }

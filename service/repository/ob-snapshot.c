@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-json-print.h"
 #include "ob-json-reader.h"
 #include "ob-time.h"
 
@@ -91,7 +92,7 @@ append_object (GString *text, const char *name, JsonObject *object)
   g_autofree char *valid = NULL;
 
   json_node_init_object (node, object);
-  value = json_to_string (node, FALSE);
+  value = ob_json_print (node, FALSE);
   valid = g_utf8_make_valid (value, -1);
   g_string_append_printf (text, ",\"%s\":%s", name, valid);
 }
@@ -184,7 +185,7 @@ read_number (ObJsonReader *reader, guint *value)
 static gboolean
 prints_as_json (JsonNode *node)
 {
-  g_autofree char *text = json_to_string (node, FALSE);
+  g_autofree char *text = ob_json_print (node, FALSE);
 
   return ob_json_is_bounded (text, strlen (text));
 }

@@ -13,6 +13,7 @@ static const ObFuzzSeed tokens[] = {
   OB_FUZZ_SEED ("null"), OB_FUZZ_SEED ("true"), OB_FUZZ_SEED ("false"), OB_FUZZ_SEED ("{}"),
   OB_FUZZ_SEED ("[]"), OB_FUZZ_SEED ("\"\""), OB_FUZZ_SEED ("[["), OB_FUZZ_SEED ("{\"a\":"),
   OB_FUZZ_SEED (".."), OB_FUZZ_SEED ("/"), OB_FUZZ_SEED ("../"), OB_FUZZ_SEED ("\\u0000"),
+  OB_FUZZ_SEED ("\\u001f"),
   OB_FUZZ_SEED ("\\ud800"), OB_FUZZ_SEED ("\\udc00"), OB_FUZZ_SEED ("\\uFFFF"),
   OB_FUZZ_SEED ("\\u002f"), OB_FUZZ_SEED ("\\x2f"), OB_FUZZ_SEED ("\\\\x2f"),
   OB_FUZZ_SEED ("\\057"), OB_FUZZ_SEED ("\\\\u002e"), OB_FUZZ_SEED ("\\U0010FFFF"),

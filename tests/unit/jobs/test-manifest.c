@@ -38,7 +38,7 @@ make_manifest (JobsFixture *fixture)
   tree->stats.bytes = 500;
   tree->stats.vanished = 1;
   g_ptr_array_add (manifest->trees, tree);
-  g_ptr_array_add (manifest->warnings, g_strdup ("file \xff is gone"));
+  g_ptr_array_add (manifest->warnings, g_strdup ("file \xff\037 is gone"));
   return manifest;
 }
 

@@ -15,7 +15,7 @@ static ObRestoreJournal *
 make_journal (ObInstance *instance)
 {
   ObRestoreJournal *journal = ob_restore_journal_new (instance, "abcdef");
-  ObRestoreUnit *unit = ob_restore_journal_add_unit (journal, OB_PART_SOURCES, "/opt/ob \"ñ\"");
+  ObRestoreUnit *unit = ob_restore_journal_add_unit (journal, OB_PART_SOURCES, "/opt/ob \"ñ\" \037");
   ObRestoreCarry *carry = g_new0 (ObRestoreCarry, 1);
 
   unit->parts |= OB_PART_WEBAPP;
@@ -89,7 +89,7 @@ test_round_trip (JobsFixture *fixture, gconstpointer data)
   unit = g_ptr_array_index (loaded->units, 0);
   g_assert_cmpuint (unit->part, ==, OB_PART_SOURCES);
   g_assert_cmpuint (unit->parts, ==, OB_PART_SOURCES | OB_PART_WEBAPP);
-  g_assert_cmpstr (unit->path, ==, "/opt/ob \"ñ\"");
+  g_assert_cmpstr (unit->path, ==, "/opt/ob \"ñ\" \037");
   /* All 64 bits. */
   g_assert_cmpuint (unit->staging_inode, ==, G_MAXUINT64);
   g_assert_cmpuint (unit->parent_inode, ==, 2);

@@ -175,6 +175,47 @@ test_receiver_gone (Pipeline *pipeline, gconstpointer data)
   close (ends[1]);
 }
 
+/* An index says what cannot be: no memory is taken for it, and nothing is read beyond a pack. */
+static void
+test_impossible_places (Pipeline *pipeline, gconstpointer data)
+{
+  static const struct
+  {
+    gboolean in_the_pack; /* that is there; else in one that is missing */
+    guint32 length;
+    const char *text;
+  } cases[] = { { TRUE, OB_CRYPTO_OVERHEAD - 1, "size that cannot be" },
+                { TRUE, 32 * MIB, "more bytes than the pack has" },
+                { FALSE, 32 * MIB, "missing" },
+                { FALSE, 1000, "missing" } };
+  g_autofree guint8 *bytes = make_random (MIB, 6);
+  g_autoptr (GArray) content = pipeline_store (pipeline, bytes, MIB);
+  ObIndex *index = ob_repository_get_index (pipeline->core.repository);
+  ObBlobLocation place;
+
+  g_assert_true (ob_index_lookup (index, OB_BLOB_DATA, &g_array_index (content, ObId, 0), &place));
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      ObBlobLocation wrong = { .pack = place.pack, .length = cases[i].length };
+      g_autoptr (GArray) one = g_array_new (FALSE, FALSE, sizeof (ObId));
+      struct timespec when = { 0 };
+      g_autoptr (ObNode) node = NULL;
+      g_autoptr (GError) error = NULL;
+      ObId id;
+
+      ob_id_of (&i, sizeof i, &id);
+      if (!cases[i].in_the_pack)
+        wrong.pack = id;
+      ob_index_add (index, OB_BLOB_DATA, &id, &wrong);
+      g_array_append_val (one, id);
+      node = ob_node_new_file ("f", 1, one, &when);
+      g_assert_null (
+        ob_reader_load_file (pipeline->core.repository, node, 64 * MIB, NULL, &error));
+      g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+      g_assert_nonnull (strstr (error->message, cases[i].text));
+    }
+}
+
 static void *
 cancel_soon (void *data)
 {
@@ -487,6 +528,7 @@ main (int argc, char **argv)
   add ("/reader/damaged-tree", test_damaged_tree, NULL);
   add ("/reader/wrong-content", test_wrong_content, NULL);
   add ("/reader/other-copy", test_other_copy, NULL);
+  add ("/reader/impossible-places", test_impossible_places, NULL);
   add ("/reader/damaged-index", test_damaged_index, NULL);
   add ("/reader/damaged-snapshot", test_damaged_snapshot, NULL);
   return g_test_run ();

@@ -473,6 +473,28 @@ count_nodes (ObRepository *repository, const ObSnapshot *snapshot)
   return nodes->len;
 }
 
+/* Whatever the moment, who opens the repository without a repair finds all that is not lost. */
+static void
+check_before (ObRepository *repository, guint moment)
+{
+  ObVerifyOptions options = { .share = 1, .n_threads = 1 };
+  g_autoptr (ObVerify) verify = ob_verify_new (repository, &options, NULL);
+  const ObVerifyReport *report = ob_verify_get_report (verify);
+  g_autoptr (GError) error = NULL;
+
+  ob_verify_run (verify, NULL, &error);
+  g_assert_no_error (error);
+  if (verify_count (verify, OB_VERIFY_PACK_MISSING) > 0)
+    g_error ("After %u changes the index lists a pack that is not there", moment);
+  for (guint i = 0; i < report->losses->len; i++)
+    {
+      const ObVerifyLoss *loss = g_ptr_array_index (report->losses, i);
+
+      if (loss->n_files != 1 || strcmp (g_ptr_array_index (loss->files, 0), "file0") != 0)
+        g_error ("After %u changes more than the damaged file is lost", moment);
+    }
+}
+
 /* A repair of what a crash left of the first one ends it: nothing but the one file is lost. */
 static void
 check_left (Crash *crash, ObStore *left, guint moment)
@@ -484,6 +506,7 @@ check_left (Crash *crash, ObStore *left, guint moment)
 
   g_assert_no_error (error);
   remove_locks (left);
+  check_before (repository, moment);
   repair (repository);
   again = ob_verify_new (repository, &options, NULL);
   ob_verify_run (again, NULL, &error);

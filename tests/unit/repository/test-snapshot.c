@@ -97,6 +97,27 @@ make_snapshot (void)
   return snapshot;
 }
 
+/* Each character that has to be escaped, in what json-glib prints: no JSON is what it makes of U+001F.
+ * File names come here in warnings. */
+static void
+test_control_characters (void)
+{
+  for (int c = 1; c <= 0x7f; c++)
+    {
+      const char value[] = { 'a', (char) c, 'b', '\0' };
+      g_autoptr (ObSnapshot) snapshot = make_snapshot ();
+      g_autoptr (ObSnapshot) back = NULL;
+      g_autofree char *text = NULL;
+
+      json_object_set_string_member (snapshot->obbackup, "result", value);
+      text = ob_snapshot_to_json (snapshot);
+      for (const char *at = text; *at != '\0'; at++)
+        g_assert_cmpint ((guchar) *at, >=, ' ');
+      back = parse (text);
+      g_assert_cmpstr (json_object_get_string_member (back->obbackup, "result"), ==, value);
+    }
+}
+
 static void
 test_round_trip (void)
 {
@@ -255,6 +276,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/snapshot/restic", test_restic);
   g_test_add_func ("/snapshot/minimal", test_minimal);
+  g_test_add_func ("/snapshot/control-characters", test_control_characters);
   g_test_add_func ("/snapshot/round-trip", test_round_trip);
   g_test_add_func ("/snapshot/invalid-utf8", test_invalid_utf8);
   g_test_add_func ("/snapshot/damage", test_damage);

@@ -4,47 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
+#include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "broken-call.h"
 #include "store-fixture.h"
 
 #define LARGE (1024 * 1024)
-
-/* Runs the rest of a test in a process of its own, which it then is (TRUE). */
-static gboolean
-begin_process (void)
-{
-  if (g_test_subprocess ())
-    return TRUE;
-  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
-  g_test_trap_assert_passed ();
-  return FALSE;
-}
-
-/* The system call @number fails with @errnum from now on. */
-static void
-break_call (guint number, guint errnum)
-{
-  struct sock_filter rules[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | errnum),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { G_N_ELEMENTS (rules), rules };
-
-  g_assert_cmpint (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ==, 0);
-  g_assert_cmpint (prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), ==, 0);
-}
 
 /* That storing @size bytes, now or with others, fails with @code and leaves nothing but the object
  * that was there. */
@@ -134,7 +105,7 @@ test_beyond_limit (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (ObStore) store = NULL;
 
-  if (!begin_process ())
+  if (!broken_call_begin_process ())
     return;
   g_assert_cmpint (mkdirat (fixture->fd, "disk", 0700), ==, 0);
   store = open_store (fixture, "disk");
@@ -152,13 +123,13 @@ test_broken (Fixture *fixture, gconstpointer data)
   g_autoptr (ObStore) store = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!begin_process ())
+  if (!broken_call_begin_process ())
     return;
   g_assert_cmpint (mkdirat (fixture->fd, "disk", 0700), ==, 0);
   store = open_store (fixture, "disk");
   put_text (store, "data/ab/old", "content", OB_STORE_PUT_NONE);
   g_assert_false (ob_store_has_failed (store));
-  break_call (SYS_fsync, EIO);
+  broken_call (SYS_fsync, EIO);
   assert_put_fails (fixture, "disk", store, 1, OB_ERROR_DESTINATION_UNAVAILABLE);
 
   /* Another thread's data may have been among what was lost: nobody is told that all is well. */
@@ -168,16 +139,86 @@ test_broken (Fixture *fixture, gconstpointer data)
   g_assert_true (ob_store_has_failed (store));
 }
 
+/* Each of these calls fails for good: what cannot be done is told, and nothing else. */
+static void
+test_calls (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = NULL;
+  g_autoptr (GError) read = NULL;
+  g_autoptr (GError) space = NULL;
+  g_autoptr (GError) prepare = NULL;
+  guint64 free_bytes, total_bytes;
+  char byte;
+
+  if (!broken_call_begin_process ())
+    return;
+  store = open_store (fixture, ".");
+  put_text (store, "data/ab/old", "content", OB_STORE_PUT_NONE);
+  broken_call (SYS_pread64, EIO);
+  broken_call (SYS_fstatfs, EIO);
+  broken_call (SYS_mkdirat, EIO);
+  g_assert_cmpint (ob_store_read (store, "data/ab/old", 0, &byte, 1, NULL, &read), ==, -1);
+  g_assert_ob_error (read, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_message (read, "data/ab/old");
+  g_assert_false (ob_store_space (store, &free_bytes, &total_bytes, NULL, &space));
+  g_assert_ob_error (space, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_false (ob_store_prepare (store, NULL, &prepare));
+  g_assert_ob_error (prepare, OB_ERROR_DESTINATION_UNAVAILABLE);
+}
+
+/* Large enough, and aligned, to be written past the page cache. */
+static void
+assert_large (ObStore *store)
+{
+  g_autoptr (GBytes) bytes = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *room = g_malloc (3 * LARGE);
+  char *aligned = room + (LARGE - (guintptr) room % LARGE);
+  struct iovec part = { .iov_base = aligned, .iov_len = LARGE + 5 };
+
+  memset (aligned, 'x', LARGE + 5);
+  g_assert_true (ob_store_put (store, "data/ab/large", &part, 1, OB_STORE_PUT_NONE, NULL, &error));
+  bytes = ob_store_get (store, "data/ab/large", 2 * LARGE, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), aligned, LARGE + 5);
+}
+
+/* Where that fails it is written in the usual way. */
+static void
+test_not_direct (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = NULL;
+
+  if (!broken_call_begin_process ())
+    return;
+  store = open_store (fixture, ".");
+  broken_call (SYS_pwrite64, EINVAL);
+  assert_large (store);
+}
+
+/* A file system that may know of no such thing. */
+static void
+test_not_direct_on_tmpfs (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = NULL;
+
+  if (!fixture_begin_mounts (fixture))
+    return;
+  fixture_mount_tmpfs (fixture, "disk", NULL);
+  store = open_store (fixture, "disk");
+  assert_large (store);
+}
+
 /* Where a file system has no such thing as fsync, storing works. */
 static void
 test_no_sync (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (ObStore) store = NULL;
 
-  if (!begin_process ())
+  if (!broken_call_begin_process ())
     return;
   store = open_store (fixture, ".");
-  break_call (SYS_fsync, EINVAL);
+  broken_call (SYS_fsync, EINVAL);
   put_text (store, "data/ab/one", "1", OB_STORE_PUT_NONE);
   put_text (store, "data/ab/two", "2", OB_STORE_PUT_DEFERRED);
   flush (store);
@@ -189,15 +230,15 @@ test_cannot_publish (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (ObStore) store = NULL;
 
-  if (!begin_process ())
+  if (!broken_call_begin_process ())
     return;
   g_assert_cmpint (mkdirat (fixture->fd, "disk", 0700), ==, 0);
   store = open_store (fixture, "disk");
   put_text (store, "data/ab/old", "content", OB_STORE_PUT_NONE);
 #ifdef SYS_renameat
-  break_call (SYS_renameat, EACCES);
+  broken_call (SYS_renameat, EACCES);
 #endif
-  break_call (SYS_renameat2, EACCES);
+  broken_call (SYS_renameat2, EACCES);
   assert_put_fails (fixture, "disk", store, 1, OB_ERROR_DESTINATION_UNAVAILABLE);
 }
 
@@ -243,6 +284,9 @@ main (int argc, char **argv)
   ADD ("read-only", test_read_only);
   ADD ("beyond-limit", test_beyond_limit);
   ADD ("broken", test_broken);
+  ADD ("calls", test_calls);
+  ADD ("not-direct", test_not_direct);
+  ADD ("not-direct-tmpfs", test_not_direct_on_tmpfs);
   ADD ("no-sync", test_no_sync);
   ADD ("cannot-publish", test_cannot_publish);
   ADD ("gone", test_gone);
