@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-command.h"
 
+#include "ob-dictionary.h"
 #include "ob-format.h"
 #include "ob-output.h"
 #include "ob-table.h"
@@ -48,15 +49,6 @@ collect (GVariant *objects, GHashTable *jobs)
   return paths;
 }
 
-static const char *
-text_of (GVariant *job, const char *key)
-{
-  const char *text = "";
-
-  g_variant_lookup (job, key, "&s", &text);
-  return text;
-}
-
 static void
 add_row (ObTable *table, const char *path, GVariant *job)
 {
@@ -68,7 +60,7 @@ add_row (ObTable *table, const char *path, GVariant *job)
   g_autofree char *bytes = NULL;
   g_autofree char *uid_text = NULL;
   g_autofree char *warnings_text = NULL;
-  const char *error = text_of (job, "ErrorName");
+  const char *error = ob_dict_text (job, "ErrorName");
 
   g_variant_lookup (job, "StartTime", "t", &start);
   g_variant_lookup (job, "EndTime", "t", &end);
@@ -80,14 +72,15 @@ add_row (ObTable *table, const char *path, GVariant *job)
   when = start == 0 ? g_strdup ("-") : ob_format_time (start);
   if (end == 0)
     end = (guint64) (g_get_real_time () / G_USEC_PER_SEC);
-  took = start == 0 ? g_strdup ("-") : ob_format_duration (end > start ? (double) (end - start) : 0);
+  took
+    = start == 0 ? g_strdup ("-") : ob_format_duration (end > start ? (double) (end - start) : 0);
   bytes = ob_format_size (done);
   uid_text = g_strdup_printf ("%u", uid);
   warnings_text = g_strdup_printf ("%u", warnings);
-  ob_table_add (table, number, text_of (job, "Operation"), text_of (job, "Instance"),
-                text_of (job, "Destination"), text_of (job, "State"),
-                *error != '\0' ? error : text_of (job, "Phase"), when, took, bytes, warnings_text,
-                uid_text, NULL);
+  ob_table_add (table, number, ob_dict_text (job, "Operation"), ob_dict_text (job, "Instance"),
+                ob_dict_text (job, "Destination"), ob_dict_text (job, "State"),
+                *error != '\0' ? error : ob_dict_text (job, "Phase"), when, took, bytes,
+                warnings_text, uid_text, NULL);
 }
 
 static void

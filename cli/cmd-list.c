@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-command.h"
 
+#include "ob-dictionary.h"
 #include "ob-format.h"
 #include "ob-output.h"
 #include "ob-table.h"
@@ -53,15 +54,6 @@ build_filter (const Filter *filter, GError **error)
   return g_variant_builder_end (&builder);
 }
 
-static const char *
-text_of (GVariant *backup, const char *key)
-{
-  const char *text = "";
-
-  g_variant_lookup (backup, key, "&s", &text);
-  return text;
-}
-
 static char *
 size_of (GVariant *backup, const char *key)
 {
@@ -75,14 +67,14 @@ static void
 add_row (ObTable *table, GVariant *backup)
 {
   guint64 time = 0, duration = 0;
-  g_autofree char *id = g_strndup (text_of (backup, "id"), 8);
+  g_autofree char *id = g_strndup (ob_dict_text (backup, "id"), 8);
   g_autofree char *size = size_of (backup, "size");
   g_autofree char *stored = size_of (backup, "stored");
   g_autofree char *when = NULL;
   g_autofree char *took = NULL;
   g_autofree const char **parts = NULL;
   g_autofree char *parts_text = NULL;
-  gboolean damaged = strcmp (text_of (backup, "verified-result"), "damaged") == 0;
+  gboolean damaged = strcmp (ob_dict_text (backup, "verified-result"), "damaged") == 0;
 
   g_variant_lookup (backup, "time", "t", &time);
   when = ob_format_time (time);
@@ -97,16 +89,17 @@ add_row (ObTable *table, GVariant *backup)
   if (g_variant_lookup (backup, "parts", "^a&s", &parts))
     parts_text = g_strjoinv (",", (char **) parts);
 
-  ob_table_add (table, id, when, text_of (backup, "instance"), text_of (backup, "kind"),
-                damaged ? "damaged" : text_of (backup, "result"), size, stored, took, text_of (backup, "destination"),
-                parts_text != NULL ? parts_text : "", text_of (backup, "label"), NULL);
+  ob_table_add (table, id, when, ob_dict_text (backup, "instance"), ob_dict_text (backup, "kind"),
+                damaged ? "damaged" : ob_dict_text (backup, "result"), size, stored, took,
+                ob_dict_text (backup, "destination"), parts_text != NULL ? parts_text : "",
+                ob_dict_text (backup, "label"), NULL);
 }
 
 static void
 print_table (GVariant *backups)
 {
-  g_autoptr (ObTable) table = ob_table_new (
-    "ID|TIME|INSTANCE|KIND|RESULT|>SIZE|>STORED|>TOOK|DESTINATION|PARTS|LABEL");
+  g_autoptr (ObTable) table
+    = ob_table_new ("ID|TIME|INSTANCE|KIND|RESULT|>SIZE|>STORED|>TOOK|DESTINATION|PARTS|LABEL");
   GVariantIter iter;
   GVariant *backup;
 

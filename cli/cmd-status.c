@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-command.h"
 
+#include "ob-dictionary.h"
 #include "ob-format.h"
 #include "ob-output.h"
 #include "ob-table.h"
@@ -19,29 +20,12 @@ typedef struct
 
 /* internal methods */
 
-static const char *
-text_of (GVariant *properties, const char *key)
-{
-  const char *text = "";
-
-  g_variant_lookup (properties, key, "&s", &text);
-  return text;
-}
-
-static guint64
-number_of (GVariant *properties, const char *key)
-{
-  guint64 number = 0;
-
-  g_variant_lookup (properties, key, "t", &number);
-  return number;
-}
-
 static void
 take_instance (Status *self, GVariant *properties)
 {
-  const char *name = text_of (properties, "Name"), *health = text_of (properties, "Health");
-  guint64 last = number_of (properties, "LastSuccess");
+  const char *name = ob_dict_text (properties, "Name"),
+             *health = ob_dict_text (properties, "Health");
+  guint64 last = ob_dict_number (properties, "LastSuccess");
   g_autofree char *when = ob_format_time (last);
   g_autofree char *age = last == 0 ? g_strdup ("") : ob_format_age (last);
 
@@ -49,36 +33,35 @@ take_instance (Status *self, GVariant *properties)
   ob_table_add (self->instances, name, health, when, age, NULL);
   g_variant_builder_add_value (&self->json_instances, properties);
   if (last == 0)
-    g_ptr_array_add (self->troubles,
-                     g_strdup_printf ("%s has no whole backup yet: obbackupctl backup %s", name,
-                                      name));
+    g_ptr_array_add (
+      self->troubles,
+      g_strdup_printf ("%s has no whole backup yet: obbackupctl backup %s", name, name));
   if (strcmp (health, "problems") == 0)
-    g_ptr_array_add (self->troubles,
-                     g_strdup_printf ("%s has problems: obbackupctl instance check %s", name,
-                                      name));
+    g_ptr_array_add (
+      self->troubles,
+      g_strdup_printf ("%s has problems: obbackupctl instance check %s", name, name));
 }
 
 static void
 take_destination (Status *self, GVariant *properties)
 {
-  const char *name = text_of (properties, "Name"), *state = text_of (properties, "State");
-  guint64 free_bytes = number_of (properties, "FreeBytes");
-  guint64 total = number_of (properties, "TotalBytes");
+  const char *name = ob_dict_text (properties, "Name"), *state = ob_dict_text (properties, "State");
+  guint64 free_bytes = ob_dict_number (properties, "FreeBytes");
+  guint64 total = ob_dict_number (properties, "TotalBytes");
   g_autofree char *free_text = ob_format_size (total == 0 ? G_MAXUINT64 : free_bytes);
   g_autofree char *total_text = ob_format_size (total == 0 ? G_MAXUINT64 : total);
 
   self->n_destinations++;
-  ob_table_add (self->destinations, name, text_of (properties, "Kind"), state, free_text,
+  ob_table_add (self->destinations, name, ob_dict_text (properties, "Kind"), state, free_text,
                 total_text, NULL);
   g_variant_builder_add_value (&self->json_destinations, properties);
   if (strcmp (state, "unavailable") == 0)
-    g_ptr_array_add (self->troubles,
-                     g_strdup_printf ("%s cannot be used: obbackupctl destination check %s", name,
-                                      name));
+    g_ptr_array_add (
+      self->troubles,
+      g_strdup_printf ("%s cannot be used: obbackupctl destination check %s", name, name));
   if (total != 0 && total != G_MAXUINT64 && free_bytes < total / 20)
-    g_ptr_array_add (self->troubles,
-                     g_strdup_printf ("%s is nearly full: %s of %s are free", name, free_text,
-                                      total_text));
+    g_ptr_array_add (self->troubles, g_strdup_printf ("%s is nearly full: %s of %s are free", name,
+                                                      free_text, total_text));
 }
 
 /* The table of destinations shows what everybody may know; this is for those who may look. */
@@ -95,8 +78,8 @@ note_verified (Status *self, const char *name, guint64 when)
 static void
 take_key (Status *self, ObClient *client, const char *path, const char *name)
 {
-  g_autoptr (GVariant) reply = ob_client_call (client, path, OB_DESTINATION_INTERFACE,
-                                               "GetDetails", ob_no_options (), NULL, NULL);
+  g_autoptr (GVariant) reply = ob_client_call (client, path, OB_DESTINATION_INTERFACE, "GetDetails",
+                                               ob_no_options (), NULL, NULL);
   g_autoptr (GVariant) details = NULL;
   gboolean saved = TRUE, none = FALSE;
 
@@ -105,13 +88,14 @@ take_key (Status *self, ObClient *client, const char *path, const char *name)
   details = g_variant_get_child_value (reply, 0);
   g_variant_lookup (details, "key-saved", "b", &saved);
   g_variant_lookup (details, "no-passphrase", "b", &none);
-  if (strcmp (text_of (details, "verified-result"), "damaged") == 0)
-    g_ptr_array_add (self->troubles,
-                     g_strdup_printf ("%s is damaged: obbackupctl verify --read-data --from %s tells "
-                                      "which backups lost what",
-                                      name, name));
+  if (strcmp (ob_dict_text (details, "verified-result"), "damaged") == 0)
+    g_ptr_array_add (
+      self->troubles,
+      g_strdup_printf ("%s is damaged: obbackupctl verify --read-data --from %s tells "
+                       "which backups lost what",
+                       name, name));
   else
-    note_verified (self, name, number_of (details, "verified"));
+    note_verified (self, name, ob_dict_number (details, "verified"));
   if (!saved && !none)
     g_ptr_array_add (self->troubles,
                      g_strdup_printf ("keep a copy of the key of %s elsewhere: obbackupctl "
@@ -123,14 +107,14 @@ static void
 take_job (Status *self, const char *path, GVariant *properties)
 {
   const char *number = strrchr (path, '/') + 1;
-  guint64 done = number_of (properties, "BytesDone");
+  guint64 done = ob_dict_number (properties, "BytesDone");
   g_autofree char *bytes = ob_format_size (done);
 
-  if (number_of (properties, "EndTime") != 0)
+  if (ob_dict_number (properties, "EndTime") != 0)
     return;
-  ob_table_add (self->jobs, number, text_of (properties, "Operation"),
-                text_of (properties, "Instance"), text_of (properties, "State"),
-                text_of (properties, "Phase"), bytes, NULL);
+  ob_table_add (self->jobs, number, ob_dict_text (properties, "Operation"),
+                ob_dict_text (properties, "Instance"), ob_dict_text (properties, "State"),
+                ob_dict_text (properties, "Phase"), bytes, NULL);
   g_variant_builder_add_value (&self->json_jobs, properties);
 }
 
@@ -156,7 +140,7 @@ take_objects (Status *self, ObClient *client, GVariant *objects)
       if (destination != NULL)
         {
           take_destination (self, destination);
-          take_key (self, client, path, text_of (destination, "Name"));
+          take_key (self, client, path, ob_dict_text (destination, "Name"));
         }
       if (job != NULL)
         take_job (self, path, job);
@@ -182,9 +166,8 @@ print_json (Status *self)
   g_variant_builder_add (&builder, "{sv}", "destinations",
                          g_variant_builder_end (&self->json_destinations));
   g_variant_builder_add (&builder, "{sv}", "jobs", g_variant_builder_end (&self->json_jobs));
-  g_variant_builder_add (
-    &builder, "{sv}", "attention",
-    g_variant_new_strv ((const char *const *) self->troubles->pdata, -1));
+  g_variant_builder_add (&builder, "{sv}", "attention",
+                         g_variant_new_strv ((const char *const *) self->troubles->pdata, -1));
   ob_output_json (g_variant_builder_end (&builder));
 }
 

@@ -2,6 +2,7 @@
 #include "ob-command.h"
 
 #include "ob-confirm.h"
+#include "ob-dictionary.h"
 #include "ob-error.h"
 #include "ob-follow.h"
 #include "ob-format.h"
@@ -30,24 +31,6 @@ request_clear (Request *request)
   g_free (request->from);
   g_free (request->instance);
   g_free (request->sample);
-}
-
-static const char *
-text_of (GVariant *dictionary, const char *key)
-{
-  const char *text = "";
-
-  g_variant_lookup (dictionary, key, "&s", &text);
-  return text;
-}
-
-static guint64
-number_of (GVariant *dictionary, const char *key)
-{
-  guint64 number = 0;
-
-  g_variant_lookup (dictionary, key, "t", &number);
-  return number;
 }
 
 /* "5%" or "0.05" to 0.05; FALSE where it is neither, or no share of anything. */
@@ -81,9 +64,10 @@ check (const Request *request, GError **error)
                          "Say --read-data or --sample, not both");
   else if (request->repair
            && (request->ids[0] != NULL || request->instance != NULL || request->sample != NULL))
-    g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                         "A repair reads and repairs a whole destination, since backups share their "
-                         "data: name it with --from, and no backups");
+    g_set_error_literal (
+      error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+      "A repair reads and repairs a whole destination, since backups share their "
+      "data: name it with --from, and no backups");
   else
     return TRUE;
   return FALSE;
@@ -121,8 +105,8 @@ begin_verify (ObClient *client, const Request *request, GError **error)
 static char *
 begin_repair (ObClient *client, const Request *request, GError **error)
 {
-  g_autoptr (GVariant) properties = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination",
-                                                    request->from, NULL, error);
+  g_autoptr (GVariant) properties
+    = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", request->from, NULL, error);
   g_autoptr (GVariant) reply = NULL;
   g_autofree char *question = NULL;
   const char *name;
@@ -130,21 +114,22 @@ begin_repair (ObClient *client, const Request *request, GError **error)
 
   if (properties == NULL)
     return NULL;
-  name = text_of (properties, "Name");
+  name = ob_dict_text (properties, "Name");
   if (!request->yes)
     {
-      g_printerr ("All data of %s is read. What cannot be read is dropped for good, and the backups\n"
-                  "that lose something by it are marked as partial. If the disk may only be ill, copy\n"
-                  "the repository to another one first.\n",
-                  name);
+      g_printerr (
+        "All data of %s is read. What cannot be read is dropped for good, and the backups\n"
+        "that lose something by it are marked as partial. If the disk may only be ill, copy\n"
+        "the repository to another one first.\n",
+        name);
       question = g_strdup_printf ("Repair %s", name);
       if (!ob_confirm (question, error))
         return NULL;
     }
-  reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "Repair",
-                          g_variant_new ("(s@a{sv})", name,
-                                         g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0)),
-                          NULL, error);
+  reply = ob_client_call (
+    client, OB_ROOT_PATH, OB_INTERFACE, "Repair",
+    g_variant_new ("(s@a{sv})", name, g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0)), NULL,
+    error);
   if (reply == NULL)
     return NULL;
   g_variant_get (reply, "(o)", &job);
@@ -160,43 +145,49 @@ print_more (guint64 all, guint64 printed, const char *indent)
     g_print ("%s… and %" G_GUINT64_FORMAT " more\n", indent, all - printed);
 }
 
+/* The first of the result's list @key, of @all entries, below a heading with their number. */
 static void
-print_problems (GVariant *result)
+print_list (GVariant *result, const char *key, const char *heading, guint64 all,
+            void (*print_entry) (GVariant *entry))
 {
-  g_autoptr (GVariant) problems
-    = g_variant_lookup_value (result, "problems", G_VARIANT_TYPE ("aa{sv}"));
-  guint64 all = number_of (result, "n-problems");
+  g_autoptr (GVariant) list = g_variant_lookup_value (result, key, G_VARIANT_TYPE ("aa{sv}"));
   GVariantIter iter;
-  GVariant *problem;
+  GVariant *entry;
   guint n = 0;
 
-  if (problems == NULL || all == 0)
+  if (list == NULL || all == 0)
     return;
-  g_print ("Damage (%" G_GUINT64_FORMAT "):\n", all);
-  g_variant_iter_init (&iter, problems);
-  while (g_variant_iter_loop (&iter, "@a{sv}", &problem))
+  g_print ("%s (%" G_GUINT64_FORMAT "):\n", heading, all);
+  g_variant_iter_init (&iter, list);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &entry))
     if (n < MAX_LINES)
       {
-        g_autofree char *message = ob_output_escape (text_of (problem, "message"));
-
-        g_print ("  %s: %s\n", text_of (problem, "destination"), message);
+        print_entry (entry);
         n++;
       }
   print_more (all, n, "  ");
 }
 
 static void
+print_problem (GVariant *problem)
+{
+  g_autofree char *message = ob_output_escape (ob_dict_text (problem, "message"));
+
+  g_print ("  %s: %s\n", ob_dict_text (problem, "destination"), message);
+}
+
+static void
 print_affected_backup (GVariant *backup)
 {
-  guint64 time = number_of (backup, "time");
-  guint64 more = number_of (backup, "more-files");
+  guint64 time = ob_dict_number (backup, "time");
+  guint64 more = ob_dict_number (backup, "more-files");
   g_autofree char *when = ob_format_time (time);
-  g_autofree char *instance = ob_output_escape (text_of (backup, "instance"));
-  g_autofree char *label = ob_output_escape (text_of (backup, "label"));
+  g_autofree char *instance = ob_output_escape (ob_dict_text (backup, "instance"));
+  g_autofree char *label = ob_output_escape (ob_dict_text (backup, "label"));
   g_autofree const char **files = NULL;
   guint n = 0;
 
-  g_print ("  %.8s  %s  %s%s%s\n", text_of (backup, "id"), when, instance,
+  g_print ("  %.8s  %s  %s%s%s\n", ob_dict_text (backup, "id"), when, instance,
            *label != '\0' ? "  " : "", label);
   if (!g_variant_lookup (backup, "files", "^a&s", &files))
     return;
@@ -210,44 +201,23 @@ print_affected_backup (GVariant *backup)
 }
 
 static void
-print_affected (GVariant *result)
-{
-  g_autoptr (GVariant) affected
-    = g_variant_lookup_value (result, "affected", G_VARIANT_TYPE ("aa{sv}"));
-  guint64 all = number_of (result, "n-affected");
-  GVariantIter iter;
-  GVariant *backup;
-  guint n = 0;
-
-  if (affected == NULL || all == 0)
-    return;
-  g_print ("Backups that lost something (%" G_GUINT64_FORMAT "):\n", all);
-  g_variant_iter_init (&iter, affected);
-  while (g_variant_iter_loop (&iter, "@a{sv}", &backup))
-    if (n < MAX_LINES)
-      {
-        print_affected_backup (backup);
-        n++;
-      }
-  print_more (all, n, "  ");
-}
-
-static void
 print_sound (GVariant *result)
 {
-  guint64 backups = number_of (result, "backups"), unused = number_of (result, "unused-packs");
-  guint64 read = number_of (result, "bytes-read");
+  guint64 backups = ob_dict_number (result, "backups"),
+          unused = ob_dict_number (result, "unused-packs");
+  guint64 read = ob_dict_number (result, "bytes-read");
   g_autofree char *bytes = ob_format_size (read);
-  g_autofree char *unused_bytes = ob_format_size (number_of (result, "unused-bytes"));
+  g_autofree char *unused_bytes = ob_format_size (ob_dict_number (result, "unused-bytes"));
   g_autofree char *took = NULL;
   double seconds = 0;
 
   g_variant_lookup (result, "seconds", "d", &seconds);
   took = ob_format_duration (seconds);
   g_print ("Sound: %" G_GUINT64_FORMAT " backup%s, %" G_GUINT64_FORMAT " packs, %s read, in %s.\n",
-           backups, backups == 1 ? "" : "s", number_of (result, "packs"), bytes, took);
+           backups, backups == 1 ? "" : "s", ob_dict_number (result, "packs"), bytes, took);
   if (unused > 0)
-    g_print ("%" G_GUINT64_FORMAT " packs (%s) belong to no finished backup; a prune removes them.\n",
+    g_print ("%" G_GUINT64_FORMAT
+             " packs (%s) belong to no finished backup; a prune removes them.\n",
              unused, unused_bytes);
 }
 
@@ -267,19 +237,22 @@ print_repairs (GVariant *result)
              " replaced, %" G_GUINT64_FORMAT " dropped; %" G_GUINT64_FORMAT
              " blobs rescued, %" G_GUINT64_FORMAT " lost; %" G_GUINT64_FORMAT
              " backups marked as partial, %" G_GUINT64_FORMAT " removed.\n",
-             text_of (repair, "destination"), number_of (repair, "packs-added"),
-             number_of (repair, "packs-replaced"), number_of (repair, "packs-dropped"),
-             number_of (repair, "blobs-rescued"), number_of (repair, "blobs-lost"),
-             number_of (repair, "backups-marked"), number_of (repair, "backups-dropped"));
+             ob_dict_text (repair, "destination"), ob_dict_number (repair, "packs-added"),
+             ob_dict_number (repair, "packs-replaced"), ob_dict_number (repair, "packs-dropped"),
+             ob_dict_number (repair, "blobs-rescued"), ob_dict_number (repair, "blobs-lost"),
+             ob_dict_number (repair, "backups-marked"), ob_dict_number (repair, "backups-dropped"));
 }
 
 static void
-print_result (GVariant *result, const Request *request)
+print_result (GVariant *result)
 {
-  if (number_of (result, "n-problems") == 0 && number_of (result, "n-affected") == 0)
+  guint64 n_problems = ob_dict_number (result, "n-problems");
+  guint64 n_affected = ob_dict_number (result, "n-affected");
+
+  if (n_problems == 0 && n_affected == 0)
     print_sound (result);
-  print_problems (result);
-  print_affected (result);
+  print_list (result, "problems", "Damage", n_problems, print_problem);
+  print_list (result, "affected", "Backups that lost something", n_affected, print_affected_backup);
   print_repairs (result);
 }
 
@@ -304,7 +277,7 @@ verify (ObClient *client, const Request *request)
 
   status = ob_follow_job (client, job, TRUE, &result);
   if (result != NULL && !client->json && !client->quiet && status != OB_EXIT_CANCELLED)
-    print_result (result, request);
+    print_result (result);
   return status;
 }
 
@@ -320,11 +293,11 @@ run (ObClient *client, int argc, char **argv)
     { "repair", 0, 0, G_OPTION_ARG_NONE, &request.repair,
       "Read all, rebuild the index, drop what cannot be read", NULL },
     { "from", 0, 0, G_OPTION_ARG_STRING, &request.from, "Destination, all if left out", "DEST" },
-    { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance,
-      "Only backups of that installation", "INSTANCE" },
+    { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance, "Only backups of that installation",
+      "INSTANCE" },
     { "yes", 'y', 0, G_OPTION_ARG_NONE, &request.yes, "Do not ask before a repair", NULL },
-    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait,
-      "Begin, and do not wait for the end", NULL },
+    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait, "Begin, and do not wait for the end",
+      NULL },
     G_OPTION_ENTRY_NULL,
   };
   ObExit status;

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-prune-output.h"
 
+#include "ob-dictionary.h"
 #include "ob-format.h"
-
-static guint64
-get_number (GVariant *result, const char *key)
-{
-  guint64 number = 0;
-
-  g_variant_lookup (result, key, "t", &number);
-  return number;
-}
 
 static void
 print_removed (GVariant *result, gboolean plan)
 {
-  guint64 n = get_number (result, "removed-packs");
-  guint64 n_unindexed = get_number (result, "unindexed-packs");
+  guint64 n = ob_dict_number (result, "removed-packs");
+  guint64 n_unindexed = ob_dict_number (result, "unindexed-packs");
 
   if (n == 0)
     return;
@@ -29,8 +21,8 @@ print_removed (GVariant *result, gboolean plan)
 static void
 print_repacked (GVariant *result, gboolean plan)
 {
-  guint64 n = get_number (result, "repacked-packs");
-  g_autofree char *copied = ob_format_size (get_number (result, "repacked"));
+  guint64 n = ob_dict_number (result, "repacked-packs");
+  g_autofree char *copied = ob_format_size (ob_dict_number (result, "repacked"));
 
   if (n > 0)
     g_print ("  %" G_GUINT64_FORMAT " packs %s partly used: %s of them %s copied to new ones\n", n,
@@ -40,18 +32,19 @@ print_repacked (GVariant *result, gboolean plan)
 void
 ob_print_prune (GVariant *result)
 {
-  g_autofree char *freed = ob_format_size (get_number (result, "freed"));
-  g_autofree char *stored = ob_format_size (get_number (result, "stored"));
-  g_autofree char *unused = ob_format_size (get_number (result, "unused"));
+  g_autofree char *freed = ob_format_size (ob_dict_number (result, "freed"));
+  g_autofree char *stored = ob_format_size (ob_dict_number (result, "stored"));
+  g_autofree char *unused = ob_format_size (ob_dict_number (result, "unused"));
   gboolean plan = FALSE;
 
   if (!g_variant_lookup (result, "plan", "b", &plan))
     return;
-  if (get_number (result, "removed-packs") == 0 && get_number (result, "repacked-packs") == 0)
+  if (ob_dict_number (result, "removed-packs") == 0
+      && ob_dict_number (result, "repacked-packs") == 0)
     g_print ("There is nothing to free");
   else
     g_print ("%s %s of %s", plan ? "Would free about" : "Freed", freed, stored);
-  g_print ("; %" G_GUINT64_FORMAT " backups stay, %s unused.\n", get_number (result, "backups"),
+  g_print ("; %" G_GUINT64_FORMAT " backups stay, %s unused.\n", ob_dict_number (result, "backups"),
            unused);
   print_removed (result, plan);
   print_repacked (result, plan);
