@@ -15,6 +15,10 @@
 #define MIN_PAUSE_MS 300
 #define MAX_PAUSE_MS 1200
 
+/* To remove a lock file, and between two of them; microseconds. */
+#define REMOVE_TRIES 3
+#define REMOVE_WAIT (200 * 1000)
+
 static const ObLockTimes default_times = {
   .settle_ms = 200,
   .refresh_ms = 5 * 60 * 1000,
@@ -62,6 +66,20 @@ remove_file (ObRepository *repository, const ObId *id, GError **error)
   g_autofree char *name = get_file_name (id);
 
   return ob_store_remove (ob_repository_get_store (repository), name, NULL, error);
+}
+
+/* As remove_file(), and again after a moment: a file that stays keeps everybody out for half an hour,
+ * and us too. */
+static gboolean
+remove_surely (ObRepository *repository, const ObId *id, GError **error)
+{
+  for (guint i = 1; i < REMOVE_TRIES; i++)
+    {
+      if (remove_file (repository, id, NULL))
+        return TRUE;
+      g_usleep (REMOVE_WAIT);
+    }
+  return remove_file (repository, id, error);
 }
 
 static gboolean
@@ -252,7 +270,7 @@ refresh (ObLock *self)
   pthread_mutex_unlock (&self->mutex);
 
   /* What is left behind is stale in half an hour. */
-  remove_file (self->repository, &old, NULL);
+  remove_surely (self->repository, &old, NULL);
   return TRUE;
 }
 
@@ -434,7 +452,7 @@ ob_lock_release (ObLock *self)
   g_cancellable_cancel (self->cancellable);
   pthread_join (self->thread, NULL);
 
-  if (!remove_file (self->repository, &self->id, &error))
+  if (!remove_surely (self->repository, &self->id, &error))
     g_warning ("The lock of the repository could not be removed: %s.", error->message);
   free_lock (self);
 }

@@ -258,6 +258,8 @@ random_tree_change (int fd, GRand *rand)
         {
           ob_autofd int child = openat (fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+          if (below (rand, 4) == 0)
+            g_assert_cmpint (fchmod (child, 0700 | below (rand, 0100)), ==, 0);
           random_tree_change (child, rand);
         }
       else if (below (rand, 4) == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The destination fails at any of the calls that a backup and a restore make of it: what was there
- * before reads as it was, no snapshot refers to what is not there, and the next backup succeeds and
- * builds on what was stored. OBBACKUP_LONG=1 tries every call, else a sample; repeat a run with
- * --seed. */
+/* The destination fails at any of the calls that a backup, a restore, a verification and a prune make
+ * of it: what was there before reads as it was, no snapshot refers to what is not there, and the next
+ * backup succeeds and builds on what was stored. OBBACKUP_LONG=1 tries every call, else a sample;
+ * repeat a run with --seed. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,10 +10,13 @@
 
 #include "crash-store.h"
 #include "fault-store.h"
+#include "ob-delete.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
 #include "ob-lock.h"
+#include "ob-prune.h"
+#include "ob-verify.h"
 #include "pipeline-fixture.h"
 #include "random-tree.h"
 
@@ -280,9 +283,158 @@ try_restore (Faults *faults, const Fault *fault)
   g_assert_no_error (later);
 }
 
+/* Reads all; *@sound tells whether nothing was found. */
+static gboolean
+verify (ObRepository *repository, gboolean *sound, GError **error)
+{
+  ObVerifyOptions options = { .share = 1, .n_threads = 2 };
+  g_autoptr (ObVerify) run = ob_verify_new (repository, &options, NULL);
+
+  if (!ob_repository_load_index (repository, NULL, error) || !ob_verify_run (run, NULL, error))
+    return FALSE;
+  *sound = ob_verify_get_report (run)->n_problems == 0;
+  return TRUE;
+}
+
+/* A fault is told as an error, or as a problem, but never passed over; and it is not kept in mind. */
+static void
+try_verify (Faults *faults, const Fault *fault)
+{
+  g_autoptr (ObStore) store = fault_store_new (faults->base);
+  g_autoptr (ObRepository) repository = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) later = NULL;
+  gboolean sound = FALSE;
+
+  fault_store_arm (FAULT_STORE (store), fault->call, fault->number, fault->kind, fault->lasting);
+  repository = open_repository (store, &error);
+  if (repository == NULL || !verify (repository, &sound, &error))
+    assert_told (faults, fault, error);
+  else if (!sound)
+    faults->failures++;
+  /* What a short read did give may have been enough. */
+  g_assert_true (!sound || fault->kind == FAULT_SHORT
+                 || !fault_store_has_struck (FAULT_STORE (store)));
+  g_assert_true (sound || fault_store_has_struck (FAULT_STORE (store)));
+  fault_store_disarm (FAULT_STORE (store));
+  if (repository == NULL)
+    repository = open_repository (store, &later);
+  g_assert_no_error (later);
+  g_assert_true (verify (repository, &sound, &later));
+  g_assert_no_error (later);
+  g_assert_true (sound);
+}
+
+static gboolean
+prune (ObRepository *repository, GError **error)
+{
+  static const ObPruneLimit nothing = { 0 };
+  g_autoptr (ObLock) lock = ob_lock_acquire (repository, TRUE, NULL, error);
+  g_autoptr (ObPrunePlan) plan = NULL;
+  gint64 freed;
+
+  if (lock == NULL || !ob_repository_load_index (repository, NULL, error))
+    return FALSE;
+  plan = ob_prune_plan_new (repository, lock, &nothing, NULL, NULL, error);
+  return plan != NULL && ob_prune_plan_run (plan, &freed, NULL, error);
+}
+
+static gboolean
+add_name (const char *name, guint64 size, gpointer user_data)
+{
+  g_ptr_array_add (user_data, g_strdup (name));
+  return TRUE;
+}
+
+/* Removes all that is in the directory. */
+static void
+clear (ObStore *store, const char *directory)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+
+  ob_store_list (store, directory, add_name, names, NULL, &error);
+  for (guint i = 0; i < names->len; i++)
+    ob_store_remove (store, g_ptr_array_index (names, i), NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+try_prune (Faults *faults, const Fault *fault)
+{
+  g_autoptr (ObStore) inner = copy_base (faults);
+  g_autoptr (ObStore) store = fault_store_new (inner);
+  g_autoptr (ObRepository) repository = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) later = NULL;
+  ObWriterStats stats;
+
+  fault_store_arm (FAULT_STORE (store), fault->call, fault->number, fault->kind, fault->lasting);
+  repository = open_repository (store, &error);
+  if (repository == NULL || !prune (repository, &error))
+    {
+      g_assert_true (fault_store_has_struck (FAULT_STORE (store)));
+      assert_told (faults, fault, error);
+    }
+  fault_store_disarm (FAULT_STORE (store));
+  g_assert_cmpuint (check_whole (faults, inner), ==, 1);
+
+  if (repository == NULL || ob_store_has_failed (store))
+    {
+      g_clear_pointer (&repository, ob_repository_unref);
+      repository = open_repository (inner, &later);
+      g_assert_no_error (later);
+    }
+  /* One failure to remove the lock is made good; if all fail, it is stale in half an hour. */
+  if (fault->call == FAULT_REMOVE && fault->lasting)
+    clear (inner, "locks");
+  prune (repository, &later);
+  g_assert_no_error (later);
+  g_assert_cmpuint (check_whole (faults, inner), ==, 1);
+  back_up (faults, repository, AFTER, &stats, &later);
+  g_assert_no_error (later);
+  g_assert_cmpuint (stats.new_blobs, ==, 0);
+}
+
+/* Another backup, and the former one deleted: what it alone had is waste. */
+static void
+make_waste (Faults *faults, ObRepository *repository)
+{
+  g_autoptr (ObLock) lock = NULL;
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (GPtrArray) snapshots = NULL;
+  g_autoptr (GError) error = NULL;
+  ObWriterStats stats;
+  guint n;
+
+  back_up (faults, repository, AFTER, &stats, &error);
+  g_assert_no_error (error);
+  lock = ob_lock_acquire (repository, TRUE, NULL, &error);
+  g_assert_no_error (error);
+  snapshots = ob_repository_list_snapshots (repository, NULL, NULL, &error);
+  g_assert_cmpuint (snapshots->len, ==, 2);
+  g_array_append_val (ids, ((ObSnapshot *) g_ptr_array_index (snapshots, 1))->id);
+  g_assert_true (ob_delete_snapshots (repository, lock, ids, &n, NULL, &error));
+  g_assert_cmpuint (n, ==, 1);
+}
+
+/* What is done while the store fails. */
+typedef struct
+{
+  const char *path;
+  gboolean has_waste;
+  void (*attempt) (Faults *faults, const Fault *fault);
+} Operation;
+
+static const Operation operations[] = { { "/faults/backup", FALSE, try_backup },
+                                        { "/faults/restore", FALSE, try_restore },
+                                        { "/faults/verify", FALSE, try_verify },
+                                        { "/faults/prune", TRUE, try_prune } };
+
 static void
 set_up (Faults *faults, gconstpointer data)
 {
+  const Operation *operation = data;
   g_autofree guint8 *large = make_random (LARGE, 1);
   g_autofree guint8 *other = make_random (LARGE, 2);
   GRand *rand = g_rand_new_with_seed ((guint32) g_test_rand_int ());
@@ -315,6 +467,8 @@ set_up (Faults *faults, gconstpointer data)
     memcpy (large + at, other + at, MIB);
   g_assert_true (g_file_set_contents (file, (char *) large, LARGE, NULL));
   faults->texts[AFTER] = random_tree_describe (faults->source_fd);
+  if (operation->has_waste)
+    make_waste (faults, repository);
   g_rand_free (rand);
 }
 
@@ -335,19 +489,24 @@ tear_down (Faults *faults, gconstpointer data)
 
 /* How often each call is made, where nothing goes wrong. */
 static void
-count_calls (Faults *faults, gboolean of_backup)
+count_calls (Faults *faults, const Operation *operation)
 {
   g_autoptr (ObStore) inner = copy_base (faults);
   g_autoptr (ObStore) store = fault_store_new (inner);
   g_autoptr (GError) error = NULL;
   g_autoptr (ObRepository) repository = open_repository (store, &error);
   ObWriterStats stats = { 0 };
+  gboolean sound;
 
   g_assert_no_error (error);
-  if (of_backup)
+  if (operation->attempt == try_backup)
     back_up (faults, repository, AFTER, &stats, &error);
-  else
+  else if (operation->attempt == try_restore)
     restore_first (faults, repository, &error);
+  else if (operation->attempt == try_verify)
+    verify (repository, &sound, &error);
+  else
+    prune (repository, &error);
   g_assert_no_error (error);
   faults->new_bytes = stats.new_bytes;
   for (FaultCall call = 0; call < FAULT_N_CALLS; call++)
@@ -386,11 +545,11 @@ list_faults (const Faults *faults)
 static void
 test_faults (Faults *faults, gconstpointer data)
 {
-  gboolean of_backup = GPOINTER_TO_INT (data);
+  const Operation *operation = data;
   g_autoptr (GArray) list = NULL;
   guint step;
 
-  count_calls (faults, of_backup);
+  count_calls (faults, operation);
   list = list_faults (faults);
   step = core_is_long () ? 1 : MAX (1, list->len / N_SAMPLE);
   for (guint i = (guint) g_test_rand_int_range (0, (gint) step); i < list->len; i += step)
@@ -399,10 +558,7 @@ test_faults (Faults *faults, gconstpointer data)
 
       g_test_message ("%s %u %s%s", fault_call_get_name (fault->call), fault->number,
                       fault_kind_get_name (fault->kind), fault->lasting ? " for good" : "");
-      if (of_backup)
-        try_backup (faults, fault);
-      else
-        try_restore (faults, fault);
+      operation->attempt (faults, fault);
       faults->trials++;
     }
   g_test_message ("%u of %u faults, of which %u were reported", faults->trials, list->len,
@@ -416,7 +572,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   /* A lock that cannot be removed is warned of. */
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
-  g_test_add ("/faults/backup", Faults, GINT_TO_POINTER (TRUE), set_up, test_faults, tear_down);
-  g_test_add ("/faults/restore", Faults, GINT_TO_POINTER (FALSE), set_up, test_faults, tear_down);
+  for (gsize i = 0; i < G_N_ELEMENTS (operations); i++)
+    g_test_add (operations[i].path, Faults, &operations[i], set_up, test_faults, tear_down);
   return g_test_run ();
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -552,81 +551,6 @@ test_cancelled (Pipeline *pipeline, gconstpointer data)
   g_assert_error (estimate_error, OB_ERROR, OB_ERROR_CANCELLED);
 }
 
-/* One of the changes that a tree can see, somewhere in three levels of directories; some fail,
- * since what they need is not there. */
-static int
-change_something (Pipeline *pipeline)
-{
-  const int fd = pipeline->source_fd;
-  g_autofree char *directory
-    = g_strdup_printf ("d%d/e%d", g_test_rand_int_range (0, 4), g_test_rand_int_range (0, 4));
-  g_autofree char *file = g_strdup_printf ("%s/f%d", directory, g_test_rand_int_range (0, 4));
-  g_autofree char *other = g_strdup_printf ("%s/g%d", directory, g_test_rand_int_range (0, 4));
-  g_autofree char *path = g_build_filename (pipeline->source, directory, NULL);
-  char text[32];
-
-  switch (g_test_rand_int_range (0, 9))
-    {
-    case 0:
-      g_snprintf (text, sizeof text, "%d", g_test_rand_int ());
-      pipeline_write (pipeline, file, text, strlen (text));
-      return 0;
-    case 1:
-      return unlinkat (fd, file, 0);
-    case 2:
-      return renameat (fd, file, fd, other);
-    case 3:
-      return fchmodat (fd, file, (mode_t) g_test_rand_int_range (0, 0777), 0);
-    case 4:
-      return fchmodat (fd, directory, (mode_t) (0700 | g_test_rand_int_range (0, 077)), 0);
-    case 5:
-      g_snprintf (text, sizeof text, "%d", g_test_rand_int ());
-      return setxattr (path, "user.number", text, strlen (text), 0);
-    case 6:
-      unlinkat (fd, other, 0);
-      g_snprintf (text, sizeof text, "%d", g_test_rand_int ());
-      return symlinkat (text, fd, other);
-    case 7:
-      return linkat (fd, file, fd, other, 0);
-    default:
-      return mkdirat (fd, file, 0700);
-    }
-}
-
-/* What is taken over from the previous backup makes no other tree than reading all anew. */
-static void
-test_same_as_anew (Pipeline *pipeline, gconstpointer data)
-{
-  g_autoptr (ObNode) previous = NULL;
-
-  for (guint i = 0; i < 64; i++)
-    {
-      g_autofree char *directory = g_strdup_printf ("d%u/e%u", i / 16, i / 4 % 4);
-      g_autofree char *path = g_build_filename (pipeline->source, directory, NULL);
-      g_autofree char *file = g_strdup_printf ("%s/f%u", directory, i % 4);
-
-      g_mkdir_with_parents (path, 0700);
-      pipeline_write (pipeline, file, file, strlen (file));
-    }
-  previous = pipeline_backup (pipeline, NULL, NULL, NULL);
-  for (guint round = 0; round < 60; round++)
-    {
-      g_autoptr (ObNode) anew = NULL;
-      g_autoptr (ObNode) next = NULL;
-      ObFileBackupStats stats;
-
-      for (guint i = round % 3; i > 0; i--)
-        change_something (pipeline);
-      next = pipeline_backup (pipeline, previous, NULL, &stats);
-      anew = pipeline_backup (pipeline, NULL, NULL, NULL);
-      g_assert_true (ob_id_equal (&next->subtree, &anew->subtree));
-      if (round % 3 == 0)
-        g_assert_cmpuint (stats.unchanged_files, ==, stats.files);
-      g_clear_pointer (&previous, ob_node_free);
-      previous = g_steal_pointer (&next);
-    }
-}
-
 static void
 add (const char *path, void (*test) (Pipeline *, gconstpointer))
 {
@@ -642,7 +566,6 @@ main (int argc, char **argv)
   add ("/file-backup/excludes", test_excludes);
   add ("/file-backup/unchanged", test_unchanged);
   add ("/file-backup/lost-blobs", test_lost_blobs);
-  add ("/file-backup/same-as-anew", test_same_as_anew);
   add ("/file-backup/same-tick", test_same_tick);
   add ("/file-backup/changing", test_changing);
   add ("/file-backup/vanishing", test_vanishing);

@@ -244,6 +244,74 @@ test_foreign_xattr (Pipeline *pipeline, gconstpointer data)
   g_assert_false (pipeline_has_warning (pipeline, "lost: "));
 }
 
+/* A file that is not as long as its node says comes out as far as there is of it, and is told. */
+static void
+test_wrong_size (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (GPtrArray) nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free);
+  g_autoptr (GArray) content = pipeline_store (pipeline, "hello", 5);
+  g_autoptr (ObNode) root = NULL;
+  struct timespec when = { 0 };
+  struct stat st;
+  ObId tree;
+
+  g_ptr_array_add (nodes, ob_node_new_file ("file", 7, content, &when));
+  pipeline_store_tree (pipeline, nodes, &tree);
+  root = ob_node_new_directory ("root", &tree, &when);
+  pipeline_restore (pipeline, root, NULL);
+  g_assert_true (pipeline_has_warning (pipeline, "lost: "));
+  stat_at (pipeline->target_fd, "file", &st);
+  g_assert_cmpint (st.st_size, ==, 5);
+}
+
+/* Files with more places than are held at once, and more of them than may be open: each of their blobs
+ * lies in another order in the pack than in the file. */
+static void
+test_scattered (Pipeline *pipeline, gconstpointer data)
+{
+  enum { N_BLOBS = 400, N_FILES = 200, PLACES = 100 };
+  g_autoptr (GPtrArray) nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free);
+  g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 2, NULL);
+  g_autoptr (ObNode) root = NULL;
+  g_autoptr (GError) error = NULL;
+  struct timespec when = { 0 };
+  guint32 blobs[N_BLOBS];
+  ObId ids[N_BLOBS], tree;
+
+  for (guint32 i = 0; i < N_BLOBS; i++)
+    {
+      blobs[i] = i;
+      ob_id_of (&blobs[i], sizeof blobs[i], &ids[i]);
+      ob_writer_add_blob (writer, OB_BLOB_DATA, &ids[i], (const guint8 *) &blobs[i],
+                          sizeof blobs[i], NULL, &error);
+      g_assert_no_error (error);
+    }
+  ob_writer_finish (writer, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < N_FILES; i++)
+    {
+      g_autoptr (GArray) content = g_array_new (FALSE, FALSE, sizeof (ObId));
+      g_autofree char *name = g_strdup_printf ("%u", i);
+
+      for (guint j = 0; j < PLACES; j++)
+        g_array_append_val (content, ids[(i * 7 + j * 13) % N_BLOBS]);
+      g_ptr_array_add (nodes, ob_node_new_file (name, PLACES * sizeof *blobs, content, &when));
+    }
+  pipeline_store_tree (pipeline, nodes, &tree);
+  root = ob_node_new_directory ("root", &tree, &when);
+  pipeline_restore (pipeline, root, NULL);
+  for (guint i = 0; i < N_FILES; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%u", i);
+      g_autoptr (GBytes) bytes = read_at (pipeline->target_fd, name);
+      const guint32 *numbers = g_bytes_get_data (bytes, NULL);
+
+      g_assert_cmpuint (g_bytes_get_size (bytes), ==, PLACES * sizeof *numbers);
+      for (guint j = 0; j < PLACES; j++)
+        g_assert_cmpuint (numbers[j], ==, (i * 7 + j * 13) % N_BLOBS);
+    }
+}
+
 static void
 test_hard_links (Pipeline *pipeline, gconstpointer data)
 {
@@ -541,6 +609,8 @@ main (int argc, char **argv)
   add ("/file-restore/metadata", test_metadata);
   add ("/file-restore/xattrs", test_xattrs);
   add ("/file-restore/foreign-xattr", test_foreign_xattr);
+  add ("/file-restore/wrong-size", test_wrong_size);
+  add ("/file-restore/scattered", test_scattered);
   add ("/file-restore/hard-links", test_hard_links);
   add ("/file-restore/sizes", test_sizes);
   add ("/file-restore/many", test_many);

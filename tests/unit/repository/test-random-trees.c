@@ -10,6 +10,7 @@
 
 #define N_TREES (core_is_long () ? 200 : 8)
 #define N_STATES 3
+#define N_CHANGES 9
 
 typedef struct
 {
@@ -61,6 +62,27 @@ check (Pipeline *pipeline, const State *state, GRand *rand)
   random_tree_assert_same (state->text, text);
 }
 
+/* What is taken over from the previous backup makes no other tree than reading all anew does. */
+static void
+change_again_and_again (Pipeline *pipeline, const ObNode *first, GRand *rand)
+{
+  g_autoptr (ObNode) previous = ob_node_copy (first);
+
+  for (guint i = 0; i < N_CHANGES; i++)
+    {
+      g_autoptr (ObNode) anew = NULL;
+      ObNode *next;
+
+      if (i % 3 > 0)
+        random_tree_change (pipeline->source_fd, rand);
+      next = back_up (pipeline, previous, rand);
+      anew = back_up (pipeline, NULL, rand);
+      g_assert_true (ob_id_equal (&next->subtree, &anew->subtree));
+      g_clear_pointer (&previous, ob_node_free);
+      previous = next;
+    }
+}
+
 /* A tree in some states, one after another; in the end each of them is read. */
 static void
 try_tree (Pipeline *pipeline, GRand *rand)
@@ -79,6 +101,7 @@ try_tree (Pipeline *pipeline, GRand *rand)
   /* Where nothing has changed the tree is the same to the last byte. */
   again = back_up (pipeline, states[N_STATES - 1].node, rand);
   g_assert_true (ob_id_equal (&again->subtree, &states[N_STATES - 1].node->subtree));
+  change_again_and_again (pipeline, again, rand);
 
   pipeline_reopen (pipeline);
   for (guint i = 0; i < N_STATES; i++)

@@ -139,6 +139,30 @@ test_broken (Fixture *fixture, gconstpointer data)
   g_assert_true (ob_store_has_failed (store));
 }
 
+/* A cancel ends what it can, and takes nothing of what was put. */
+static void
+test_cancelled (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = open_store (fixture, ".");
+  g_autoptr (GCancellable) cancelled = g_cancellable_new ();
+  g_autoptr (GError) flushed = NULL;
+  g_autoptr (GError) list = NULL;
+  g_autoptr (GError) prepare = NULL;
+
+  put_text (store, "data/ab/one", "1", OB_STORE_PUT_DEFERRED);
+  put_text (store, "data/ab/old", "0", OB_STORE_PUT_NONE);
+  g_cancellable_cancel (cancelled);
+  g_assert_false (ob_store_flush (store, cancelled, &flushed));
+  g_assert_ob_error (flushed, OB_ERROR_CANCELLED);
+  g_assert_false (ob_store_list (store, "data", NULL, NULL, cancelled, &list));
+  g_assert_ob_error (list, OB_ERROR_CANCELLED);
+  g_assert_false (ob_store_prepare (store, cancelled, &prepare));
+  g_assert_ob_error (prepare, OB_ERROR_CANCELLED);
+  g_assert_false (ob_store_has_failed (store));
+  flush (store);
+  assert_list (store, "data", "data/ab/old data/ab/one");
+}
+
 /* Each of these calls fails for good: what cannot be done is told, and nothing else. */
 static void
 test_calls (Fixture *fixture, gconstpointer data)
@@ -284,6 +308,7 @@ main (int argc, char **argv)
   ADD ("read-only", test_read_only);
   ADD ("beyond-limit", test_beyond_limit);
   ADD ("broken", test_broken);
+  ADD ("cancelled", test_cancelled);
   ADD ("calls", test_calls);
   ADD ("not-direct", test_not_direct);
   ADD ("not-direct-tmpfs", test_not_direct_on_tmpfs);
