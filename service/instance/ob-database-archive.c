@@ -21,53 +21,29 @@
  */
 #include "ob-database-restore-private.h"
 
-#include "ob-child.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define SCHEMA_STREAM "schema.dump"
-#define LARGE_OBJECTS_STREAM "large-objects.dump"
-
-/* How one pg_restore is run. */
-typedef struct
-{
-  ObRole role;
-  const char *section; /* "pre-data"…; NULL: all of the archive */
-  int archive_fd;      /* memfd; -1: the archive comes through @stdin_fd */
-  int list_fd;         /* memfd with entries to restore; -1: all */
-  int stdin_fd;        /* 0: none */
-  guint n_jobs;
-  gboolean only_list;  /* print the table of contents, connect to nothing */
-} RestoreCommand;
-
-/* The streams with rows, and the threads that load them. */
-typedef struct
-{
-  ObRestoreRun *run;
-  GCancellable *cancellable;
-  pthread_mutex_t mutex;
-  guint next;      /* index into request->streams */
-  GError *error;   /* the first; ends the others */
-} DataLoad;
 
 /* internal methods */
 
 static GPtrArray *
-build_argv (ObRestoreRun *run, const RestoreCommand *command)
+build_argv (ObRestoreRun *run, const ObRestoreCommand *command)
 {
   GPtrArray *argv = g_ptr_array_new_with_free_func (g_free);
 
   g_ptr_array_add (argv, g_strdup (run->pg_restore));
-  if (command->only_list)
+  if (command->output == OB_RESTORE_TO_LIST)
     g_ptr_array_add (argv, g_strdup ("--list"));
+  else if (command->output == OB_RESTORE_TO_SCRIPT)
+    g_ptr_array_add (argv, g_strdup ("--file=/dev/stdout"));
   else
     {
       g_ptr_array_add (argv, g_strdup ("--exit-on-error"));
@@ -79,7 +55,7 @@ build_argv (ObRestoreRun *run, const RestoreCommand *command)
     }
   if (command->section != NULL)
     g_ptr_array_add (argv, g_strconcat ("--section=", command->section, NULL));
-  if (run->no_tablespaces && !command->only_list)
+  if (run->no_tablespaces && command->output == OB_RESTORE_TO_DATABASE)
     g_ptr_array_add (argv, g_strdup ("--no-tablespaces"));
   if (command->n_jobs > 1)
     g_ptr_array_add (argv, g_strdup_printf ("--jobs=%u", command->n_jobs));
@@ -91,8 +67,8 @@ build_argv (ObRestoreRun *run, const RestoreCommand *command)
   return argv;
 }
 
-static ObChild *
-start_pg_restore (ObRestoreRun *run, const RestoreCommand *command, GError **error)
+ObChild *
+ob_restore_start_pg_restore (ObRestoreRun *run, const ObRestoreCommand *command, GError **error)
 {
   g_autoptr (GPtrArray) argv = build_argv (run, command);
   g_autofree char *pass_file
@@ -108,7 +84,8 @@ start_pg_restore (ObRestoreRun *run, const RestoreCommand *command, GError **err
                        .environment = environment,
                        .keep_fds = keep,
                        .stdin_fd = command->stdin_fd,
-                       .stdout_fd = command->only_list ? OB_CHILD_CAPTURE : 0 };
+                       .stdout_fd = command->output == OB_RESTORE_TO_LIST ? OB_CHILD_CAPTURE
+                                                                          : command->stdout_fd };
 
   if (command->archive_fd >= 0)
     keep[n_keep++] = command->archive_fd;
@@ -120,10 +97,10 @@ start_pg_restore (ObRestoreRun *run, const RestoreCommand *command, GError **err
 }
 
 static gboolean
-run_pg_restore (ObRestoreRun *run, const RestoreCommand *command, GCancellable *cancellable,
+run_pg_restore (ObRestoreRun *run, const ObRestoreCommand *command, GCancellable *cancellable,
                 GError **error)
 {
-  g_autoptr (ObChild) child = start_pg_restore (run, command, error);
+  g_autoptr (ObChild) child = ob_restore_start_pg_restore (run, command, error);
 
   return child != NULL && ob_child_wait (child, cancellable, error);
 }
@@ -148,11 +125,11 @@ make_memory_file (const char *name, const void *data, gsize size, GError **error
 static GPtrArray *
 read_runs (ObRestoreRun *run, const char *section, GCancellable *cancellable, GError **error)
 {
-  RestoreCommand command = { .section = section,
+  ObRestoreCommand command = { .section = section,
                              .archive_fd = run->schema_fd,
                              .list_fd = -1,
-                             .only_list = TRUE };
-  g_autoptr (ObChild) child = start_pg_restore (run, &command, error);
+                             .output = OB_RESTORE_TO_LIST };
+  g_autoptr (ObChild) child = ob_restore_start_pg_restore (run, &command, error);
 
   if (child == NULL || !ob_child_wait (child, cancellable, error))
     return NULL;
@@ -167,7 +144,7 @@ restore_list (ObRestoreRun *run, ObRole role, GString *list, guint n_jobs,
               GCancellable *cancellable, GError **error)
 {
   ob_autofd int list_fd = -1;
-  RestoreCommand command = { .role = role, .archive_fd = run->schema_fd, .n_jobs = n_jobs };
+  ObRestoreCommand command = { .role = role, .archive_fd = run->schema_fd, .n_jobs = n_jobs };
 
   if (list->len == 0)
     return TRUE;
@@ -176,133 +153,6 @@ restore_list (ObRestoreRun *run, ObRole role, GString *list, guint n_jobs,
     return FALSE;
   command.list_fd = list_fd;
   return run_pg_restore (run, &command, cancellable, error);
-}
-
-/* ---- Rows */
-
-static gboolean
-is_data_stream (const char *stream)
-{
-  return strcmp (stream, SCHEMA_STREAM) != 0;
-}
-
-/* Loads one stream: pg_restore reads from a pipe that the caller's function fills. */
-static gboolean
-load_stream (ObRestoreRun *run, const char *stream, GCancellable *cancellable, GError **error)
-{
-  g_autoptr (GError) feed_error = NULL;
-  g_autoptr (GError) child_error = NULL;
-  g_autoptr (ObChild) child = NULL;
-  gboolean large_objects = strcmp (stream, LARGE_OBJECTS_STREAM) == 0;
-  RestoreCommand command = { .role = large_objects ? run->admin : OB_ROLE_OWNER,
-                             .archive_fd = -1,
-                             .list_fd = -1 };
-  int fds[2];
-  gboolean fed;
-
-  if (pipe2 (fds, O_CLOEXEC) < 0)
-    return ob_set_error_errno (error, errno, "No pipe for %s", stream);
-  fcntl (fds[1], F_SETPIPE_SZ, 1 << 20);
-
-  command.stdin_fd = fds[0];
-  child = start_pg_restore (run, &command, error);
-  close (fds[0]);
-  if (child == NULL)
-    {
-      close (fds[1]);
-      return FALSE;
-    }
-
-  fed = run->request->feed (stream, fds[1], run->request->user_data, cancellable, &feed_error);
-  close (fds[1]);
-  if (!fed && !g_error_matches (feed_error, OB_ERROR, OB_ERROR_FAILED))
-    ob_child_kill (child);
-  if (!ob_child_wait (child, cancellable, &child_error))
-    {
-      /* A feed that broke because pg_restore ended says less than pg_restore does; a feed that
-       * found damage or was cancelled says more. */
-      if (!fed && !g_error_matches (feed_error, OB_ERROR, OB_ERROR_FAILED))
-        g_propagate_error (error, g_steal_pointer (&feed_error));
-      else
-        g_propagate_prefixed_error (error, g_steal_pointer (&child_error),
-                                    "The rows of %s cannot be loaded: ", stream);
-      return FALSE;
-    }
-  if (!fed)
-    g_propagate_error (error, g_steal_pointer (&feed_error));
-  return fed;
-}
-
-/* The next stream to load, NULL when there is none or something failed. */
-static const char *
-next_stream (DataLoad *load)
-{
-  const char *stream = NULL;
-
-  pthread_mutex_lock (&load->mutex);
-  while (load->error == NULL && load->run->request->streams[load->next] != NULL && stream == NULL)
-    {
-      const char *candidate = load->run->request->streams[load->next++];
-
-      if (is_data_stream (candidate))
-        stream = candidate;
-    }
-  pthread_mutex_unlock (&load->mutex);
-  return stream;
-}
-
-static gpointer
-load_thread (gpointer data)
-{
-  DataLoad *load = data;
-  const char *stream;
-
-  while ((stream = next_stream (load)) != NULL)
-    {
-      GError *error = NULL;
-
-      if (load_stream (load->run, stream, load->cancellable, &error))
-        continue;
-      pthread_mutex_lock (&load->mutex);
-      if (load->error == NULL)
-        {
-          load->error = g_steal_pointer (&error);
-          g_cancellable_cancel (load->cancellable);
-        }
-      pthread_mutex_unlock (&load->mutex);
-      g_clear_error (&error);
-    }
-  return NULL;
-}
-
-static void
-on_cancelled (GCancellable *cancellable, gpointer inner)
-{
-  g_cancellable_cancel (inner);
-}
-
-static gboolean
-load_streams (ObRestoreRun *run, GCancellable *cancellable, GError **error)
-{
-  g_autoptr (GPtrArray) threads = g_ptr_array_new ();
-  g_autoptr (GCancellable) inner = g_cancellable_new ();
-  DataLoad load = { .run = run, .cancellable = inner, .mutex = PTHREAD_MUTEX_INITIALIZER };
-  gulong handler = cancellable == NULL ? 0
-                                       : g_cancellable_connect (cancellable,
-                                                                G_CALLBACK (on_cancelled), inner,
-                                                                NULL);
-
-  for (guint i = 0; i < run->request->n_parallel; i++)
-    g_ptr_array_add (threads, g_thread_new ("restore-rows", load_thread, &load));
-  for (guint i = 0; i < threads->len; i++)
-    g_thread_join (threads->pdata[i]);
-
-  g_cancellable_disconnect (cancellable, handler);
-  pthread_mutex_destroy (&load.mutex);
-  if (load.error == NULL)
-    return TRUE;
-  g_propagate_error (error, load.error);
-  return FALSE;
 }
 
 /* Run by run, each with @n_jobs connections. */
@@ -436,16 +286,6 @@ ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **erro
       warn_of_others (run);
     }
   return restore_section (run, "pre-data", 1, cancellable, error);
-}
-
-gboolean
-ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
-{
-  g_autoptr (ObRestoreGrants) grants = ob_restore_grants_new (run, cancellable, error);
-
-  return grants != NULL && ob_restore_grants_give (grants, cancellable, error)
-         && load_streams (run, cancellable, error)
-         && ob_restore_grants_take_back (grants, cancellable, error);
 }
 
 gboolean

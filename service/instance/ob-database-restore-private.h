@@ -2,10 +2,14 @@
 /* What the files of the database's restore share. */
 #pragma once
 
+#include "ob-child.h"
 #include "ob-postgres.h"
 #include "ob-space-guard.h"
 
 G_BEGIN_DECLS
+
+/* How many rows were loaded into which table. */
+typedef struct _ObRowTally ObRowTally;
 
 /* A restore under way. Fields are set once by ob_database_restore() and then only read, also by its
  * threads. */
@@ -19,9 +23,34 @@ typedef struct
   int schema_fd;        /* memfd with schema.dump */
   gboolean no_tablespaces;
   ObProgress *progress;
+  ObRowTally *tally;
 } ObRestoreRun;
 
 /* ---- ob-database-archive.c: running pg_restore */
+
+typedef enum
+{
+  OB_RESTORE_TO_DATABASE,
+  OB_RESTORE_TO_LIST,   /* prints the table of contents, connects to nothing */
+  OB_RESTORE_TO_SCRIPT, /* prints what it would send to the database */
+} ObRestoreOutput;
+
+/* How one pg_restore is run. */
+typedef struct
+{
+  ObRole role;
+  const char *section; /* "pre-data"…; NULL: all of the archive */
+  int archive_fd;      /* memfd; -1: the archive comes through @stdin_fd */
+  int list_fd;         /* memfd with entries to restore; -1: all */
+  int stdin_fd;        /* 0: none */
+  int stdout_fd;       /* 0: none; a list is captured */
+  guint n_jobs;
+  ObRestoreOutput output;
+} ObRestoreCommand;
+
+/* Transfer full. */
+ObChild *ob_restore_start_pg_restore (ObRestoreRun *run, const ObRestoreCommand *command,
+                                      GError **error);
 
 /* Feeds schema.dump into a memfd. -1 on error. */
 int ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError **error);
@@ -29,11 +58,28 @@ int ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError
 /* All of pre-data; without a superuser what belongs to the owner. */
 gboolean ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
-/* All rows, as many streams at a time as asked for. */
-gboolean ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
-
 /* Indexes, constraints, triggers…, as pre-data. */
 gboolean ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
+
+/* ---- ob-database-load.c */
+
+/* All rows and the values of sequences, over as many connections as asked for. */
+gboolean ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
+
+/* ---- ob-database-copy.c */
+
+/* Connections that share the rows of one table after the other. */
+typedef struct _ObRowLoader ObRowLoader;
+
+/* @n_connections: 1 to 32. Transfer full. */
+ObRowLoader *ob_row_loader_new (ObRestoreRun *run, guint n_connections, GCancellable *cancellable,
+                                GError **error);
+
+/* Loads all that pg_restore writes to @fd, up to its end. What was loaded is added to the run's
+ * tally. */
+gboolean ob_row_loader_run (ObRowLoader *loader, int fd, GError **error);
+void ob_row_loader_free (ObRowLoader *loader);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRowLoader, ob_row_loader_free)
 
 /* ---- ob-database-indexes.c */
 
@@ -87,8 +133,13 @@ GStrv ob_restore_split_list_setting (const char *value);
 
 /* ---- ob-database-rows.c */
 
-/* ANALYZE and row counts of every table, in parallel. Errors: CORRUPT naming a table whose count is
- * not the manifest's. */
+ObRowTally *ob_row_tally_new (void);
+void ob_row_tally_add (ObRowTally *tally, const char *schema, const char *name, guint64 rows);
+void ob_row_tally_free (ObRowTally *tally);
+
+/* ANALYZE and the number of rows of every table, in parallel: as the server counted them while they
+ * were loaded; a table that the tally does not know is counted. Errors: CORRUPT naming a table whose
+ * number is not the manifest's. */
 gboolean ob_restore_check_rows (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
 /* ---- ob-database-space.c */

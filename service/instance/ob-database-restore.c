@@ -147,7 +147,8 @@ ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *re
                        .request = request,
                        .admin = ob_database_admin_role (config),
                        .schema_fd = -1,
-                       .progress = progress };
+                       .progress = progress,
+                       .tally = ob_row_tally_new () };
   gulong handler = cancellable == NULL ? 0
                                        : g_cancellable_connect (cancellable,
                                                                 G_CALLBACK (on_cancelled), inner,
@@ -171,6 +172,7 @@ ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *re
   g_cancellable_disconnect (cancellable, handler);
   ob_fd_clear (&run.schema_fd);
   g_clear_pointer (&run.pass_file, ob_pass_file_free);
+  ob_row_tally_free (run.tally);
   g_free (run.pg_restore);
   return ok;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* After the rows are in: statistics for the planner, and the count of every table against the
+/* After the rows are in: statistics for the planner, and the number of every table's rows against the
  * manifest's. */
 #include "ob-database-restore-private.h"
 
@@ -27,7 +27,35 @@ typedef struct
   ObPostgres *owner;
 } Connections;
 
+struct _ObRowTally
+{
+  pthread_mutex_t mutex;
+  GHashTable *rows; /* of make_key(), to a guint64 */
+};
+
 /* internal methods */
+
+/* No two tables have the same. Transfer full. */
+static char *
+make_key (const char *schema, const char *name)
+{
+  return g_strdup_printf ("%zu:%s.%s", strlen (schema), schema, name);
+}
+
+/* FALSE where nothing was loaded into it. */
+static gboolean
+find_in_tally (ObRowTally *self, const char *schema, const char *name, gint64 *rows)
+{
+  g_autofree char *key = make_key (schema, name);
+  const guint64 *number;
+
+  pthread_mutex_lock (&self->mutex);
+  number = g_hash_table_lookup (self->rows, key);
+  if (number != NULL)
+    *rows = (gint64) *number;
+  pthread_mutex_unlock (&self->mutex);
+  return number != NULL;
+}
 
 static JsonObject *
 next_table (RowCheck *check)
@@ -131,7 +159,8 @@ check_table (Connections *connections, JsonObject *table, GError **error)
       && !ob_postgres_runf (connections->admin, check->cancellable, error, "ANALYZE %I.%I",
                             schema, name))
     return FALSE;
-  if (!count_rows (connections, schema, name, &rows, error))
+  if (!find_in_tally (check->run->tally, schema, name, &rows)
+      && !count_rows (connections, schema, name, &rows, error))
     return FALSE;
   if (rows == expected)
     return TRUE;
@@ -174,7 +203,45 @@ check_thread (gpointer data)
   return NULL;
 }
 
-/* public methods */
+/* methods of this room */
+
+ObRowTally *
+ob_row_tally_new (void)
+{
+  ObRowTally *self = g_new0 (ObRowTally, 1);
+
+  pthread_mutex_init (&self->mutex, NULL);
+  self->rows = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  return self;
+}
+
+void
+ob_row_tally_add (ObRowTally *self, const char *schema, const char *name, guint64 rows)
+{
+  char *key = make_key (schema, name);
+  guint64 *number;
+
+  pthread_mutex_lock (&self->mutex);
+  number = g_hash_table_lookup (self->rows, key);
+  if (number != NULL)
+    {
+      *number += rows;
+      g_free (key);
+    }
+  else
+    g_hash_table_insert (self->rows, key, g_memdup2 (&rows, sizeof rows));
+  pthread_mutex_unlock (&self->mutex);
+}
+
+void
+ob_row_tally_free (ObRowTally *self)
+{
+  if (self == NULL)
+    return;
+  pthread_mutex_destroy (&self->mutex);
+  g_hash_table_unref (self->rows);
+  g_free (self);
+}
 
 gboolean
 ob_restore_check_rows (ObRestoreRun *run, GCancellable *cancellable, GError **error)

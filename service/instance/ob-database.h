@@ -99,7 +99,7 @@ typedef struct
   const char *target;   /* name of the database to make; must not exist */
   JsonObject *facts;    /* as ob_database_dump_describe() gave them */
   const char *const *streams; /* the archives that the backup holds, NULL-terminated */
-  guint n_parallel;     /* pg_restore processes at a time */
+  guint n_parallel;     /* connections that load rows or build indexes at a time */
   ObDatabaseFeed feed;
   gpointer user_data;
 } ObDatabaseRestore;

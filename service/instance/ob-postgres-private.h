@@ -2,6 +2,8 @@
 /* What the files of ob-postgres.h share. */
 #pragma once
 
+#include <poll.h>
+
 #include "ob-postgres.h"
 
 G_BEGIN_DECLS
@@ -13,6 +15,7 @@ struct _ObPostgres
   char *title;      /* "the database "x" at h, port p" */
   char sqlstate[6]; /* of the last statement; "" where it went well */
   gboolean broken;  /* the server did not answer a cancel: nothing more can be asked */
+  gboolean copy_ended; /* all rows of a COPY FROM were handed over */
 };
 
 /* What a wait on the connection ended with. */
@@ -26,6 +29,47 @@ typedef enum
 /* Waits until @fd is ready for @events, @cancellable is cancelled or @deadline (monotonic, in
  * microseconds; -1 for none) is over. */
 ObPostgresWait ob_postgres_wait (int fd, short events, gint64 deadline, GCancellable *cancellable);
+
+/* The same for several connections: those of @fds (their fd, events and revents as poll(2) has
+ * them; an fd of -1 is left out), at most OB_POSTGRES_MAX_WAIT. */
+#define OB_POSTGRES_MAX_WAIT 32
+ObPostgresWait ob_postgres_wait_any (struct pollfd *fds, guint n_fds, gint64 deadline,
+                                     GCancellable *cancellable);
+
+/* Fails with what the server said of a statement, or, where no result tells, of the connection.
+ * Always FALSE. */
+gboolean ob_postgres_fail_with_result (ObPostgres *postgres, const PGresult *result,
+                                       GError **error);
+gboolean ob_postgres_fail_connection (ObPostgres *postgres, GError **error);
+
+/* Until a result of what was sent can be taken without blocking. */
+gboolean ob_postgres_wait_result (ObPostgres *postgres, GCancellable *cancellable, GError **error);
+
+/* ---- ob-postgres-copy.c: COPY … FROM STDIN, of which one thread can keep several going. Nothing
+ * but ob_postgres_copy_begin() waits. */
+
+typedef enum
+{
+  OB_COPY_READY,   /* more rows can be handed over */
+  OB_COPY_SENDING, /* what was handed over is not all sent: POLLIN | POLLOUT */
+  OB_COPY_ENDING,  /* all is sent, the server has not answered: POLLIN */
+  OB_COPY_DONE,
+} ObCopyState;
+
+/* Begins the COPY @sql. */
+gboolean ob_postgres_copy_begin (ObPostgres *postgres, const char *sql, GCancellable *cancellable,
+                                 GError **error);
+
+/* Hands over rows, which are copied, in OB_COPY_READY; in OB_COPY_SENDING too, but then the memory
+ * grows. A row may be handed over in pieces. */
+gboolean ob_postgres_copy_put (ObPostgres *postgres, const guint8 *data, gsize size,
+                               GError **error);
+gboolean ob_postgres_copy_end (ObPostgres *postgres, GError **error);
+
+/* Sends and receives what goes at once. *@rows: with OB_COPY_DONE, those that the server took. Errors
+ * of the server are known only after the end. */
+gboolean ob_postgres_copy_step (ObPostgres *postgres, ObCopyState *state, guint64 *rows,
+                                GError **error);
 
 /* The error that a SQLSTATE stands for; "" is a connection that was lost. */
 int ob_postgres_map_sqlstate (const char *sqlstate);

@@ -2,7 +2,6 @@
 #include "ob-postgres-private.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 #include "ob-error.h"
@@ -11,22 +10,22 @@
 #define CANCEL_SECONDS 1
 
 ObPostgresWait
-ob_postgres_wait (int fd, short events, gint64 deadline, GCancellable *cancellable)
+ob_postgres_wait_any (struct pollfd *fds, guint n_fds, gint64 deadline, GCancellable *cancellable)
 {
   GPollFD cancel = { .fd = -1 };
   gboolean has_fd = cancellable != NULL && g_cancellable_make_pollfd (cancellable, &cancel);
+  struct pollfd all[OB_POSTGRES_MAX_WAIT + 1];
   ObPostgresWait result = OB_POSTGRES_READY;
 
+  g_assert (n_fds <= OB_POSTGRES_MAX_WAIT);
+  memcpy (all, fds, n_fds * sizeof *fds);
+  all[n_fds] = (struct pollfd){ .fd = has_fd ? cancel.fd : -1, .events = POLLIN };
   for (;;)
     {
-      struct pollfd fds[] = {
-        { .fd = fd, .events = events },
-        { .fd = has_fd ? cancel.fd : -1, .events = POLLIN },
-      };
       /* MAX() evaluates twice: the clock is read before, or what is left could be negative. */
       gint64 now = g_get_monotonic_time ();
       gint64 left = deadline < 0 ? -1 : MAX (0, deadline - now);
-      int n = poll (fds, G_N_ELEMENTS (fds), left < 0 ? -1 : (int) MIN (left / 1000 + 1, G_MAXINT));
+      int n = poll (all, n_fds + 1, left < 0 ? -1 : (int) MIN (left / 1000 + 1, G_MAXINT));
 
       if (n < 0 && errno == EINTR)
         continue;
@@ -34,14 +33,23 @@ ob_postgres_wait (int fd, short events, gint64 deadline, GCancellable *cancellab
         result = OB_POSTGRES_CANCELLED;
       else if (n == 0 && left >= 0 && g_get_monotonic_time () >= deadline)
         result = OB_POSTGRES_LATE;
-      else if (fds[0].revents == 0 && n >= 0)
+      else if (n == 0 || (n == 1 && all[n_fds].revents != 0))
         continue;
       break;
     }
+  memcpy (fds, all, n_fds * sizeof *fds);
 
   if (has_fd)
     g_cancellable_release_fd (cancellable);
   return result;
+}
+
+ObPostgresWait
+ob_postgres_wait (int fd, short events, gint64 deadline, GCancellable *cancellable)
+{
+  struct pollfd poll_fd = { .fd = fd, .events = events };
+
+  return ob_postgres_wait_any (&poll_fd, 1, deadline, cancellable);
 }
 
 /* errors */
@@ -71,9 +79,8 @@ append_field (GString *text, const PGresult *result, int field, const char *befo
     g_string_append_printf (text, "%s%s", before, value);
 }
 
-/* Fails with what the server said of a statement. */
-static gboolean
-fail_with_result (ObPostgres *self, const PGresult *result, GError **error)
+gboolean
+ob_postgres_fail_with_result (ObPostgres *self, const PGresult *result, GError **error)
 {
   g_autoptr (GString) text = g_string_new (NULL);
   const char *sqlstate = PQresultErrorField (result, PG_DIAG_SQLSTATE);
@@ -81,7 +88,9 @@ fail_with_result (ObPostgres *self, const PGresult *result, GError **error)
 
   g_strlcpy (self->sqlstate, sqlstate != NULL ? sqlstate : "", sizeof self->sqlstate);
   append_field (text, result, PG_DIAG_MESSAGE_PRIMARY, "");
-  append_field (text, result, PG_DIAG_MESSAGE_DETAIL, "; ");
+  /* Of a row that a constraint refuses, all values are told: they are nobody's business. */
+  if (!g_str_equal (self->sqlstate, "23502") && !g_str_equal (self->sqlstate, "23514"))
+    append_field (text, result, PG_DIAG_MESSAGE_DETAIL, "; ");
   append_field (text, result, PG_DIAG_MESSAGE_HINT, "; ");
   if (text->len == 0)
     g_string_append (text, PQerrorMessage (self->connection));
@@ -99,9 +108,8 @@ fail_with_result (ObPostgres *self, const PGresult *result, GError **error)
   return FALSE;
 }
 
-/* A failure that no result tells of. */
-static gboolean
-fail_connection (ObPostgres *self, GError **error)
+gboolean
+ob_postgres_fail_connection (ObPostgres *self, GError **error)
 {
   g_autofree char *valid = g_utf8_make_valid (PQerrorMessage (self->connection), -1);
 
@@ -173,16 +181,15 @@ cancel_running (ObPostgres *self, GError **error)
 
 /* statements */
 
-/* Until a result can be taken without blocking. */
-static gboolean
-wait_result (ObPostgres *self, GCancellable *cancellable, GError **error)
+gboolean
+ob_postgres_wait_result (ObPostgres *self, GCancellable *cancellable, GError **error)
 {
   for (;;)
     {
       int unsent = PQflush (self->connection);
 
       if (unsent < 0)
-        return fail_connection (self, error);
+        return ob_postgres_fail_connection (self, error);
       if (unsent == 0 && PQisBusy (self->connection) == 0)
         return TRUE;
       if (ob_postgres_wait (PQsocket (self->connection), unsent > 0 ? POLLIN | POLLOUT : POLLIN, -1,
@@ -190,7 +197,7 @@ wait_result (ObPostgres *self, GCancellable *cancellable, GError **error)
           == OB_POSTGRES_CANCELLED)
         return cancel_running (self, error);
       if (PQconsumeInput (self->connection) == 0)
-        return fail_connection (self, error);
+        return ob_postgres_fail_connection (self, error);
     }
 }
 
@@ -205,7 +212,7 @@ collect (ObPostgres *self, GCancellable *cancellable, GError **error)
       PGresult *result;
       ExecStatusType status;
 
-      if (!wait_result (self, cancellable, error))
+      if (!ob_postgres_wait_result (self, cancellable, error))
         {
           PQclear (last);
           return NULL;
@@ -220,7 +227,7 @@ collect (ObPostgres *self, GCancellable *cancellable, GError **error)
       if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
         continue;
 
-      fail_with_result (self, result, error);
+      ob_postgres_fail_with_result (self, result, error);
       PQclear (result);
       drain (self);
       return NULL;
@@ -245,7 +252,7 @@ ob_postgres_query (ObPostgres *self,
     }
   if (self->broken)
     {
-      fail_connection (self, error);
+      ob_postgres_fail_connection (self, error);
       return NULL;
     }
 
@@ -256,13 +263,13 @@ ob_postgres_query (ObPostgres *self,
     sent = PQsendQueryParams (self->connection, sql, n, NULL, parameters, NULL, NULL, 0);
   if (sent == 0)
     {
-      fail_connection (self, error);
+      ob_postgres_fail_connection (self, error);
       return NULL;
     }
 
   result = collect (self, cancellable, error);
   if (result == NULL && error != NULL && *error == NULL)
-    fail_connection (self, error);
+    ob_postgres_fail_connection (self, error);
   return result;
 }
 

@@ -263,7 +263,7 @@ ob_restore_task_in_place (ObRestoreTask *task, GError **error)
   gboolean done = FALSE;
 
   ob_id_to_hex (ob_snapshot_get_public_id (task->record->snapshot), id);
-  journal = ob_restore_journal_new (task->instance, id);
+  journal = ob_restore_journal_new (task->context, task->instance, id);
   if (!begin (task, journal, error))
     {
       ob_restore_journal_remove (journal, task->context, NULL);

@@ -283,17 +283,43 @@ list_files (ObContext *context, gboolean kept, const char *instance)
   return names;
 }
 
+static char *
+get_kept_name (const char *instance, const char *time)
+{
+  return g_strdup_printf ("%s.%s.json", instance, time);
+}
+
+/* The present second, or the next one after it that no kept restore has: two restores can follow each
+ * other within one, and what they leave would have the same names. */
+static char *
+choose_time (ObContext *context, const char *instance)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_now_utc ();
+
+  for (;;)
+    {
+      g_autofree char *text = g_date_time_format (time, "%Y%m%d%H%M%S");
+      g_autofree char *name = get_kept_name (instance, text);
+      GDateTime *next;
+
+      if (faccessat (context->restores_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        return g_steal_pointer (&text);
+      next = g_date_time_add_seconds (time, 1);
+      g_date_time_unref (time);
+      time = next;
+    }
+}
+
 /* methods of this room */
 
 ObRestoreJournal *
-ob_restore_journal_new (ObInstance *instance, const char *backup)
+ob_restore_journal_new (ObContext *context, ObInstance *instance, const char *backup)
 {
   ObRestoreJournal *journal = allocate ();
-  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
 
   journal->instance = g_strdup (ob_instance_get_name (instance));
   journal->backup = g_strdup (backup);
-  journal->time = g_date_time_format (now, "%Y%m%d%H%M%S");
+  journal->time = choose_time (context, journal->instance);
   journal->control = ob_instance_can_control (instance);
   return journal;
 }
@@ -396,8 +422,7 @@ ob_restore_journal_remove (ObRestoreJournal *journal, ObContext *context, GError
 gboolean
 ob_restore_journal_keep (ObRestoreJournal *journal, ObContext *context, GError **error)
 {
-  g_autofree char *name
-    = g_strdup_printf ("%s.%s.json", journal->instance, journal->time);
+  g_autofree char *name = get_kept_name (journal->instance, journal->time);
   g_autofree char *text = NULL;
 
   journal->phase = OB_RESTORE_DONE;

@@ -53,7 +53,9 @@ typedef struct
   GPtrArray *units;      /* of ObRestoreUnit */
 } ObRestoreJournal;
 
-ObRestoreJournal *ob_restore_journal_new (ObInstance *instance, const char *backup);
+/* Its time is one that none of the kept restores of the instance has. */
+ObRestoreJournal *ob_restore_journal_new (ObContext *context, ObInstance *instance,
+                                          const char *backup);
 void ob_restore_journal_free (ObRestoreJournal *journal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreJournal, ob_restore_journal_free)
 

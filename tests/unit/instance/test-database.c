@@ -161,6 +161,49 @@ test_many_streams (Database *database, gconstpointer data)
   assert_round_trip (database, database->config, 4);
 }
 
+/* Rows that are longer than what is read at once, and many short ones, over several connections; a
+ * value that looks like the end of the rows. */
+static void
+test_wide_rows (Database *database, gconstpointer data)
+{
+  database_or_skip (database);
+  database_run (database, OB_ROLE_OWNER, NULL,
+                "CREATE TABLE public.wide (id integer, v text);"
+                "INSERT INTO public.wide SELECT i, repeat (md5 (i::text), 32768 * (i % 4))"
+                "  FROM generate_series (1, 16) i;"
+                "CREATE TABLE public.narrow (id integer, v text);"
+                "INSERT INTO public.narrow SELECT i, md5 (i::text)"
+                "  FROM generate_series (1, 200000) i;"
+                "CREATE TABLE public.\"Odd; \"\"na'me. \"(\"a;b\" text);"
+                "INSERT INTO public.\"Odd; \"\"na'me. \" VALUES (E'\\\\.'), (E'a\n\\\\.\nb'), (NULL)");
+  assert_round_trip (database, database->config, 4);
+}
+
+/* A CHECK that refuses a row: the table is named, and no database is left. */
+static void
+test_refused_row (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+  g_autofree char *left = NULL;
+
+  database_or_skip (database);
+  database_run (database, OB_ROLE_OWNER, NULL,
+                "CREATE FUNCTION public.here () RETURNS boolean LANGUAGE sql IMMUTABLE"
+                "  AS $$SELECT current_database () = 'erp'$$;"
+                "CREATE TABLE public.picky (id integer CHECK (public.here ()));"
+                "INSERT INTO public.picky SELECT generate_series (1, 300000)");
+  archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
+  g_assert_no_error (error);
+  archives_restore (archives, database->config, "copy", database->progress, &error);
+  g_assert_ob_error (error, OB_ERROR_FAILED);
+  g_assert_message (error, "public.picky");
+  g_assert_message (error, "picky_check");
+  g_assert_null (strstr (error->message, "Failing row"));
+  left = database_ask (database, NULL, "SELECT count(*) FROM pg_database WHERE datname = 'copy'");
+  g_assert_cmpstr (left, ==, "0");
+}
+
 /* Nothing of others in it, so that the owner can do all. */
 static void
 test_no_superuser (Database *database, gconstpointer data)
@@ -469,6 +512,8 @@ main (int argc, char **argv)
   g_test_add ("/database/" path, Database, NULL, database_set_up, function, database_tear_down)
   ADD ("one-stream", test_one_stream);
   ADD ("many-streams", test_many_streams);
+  ADD ("wide-rows", test_wide_rows);
+  ADD ("refused-row", test_refused_row);
   ADD ("no-superuser", test_no_superuser);
   ADD ("out-of-reach", test_out_of_reach);
   ADD ("sequences", test_sequences);

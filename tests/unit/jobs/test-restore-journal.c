@@ -12,9 +12,9 @@
 #define STAGING "\"staging-parent\":\"/a\",\"staging-name\":\"b\""
 
 static ObRestoreJournal *
-make_journal (ObInstance *instance)
+make_journal (JobsFixture *fixture, ObInstance *instance)
 {
-  ObRestoreJournal *journal = ob_restore_journal_new (instance, "abcdef");
+  ObRestoreJournal *journal = ob_restore_journal_new (fixture->context, instance, "abcdef");
   ObRestoreUnit *unit = ob_restore_journal_add_unit (journal, OB_PART_SOURCES, "/opt/ob \"ñ\" \037");
   ObRestoreCarry *carry = g_new0 (ObRestoreCarry, 1);
 
@@ -61,7 +61,7 @@ static void
 test_round_trip (JobsFixture *fixture, gconstpointer data)
 {
   g_autoptr (ObInstance) instance = jobs_fixture_make_instance (fixture, "ob", "attachments");
-  g_autoptr (ObRestoreJournal) journal = make_journal (instance);
+  g_autoptr (ObRestoreJournal) journal = make_journal (fixture, instance);
   g_autoptr (ObRestoreJournal) loaded = NULL;
   g_autofree char *staging = NULL;
   const ObRestoreUnit *unit = NULL;
@@ -106,7 +106,7 @@ static void
 test_advance (JobsFixture *fixture, gconstpointer data)
 {
   g_autoptr (ObInstance) instance = jobs_fixture_make_instance (fixture, "ob", "attachments");
-  g_autoptr (ObRestoreJournal) journal = make_journal (instance);
+  g_autoptr (ObRestoreJournal) journal = make_journal (fixture, instance);
   g_autoptr (GError) error = NULL;
 
   for (ObRestorePhase phase = OB_RESTORE_STOPPING; phase <= OB_RESTORE_SWAPPED; phase++)
@@ -134,7 +134,7 @@ test_full (JobsFixture *fixture, gconstpointer data)
   if (!fixture_begin_mounts (&fixture->base))
     return;
   instance = jobs_fixture_make_instance (fixture, "ob", "attachments");
-  journal = make_journal (instance);
+  journal = make_journal (fixture, instance);
   fixture_mount_tmpfs (&fixture->base, "full", "nr_inodes=3");
   context = *fixture->context;
   context.restores_fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -156,8 +156,8 @@ test_keep (JobsFixture *fixture, gconstpointer data)
 {
   g_autoptr (ObInstance) instance = jobs_fixture_make_instance (fixture, "ob", "attachments");
   g_autoptr (ObInstance) other = jobs_fixture_make_instance (fixture, "ob-2", "attachments");
-  g_autoptr (ObRestoreJournal) journal = make_journal (instance);
-  g_autoptr (ObRestoreJournal) running = make_journal (other);
+  g_autoptr (ObRestoreJournal) journal = make_journal (fixture, instance);
+  g_autoptr (ObRestoreJournal) running = make_journal (fixture, other);
   g_autofree char *record = g_strdup_printf ("ob.%s.json", journal->time);
   g_autoptr (ObRestoreJournal) kept = NULL;
   g_autoptr (ObInstance) loaded = NULL;
@@ -261,6 +261,25 @@ test_damaged (JobsFixture *fixture, gconstpointer data)
   g_assert_false (journal->control);
 }
 
+/* Two restores in the same second leave nothing of the same name. */
+static void
+test_same_second (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObInstance) instance = jobs_fixture_make_instance (fixture, "ob", "attachments");
+  g_autoptr (GHashTable) times = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autoptr (ObRestoreJournal) journal
+        = ob_restore_journal_new (fixture->context, instance, "a");
+      g_autoptr (GError) error = NULL;
+
+      g_assert_true (g_hash_table_add (times, g_strdup (journal->time)));
+      ob_restore_journal_keep (journal, fixture->context, &error);
+      g_assert_no_error (error);
+    }
+}
+
 /* Names of databases have at most 63 bytes, and what tells them apart is at their end. */
 static void
 test_database_names (JobsFixture *fixture, gconstpointer data)
@@ -275,7 +294,7 @@ test_database_names (JobsFixture *fixture, gconstpointer data)
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
-      g_autoptr (ObRestoreJournal) journal = ob_restore_journal_new (instance, "a");
+      g_autoptr (ObRestoreJournal) journal = ob_restore_journal_new (fixture->context, instance, "a");
       g_autofree char *restoring = NULL;
       g_autofree char *before = NULL;
 
@@ -303,6 +322,7 @@ main (int argc, char **argv)
   ADD ("/restore-journal/advance", test_advance);
   ADD ("/restore-journal/full", test_full);
   ADD ("/restore-journal/keep", test_keep);
+  ADD ("/restore-journal/same-second", test_same_second);
   ADD ("/restore-journal/list-others", test_list_others);
   ADD ("/restore-journal/damaged", test_damaged);
   ADD ("/restore-journal/database-names", test_database_names);

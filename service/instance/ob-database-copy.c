@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Rows over several connections.
+ *
+ * COPY works on one processor, and a database has often one table that is larger, or slower to load,
+ * than all others: so its rows are dealt out to all connections, by a piece of whole lines to
+ * whichever has sent what it got. All of it is done as bbdd.user, see ob-database-archive.c.
+ */
+#include "ob-database-restore-private.h"
+
+#include <string.h>
+
+#include "ob-copy-script.h"
+#include "ob-error.h"
+#include "ob-postgres-private.h"
+
+typedef struct
+{
+  ObPostgres *postgres;
+  ObCopyState state; /* OB_COPY_DONE: nothing is under way */
+  gsize n_settings;  /* that it has */
+} Lane;
+
+struct _ObRowLoader
+{
+  ObRestoreRun *run;
+  GCancellable *cancellable;
+  Lane *lanes;
+  guint n_lanes;
+  guint last;          /* that got rows */
+  GPtrArray *settings; /* statements for every connection */
+  char *copy;          /* that is under way */
+  char *schema;        /* of its table; NULL where it is not known */
+  char *name;
+};
+
+/* internal methods */
+
+/* The rows that a COPY has brought. */
+static void
+note_rows (ObRowLoader *self, guint64 rows)
+{
+  if (self->schema != NULL)
+    ob_row_tally_add (self->run->tally, self->schema, self->name, rows);
+}
+
+static gboolean
+fail_rows (ObRowLoader *self, GError **error)
+{
+  if (self->schema != NULL)
+    g_prefix_error (error, "The rows of the table %s.%s cannot be loaded: ", self->schema,
+                    self->name);
+  return FALSE;
+}
+
+static gboolean
+step (ObRowLoader *self, Lane *lane, GError **error)
+{
+  guint64 rows = 0;
+
+  if (lane->state == OB_COPY_DONE)
+    return TRUE;
+  if (!ob_postgres_copy_step (lane->postgres, &lane->state, &rows, error))
+    return fail_rows (self, error);
+  if (lane->state == OB_COPY_DONE)
+    note_rows (self, rows);
+  return TRUE;
+}
+
+/* Until one of the connections can go on. */
+static gboolean
+wait_any (ObRowLoader *self, GError **error)
+{
+  struct pollfd fds[OB_POSTGRES_MAX_WAIT];
+
+  for (guint i = 0; i < self->n_lanes; i++)
+    {
+      const Lane *lane = &self->lanes[i];
+      gboolean waits = lane->state == OB_COPY_SENDING || lane->state == OB_COPY_ENDING;
+
+      fds[i] = (struct pollfd){
+        .fd = waits ? PQsocket (ob_postgres_get_connection (lane->postgres)) : -1,
+        .events = lane->state == OB_COPY_SENDING ? POLLIN | POLLOUT : POLLIN
+      };
+    }
+  if (ob_postgres_wait_any (fds, self->n_lanes, -1, self->cancellable) != OB_POSTGRES_CANCELLED)
+    return TRUE;
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED,
+                       "The job was cancelled while it loaded rows");
+  return FALSE;
+}
+
+/* Gives a connection the settings that it lacks. A parameter that the server does not know is one
+ * that a newer pg_restore sets for newer servers. */
+static gboolean
+apply_settings (ObRowLoader *self, Lane *lane, GError **error)
+{
+  for (; lane->n_settings < self->settings->len; lane->n_settings++)
+    {
+      g_autoptr (GError) local_error = NULL;
+      const char *setting = g_ptr_array_index (self->settings, lane->n_settings);
+
+      if (!ob_postgres_run (lane->postgres, self->cancellable, &local_error, setting)
+          && strcmp (ob_postgres_get_sqlstate (lane->postgres), "42704") != 0)
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
+begin_copy (ObRowLoader *self, Lane *lane, GError **error)
+{
+  if (!apply_settings (self, lane, error)
+      || !ob_postgres_copy_begin (lane->postgres, self->copy, self->cancellable, error))
+    return fail_rows (self, error);
+  lane->state = OB_COPY_READY;
+  return TRUE;
+}
+
+/* A connection that can take rows. NULL on error. */
+static Lane *
+find_lane (ObRowLoader *self, GError **error)
+{
+  for (;;)
+    {
+      for (guint i = 1; i <= self->n_lanes; i++)
+        {
+          guint number = (self->last + i) % self->n_lanes;
+          Lane *lane = &self->lanes[number];
+
+          if (!step (self, lane, error)
+              || (lane->state == OB_COPY_DONE && !begin_copy (self, lane, error)))
+            return NULL;
+          if (lane->state != OB_COPY_READY)
+            continue;
+          self->last = number;
+          return lane;
+        }
+      if (!wait_any (self, error))
+        return NULL;
+    }
+}
+
+/* Waits until all rows that a connection has are sent. */
+static gboolean
+flush (ObRowLoader *self, Lane *lane, GError **error)
+{
+  while (step (self, lane, error))
+    if (lane->state != OB_COPY_SENDING)
+      return TRUE;
+    else if (!wait_any (self, error))
+      return FALSE;
+  return FALSE;
+}
+
+static gboolean
+put_rows (ObRowLoader *self, const ObScriptItem *item, GError **error)
+{
+  Lane *lane = &self->lanes[self->last];
+
+  if (item->continues)
+    {
+      if (!flush (self, lane, error))
+        return FALSE;
+    }
+  else
+    lane = find_lane (self, error);
+  if (lane == NULL)
+    return FALSE;
+  return ob_postgres_copy_put (lane->postgres, item->data, item->size, error)
+         || fail_rows (self, error);
+}
+
+static gboolean
+is_copying (const Lane *lane)
+{
+  return lane->state == OB_COPY_READY || lane->state == OB_COPY_SENDING;
+}
+
+/* Waits for nothing but what the connections did before. */
+static gboolean
+finish (ObRowLoader *self, GError **error)
+{
+  for (guint i = 0; i < self->n_lanes; i++)
+    while (self->lanes[i].state != OB_COPY_DONE)
+      if (!step (self, &self->lanes[i], error)
+          || (self->lanes[i].state != OB_COPY_DONE && !wait_any (self, error)))
+        return FALSE;
+  return TRUE;
+}
+
+/* Ends the COPY everywhere and waits for what it gave. */
+static gboolean
+end_copy (ObRowLoader *self, GError **error)
+{
+  for (guint i = 0; i < self->n_lanes; i++)
+    if (is_copying (&self->lanes[i]))
+      {
+        if (!ob_postgres_copy_end (self->lanes[i].postgres, error))
+          return fail_rows (self, error);
+        self->lanes[i].state = OB_COPY_SENDING;
+      }
+  return finish (self, error);
+}
+
+static void
+clear_copy (ObRowLoader *self)
+{
+  g_clear_pointer (&self->copy, g_free);
+  g_clear_pointer (&self->schema, g_free);
+  g_clear_pointer (&self->name, g_free);
+}
+
+static void
+take_copy (ObRowLoader *self, const char *text)
+{
+  clear_copy (self);
+  self->copy = g_strdup (text);
+  if (ob_copy_script_parse_table (text, &self->schema, &self->name))
+    note_rows (self, 0);
+}
+
+static gboolean
+is_setting (const char *text)
+{
+  return g_str_has_prefix (text, "SET ")
+         || g_str_has_prefix (text, "SELECT pg_catalog.set_config(");
+}
+
+/* The value of a sequence, mostly. */
+static gboolean
+run_statement (ObRowLoader *self, const char *text, GError **error)
+{
+  return apply_settings (self, &self->lanes[0], error)
+         && ob_postgres_run (self->lanes[0].postgres, self->cancellable, error, text);
+}
+
+static gboolean
+take_item (ObRowLoader *self, const ObScriptItem *item, GError **error)
+{
+  switch (item->kind)
+    {
+    case OB_SCRIPT_STATEMENT:
+      if (!is_setting (item->text))
+        return run_statement (self, item->text, error);
+      g_ptr_array_add (self->settings, g_strdup (item->text));
+      return TRUE;
+    case OB_SCRIPT_COPY:
+      take_copy (self, item->text);
+      return TRUE;
+    case OB_SCRIPT_ROWS:
+      return put_rows (self, item, error);
+    case OB_SCRIPT_COPY_END:
+      return end_copy (self, error);
+    default:
+      return TRUE;
+    }
+}
+
+static gboolean
+connect_lane (ObRowLoader *self, Lane *lane, GError **error)
+{
+  lane->state = OB_COPY_DONE;
+  lane->postgres = ob_postgres_connect (self->run->config, OB_ROLE_OWNER,
+                                        self->run->request->target, self->cancellable, error);
+  /* The rename that publishes the database is synchronous, and with it everything before. */
+  return lane->postgres != NULL
+         && ob_postgres_run (lane->postgres, self->cancellable, error,
+                             "SET synchronous_commit TO off");
+}
+
+/* methods of this room */
+
+ObRowLoader *
+ob_row_loader_new (ObRestoreRun *run, guint n_connections, GCancellable *cancellable,
+                   GError **error)
+{
+  g_autoptr (ObRowLoader) self = g_new0 (ObRowLoader, 1);
+
+  self->run = run;
+  self->cancellable = cancellable;
+  self->settings = g_ptr_array_new_with_free_func (g_free);
+  self->n_lanes = CLAMP (n_connections, 1, OB_POSTGRES_MAX_WAIT);
+  self->lanes = g_new0 (Lane, self->n_lanes);
+  for (guint i = 0; i < self->n_lanes; i++)
+    if (!connect_lane (self, &self->lanes[i], error))
+      return NULL;
+  return g_steal_pointer (&self);
+}
+
+gboolean
+ob_row_loader_run (ObRowLoader *self, int fd, GError **error)
+{
+  g_autoptr (ObCopyScript) script = ob_copy_script_new (fd);
+  ObScriptItem item;
+
+  do
+    if (!ob_copy_script_next (script, &item, error) || !take_item (self, &item, error))
+      return FALSE;
+  while (item.kind != OB_SCRIPT_END);
+  return TRUE;
+}
+
+void
+ob_row_loader_free (ObRowLoader *self)
+{
+  if (self == NULL)
+    return;
+  for (guint i = 0; i < self->n_lanes; i++)
+    ob_postgres_free (self->lanes[i].postgres);
+  g_free (self->lanes);
+  g_ptr_array_unref (self->settings);
+  clear_copy (self);
+  g_free (self);
+}

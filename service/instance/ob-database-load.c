@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The streams with rows: each goes through a pg_restore, which makes a script of the archive, into
+ * the connections that load it. Large objects pg_restore loads itself. */
+#include "ob-database-restore-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ob-error.h"
+#include "ob-fd.h"
+#include "ob-io.h"
+
+#define SCHEMA_STREAM "schema.dump"
+#define LARGE_OBJECTS_STREAM "large-objects.dump"
+
+#define PIPE_BYTES (1024 * 1024)
+
+/* That one stream keeps busy: it is read, checked and unpacked faster than a server takes rows over
+ * so many. */
+#define CONNECTIONS_A_STREAM 4
+
+/* All streams, and the threads that load them. */
+typedef struct
+{
+  ObRestoreRun *run;
+  GCancellable *cancellable;
+  guint n_connections; /* for each */
+  pthread_mutex_t mutex;
+  guint next;          /* index into request->streams */
+  GError *error;       /* the first; ends the others */
+} DataLoad;
+
+/* A stream on its way into pg_restore. */
+typedef struct
+{
+  ObRestoreRun *run;
+  const char *stream;
+  int fd; /* owned */
+  GCancellable *cancellable;
+  gboolean ok;
+  GError *error;
+} Feed;
+
+/* internal methods */
+
+static gpointer
+feed_thread (gpointer data)
+{
+  Feed *feed = data;
+
+  feed->ok = feed->run->request->feed (feed->stream, feed->fd, feed->run->request->user_data,
+                                       feed->cancellable, &feed->error);
+  ob_fd_clear (&feed->fd);
+  return NULL;
+}
+
+static gboolean
+make_pipe (const char *stream, int *read_fd, int *write_fd, GError **error)
+{
+  int fds[2];
+
+  if (pipe2 (fds, O_CLOEXEC) < 0)
+    return ob_set_error_errno (error, errno, "No pipe for %s", stream);
+  /* Fewer and longer turns; where the user's limit is reached, 64 KiB will do. */
+  fcntl (fds[1], F_SETPIPE_SZ, PIPE_BYTES);
+  *read_fd = fds[0];
+  *write_fd = fds[1];
+  return TRUE;
+}
+
+/* Starts a pg_restore that reads what is written to *@feed_fd. With @script_fd it writes a script,
+ * which can be read there; else it restores into the database. */
+static ObChild *
+start (ObRestoreRun *run, const char *stream, ObRole role, int *feed_fd, int *script_fd,
+       GError **error)
+{
+  ObRestoreCommand command = { .role = role, .archive_fd = -1, .list_fd = -1 };
+  ob_autofd int archive = -1;
+  ob_autofd int script = -1;
+
+  if (!make_pipe (stream, &archive, feed_fd, error))
+    return NULL;
+  command.stdin_fd = archive;
+  if (script_fd != NULL)
+    {
+      if (!make_pipe (stream, script_fd, &script, error))
+        return NULL;
+      command.stdout_fd = script;
+      command.output = OB_RESTORE_TO_SCRIPT;
+    }
+  return ob_restore_start_pg_restore (run, &command, error);
+}
+
+/* A feed that broke because pg_restore ended says less than others do; one that found damage or was
+ * cancelled says more. */
+static gboolean
+tells_more (const Feed *feed)
+{
+  return !feed->ok && !g_error_matches (feed->error, OB_ERROR, OB_ERROR_FAILED);
+}
+
+/* What pg_restore makes of a stream, into the database. */
+static gboolean
+load_script (ObRestoreRun *run, guint n_connections, int fd, GCancellable *cancellable,
+             GError **error)
+{
+  g_autoptr (ObRowLoader) loader = ob_row_loader_new (run, n_connections, cancellable, error);
+
+  return loader != NULL && ob_row_loader_run (loader, fd, error);
+}
+
+/* Waits for all that has to do with a stream, and chooses the error that tells most. */
+static gboolean
+end_stream (Feed *feed, GThread *thread, ObChild *child, gboolean loaded, GError *load_error,
+            GError **error)
+{
+  g_autoptr (GError) own_error = load_error;
+  g_autoptr (GError) feed_error = NULL;
+  g_autoptr (GError) child_error = NULL;
+  gboolean ended;
+
+  /* Where pg_restore has ended before all was loaded, it knows why. */
+  if (!loaded && !g_error_matches (own_error, OB_ERROR, OB_ERROR_CORRUPT))
+    ob_child_kill (child);
+  g_thread_join (thread);
+  feed_error = feed->error;
+  if (tells_more (feed))
+    ob_child_kill (child);
+  ended = ob_child_wait (child, feed->cancellable, &child_error);
+  if (ended && loaded && feed->ok)
+    return TRUE;
+
+  if (tells_more (feed))
+    g_propagate_error (error, g_steal_pointer (&feed_error));
+  else if (!loaded && (ended || !g_error_matches (own_error, OB_ERROR, OB_ERROR_CORRUPT)))
+    g_propagate_error (error, g_steal_pointer (&own_error));
+  else if (!ended)
+    g_propagate_prefixed_error (error, g_steal_pointer (&child_error),
+                                "The rows of %s cannot be loaded: ", feed->stream);
+  else
+    g_propagate_error (error, g_steal_pointer (&feed_error));
+  return FALSE;
+}
+
+static gboolean
+load_stream (DataLoad *load, const char *stream, GError **error)
+{
+  ObRestoreRun *run = load->run;
+  gboolean by_us = strcmp (stream, LARGE_OBJECTS_STREAM) != 0;
+  ob_autofd int script_fd = -1;
+  Feed feed = { .run = run, .stream = stream, .fd = -1, .cancellable = load->cancellable };
+  g_autoptr (ObChild) child = start (run, stream, by_us ? OB_ROLE_OWNER : run->admin, &feed.fd,
+                                     by_us ? &script_fd : NULL, error);
+  GThread *thread;
+  gboolean loaded = TRUE;
+  GError *load_error = NULL;
+
+  if (child == NULL)
+    {
+      ob_fd_clear (&feed.fd);
+      return FALSE;
+    }
+  thread = g_thread_new ("restore-feed", feed_thread, &feed);
+  if (by_us)
+    {
+      loaded = load_script (run, load->n_connections, script_fd, load->cancellable, &load_error);
+      /* It must not wait for us, who have read what there is or do not want any more. */
+      ob_fd_clear (&script_fd);
+    }
+  return end_stream (&feed, thread, child, loaded, load_error, error);
+}
+
+/* The next stream to load, NULL when there is none or something failed. */
+static const char *
+next_stream (DataLoad *load)
+{
+  const char *stream = NULL;
+
+  pthread_mutex_lock (&load->mutex);
+  while (load->error == NULL && load->run->request->streams[load->next] != NULL && stream == NULL)
+    {
+      const char *candidate = load->run->request->streams[load->next++];
+
+      if (strcmp (candidate, SCHEMA_STREAM) != 0)
+        stream = candidate;
+    }
+  pthread_mutex_unlock (&load->mutex);
+  return stream;
+}
+
+static gpointer
+load_thread (gpointer data)
+{
+  DataLoad *load = data;
+  const char *stream;
+
+  while ((stream = next_stream (load)) != NULL)
+    {
+      GError *error = NULL;
+
+      if (load_stream (load, stream, &error))
+        continue;
+      pthread_mutex_lock (&load->mutex);
+      if (load->error == NULL)
+        {
+          load->error = g_steal_pointer (&error);
+          g_cancellable_cancel (load->cancellable);
+        }
+      pthread_mutex_unlock (&load->mutex);
+      g_clear_error (&error);
+    }
+  return NULL;
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer inner)
+{
+  g_cancellable_cancel (inner);
+}
+
+/* The first one in the calling thread. */
+static void
+load_in_threads (DataLoad *load, guint n_threads)
+{
+  g_autoptr (GPtrArray) threads = g_ptr_array_new ();
+
+  for (guint i = 1; i < n_threads; i++)
+    g_ptr_array_add (threads, g_thread_new ("restore-rows", load_thread, load));
+  load_thread (load);
+  for (guint i = 0; i < threads->len; i++)
+    g_thread_join (threads->pdata[i]);
+}
+
+static gboolean
+load_streams (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+{
+  guint n_parallel = MAX (run->request->n_parallel, 1);
+  guint n_threads = (n_parallel + CONNECTIONS_A_STREAM - 1) / CONNECTIONS_A_STREAM;
+  g_autoptr (GCancellable) inner = g_cancellable_new ();
+  DataLoad load = { .run = run,
+                    .cancellable = inner,
+                    .n_connections = MIN (n_parallel, CONNECTIONS_A_STREAM),
+                    .mutex = PTHREAD_MUTEX_INITIALIZER };
+  gulong handler = cancellable == NULL ? 0
+                                       : g_cancellable_connect (cancellable,
+                                                                G_CALLBACK (on_cancelled), inner,
+                                                                NULL);
+
+  load_in_threads (&load, n_threads);
+  g_cancellable_disconnect (cancellable, handler);
+  pthread_mutex_destroy (&load.mutex);
+  if (load.error == NULL)
+    return TRUE;
+  g_propagate_error (error, load.error);
+  return FALSE;
+}
+
+/* methods of this room */
+
+gboolean
+ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObRestoreGrants) grants = ob_restore_grants_new (run, cancellable, error);
+
+  return grants != NULL && ob_restore_grants_give (grants, cancellable, error)
+         && load_streams (run, cancellable, error)
+         && ob_restore_grants_take_back (grants, cancellable, error);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-copy-script.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "ob-error.h"
+
+#define HEAD "--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\nSET row_security = off;\n\n"
+
+/* Writes the text in a thread, in pieces of @step bytes, so that items are met in any place. */
+typedef struct
+{
+  int fd;
+  const char *text;
+  gsize size;
+  gsize step;
+} Writer;
+
+static gpointer
+write_thread (gpointer data)
+{
+  Writer *writer = data;
+
+  for (gsize at = 0; at < writer->size; at += writer->step)
+    {
+      gsize n = MIN (writer->step, writer->size - at);
+
+      if (write (writer->fd, writer->text + at, n) != (gssize) n)
+        break;
+    }
+  close (writer->fd);
+  return NULL;
+}
+
+/* The items as text, a letter before each; rows are joined. */
+static char *
+describe (const char *text, gsize size, gsize step, GError **error)
+{
+  g_autoptr (GString) found = g_string_new (NULL);
+  g_autoptr (ObCopyScript) script = NULL;
+  ObScriptItem item = { 0 };
+  Writer writer = { .text = text, .size = size, .step = step };
+  GThread *thread;
+  gboolean ok;
+  int fds[2];
+
+  g_assert_cmpint (pipe (fds), ==, 0);
+  writer.fd = fds[1];
+  thread = g_thread_new ("write", write_thread, &writer);
+  script = ob_copy_script_new (fds[0]);
+  do
+    {
+      ok = ob_copy_script_next (script, &item, error);
+      if (ok && item.kind == OB_SCRIPT_STATEMENT)
+        g_string_append_printf (found, "S<%s>", item.text);
+      else if (ok && item.kind == OB_SCRIPT_COPY)
+        g_string_append_printf (found, "C<%s>", item.text);
+      else if (ok && item.kind == OB_SCRIPT_ROWS)
+        {
+          /* Only the first piece of a row begins one. */
+          g_assert_cmpint (item.continues, ==,
+                           found->len > 0 && found->str[found->len - 1] != '\n'
+                             && found->str[found->len - 1] != '>');
+          g_string_append_len (found, (const char *) item.data, (gssize) item.size);
+        }
+      else if (ok && item.kind == OB_SCRIPT_COPY_END)
+        g_string_append (found, "E<>");
+    }
+  while (ok && item.kind != OB_SCRIPT_END);
+  close (fds[0]);
+  g_thread_join (thread);
+  return ok ? g_string_free (g_steal_pointer (&found), FALSE) : NULL;
+}
+
+static void
+test_items (void)
+{
+  static const char text[]
+    = HEAD "COPY public.a (x, y) FROM stdin;\n1\t\\N\n2\t\\\\.\n\\.\n\n\n"
+           "COPY public.\"b;\nc\" (x) FROM stdin;\n\\.\n"
+           "COPY public.none  FROM stdin;\n\n\n\\.\n"
+           "SELECT pg_catalog.setval('public.\"q''; \n\"', 12, true);\n\n"
+           "--\n-- done; it is\n--\n\n\\unrestrict abc\n";
+
+  for (gsize step = 1; step < 40; step++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autofree char *found = describe (text, sizeof text - 1, step, &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpstr (found, ==,
+                       "S<SET row_security = off;>"
+                       "C<COPY public.a (x, y) FROM stdin;>1\t\\N\n2\t\\\\.\nE<>"
+                       "C<COPY public.\"b;\nc\" (x) FROM stdin;>E<>"
+                       "C<COPY public.none  FROM stdin;>\n\nE<>"
+                       "S<SELECT pg_catalog.setval('public.\"q''; \n\"', 12, true);>");
+    }
+}
+
+/* A row that is longer than the room there is. */
+static void
+test_long_row (void)
+{
+  g_autoptr (GString) text = g_string_new (HEAD "COPY public.a (x) FROM stdin;\n");
+  g_autoptr (GError) error = NULL;
+  g_autofree char *row = g_strnfill (3 * 1024 * 1024 + 17, 'x');
+  g_autofree char *found = NULL;
+  g_autofree char *expected
+    = g_strdup_printf ("S<SET row_security = off;>C<COPY public.a (x) FROM stdin;>y\n%s\nz\nE<>",
+                       row);
+
+  g_string_append_printf (text, "y\n%s\nz\n\\.\n", row);
+  found = describe (text->str, text->len, 65536, &error);
+  g_assert_no_error (error);
+  g_assert_true (strcmp (found, expected) == 0);
+}
+
+static void
+test_damaged (void)
+{
+  static const char *const texts[] = {
+    "SET a = b",
+    "SET a = 'b;\n",
+    "\\! rm -rf /\n;\n",
+    "\\! rm;\n",
+    "COPY public.a (x) FROM stdin;\n",
+    "COPY public.a (x) FROM stdin;\n1\n",
+    "COPY public.a (x) FROM stdin;\n1\n\\.",
+    "COPY public.a (x) FROM stdin;\n1",
+  };
+  g_autofree char *endless = g_strnfill (2 * 1024 * 1024, 'x');
+  g_autoptr (GError) long_error = NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (describe (texts[i], strlen (texts[i]), 7, &error));
+      g_assert_ob_error (error, OB_ERROR_CORRUPT);
+    }
+  g_assert_null (describe (endless, strlen (endless), 65536, &long_error));
+  g_assert_ob_error (long_error, OB_ERROR_CORRUPT);
+}
+
+static void
+test_names (void)
+{
+  static const struct
+  {
+    const char *text, *schema, *name;
+  } names[] = {
+    { "COPY public.a (x) FROM stdin;", "public", "a" },
+    { "COPY public.a  FROM stdin;", "public", "a" },
+    { "COPY \"S.\"\"1\".\"a b(\" (x) FROM stdin;", "S.\"1", "a b(" },
+    { "COPY a (x) FROM stdin;", NULL, NULL },
+    { "COPY \"a", NULL, NULL },
+    { "COPY public.", NULL, NULL },
+    { "SELECT 1;", NULL, NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *schema = NULL;
+      g_autofree char *name = NULL;
+
+      g_assert_cmpint (ob_copy_script_parse_table (names[i].text, &schema, &name), ==,
+                       names[i].schema != NULL);
+      g_assert_cmpstr (schema, ==, names[i].schema);
+      g_assert_cmpstr (name, ==, names[i].name);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/copy-script/items", test_items);
+  g_test_add_func ("/copy-script/long-row", test_long_row);
+  g_test_add_func ("/copy-script/damaged", test_damaged);
+  g_test_add_func ("/copy-script/names", test_names);
+  return g_test_run ();
+}
