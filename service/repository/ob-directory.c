@@ -95,11 +95,10 @@ ob_directory_unref (ObDirectory *directory)
         }
       pthread_mutex_lock (&directory->shared->mutex);
       if (directory->fd >= 0)
-        {
-          g_queue_unlink (&directory->shared->idle, &directory->link);
-          close (directory->fd);
-        }
+        g_queue_unlink (&directory->shared->idle, &directory->link);
       pthread_mutex_unlock (&directory->shared->mutex);
+      if (directory->fd >= 0)
+        close (directory->fd);
       g_free (directory->name);
       g_free (directory);
       directory = parent;
@@ -114,22 +113,35 @@ begin_use (ObDirectory *directory)
     g_queue_unlink (&directory->shared->idle, &directory->link);
 }
 
-static void
+/* The descriptor to be closed now, once the mutex is free; -1 for none. */
+static int
 end_use (ObDirectory *directory)
 {
   Shared *shared = directory->shared;
+  ObDirectory *oldest;
+  int fd;
 
   if (--directory->users > 0)
-    return;
+    return -1;
   g_queue_push_tail_link (&shared->idle, &directory->link);
-  while (shared->idle.length > shared->max_open)
-    {
-      ObDirectory *oldest = shared->idle.head->data;
+  if (shared->idle.length <= shared->max_open)
+    return -1;
+  oldest = shared->idle.head->data;
+  g_queue_unlink (&shared->idle, &oldest->link);
+  fd = oldest->fd;
+  oldest->fd = -1;
+  return fd;
+}
 
-      g_queue_unlink (&shared->idle, &oldest->link);
-      close (oldest->fd);
-      oldest->fd = -1;
-    }
+/* Closes what is to be closed, and leaves errno alone. */
+static void
+close_quietly (int fd)
+{
+  int saved = errno;
+
+  if (fd >= 0)
+    close (fd);
+  errno = saved;
 }
 
 static gboolean
@@ -144,73 +156,87 @@ is_same (const ObDirectory *directory, int fd, struct stat *st)
   return FALSE;
 }
 
-/* Opens it below its parent, which is open, and leaves it in use. */
-static gboolean
-open_below_parent (ObDirectory *directory, struct stat *st)
+/* Opens @directory below its parent, which is open and in use. -1 on error. */
+static int
+open_below_parent (const ObDirectory *directory, struct stat *st)
 {
   const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   int fd = openat (directory->parent->fd, directory->name, flags | O_NOATIME);
 
   if (fd < 0 && errno == EPERM)
     fd = openat (directory->parent->fd, directory->name, flags);
-  if (fd < 0)
-    return FALSE;
-  if (!is_same (directory, fd, st))
+  if (fd >= 0 && !is_same (directory, fd, st))
     {
-      int saved = errno;
-
-      close (fd);
-      errno = saved;
-      return FALSE;
+      close_quietly (fd);
+      return -1;
     }
-  directory->fd = fd;
-  directory->users = 1;
-  return TRUE;
+  return fd;
 }
 
-/* The mutex held. From the nearest open ancestor down; those between stay open for the next who
- * comes this way. @st: of the directory itself. */
-static gboolean
-open_chain (ObDirectory *directory, struct stat *st)
+/* Puts the directory, open as @fd now, into use in place of its parent. Another thread may have
+ * opened it meanwhile. */
+static void
+descend (ObDirectory *directory, int fd)
 {
-  g_autoptr (GPtrArray) closed = g_ptr_array_new ();
-  ObDirectory *at = directory;
-  gboolean ok = TRUE;
+  int old = -1;
+  int victim;
 
+  pthread_mutex_lock (&directory->shared->mutex);
+  if (directory->fd >= 0)
+    {
+      begin_use (directory);
+      old = fd;
+    }
+  else
+    {
+      directory->fd = fd;
+      directory->users = 1;
+    }
+  victim = end_use (directory->parent);
+  pthread_mutex_unlock (&directory->shared->mutex);
+  close_quietly (old);
+  close_quietly (victim);
+}
+
+/* The nearest ancestor that is open, or the directory itself, is in use then; @closed gets those
+ * below it, the lowest first. */
+static ObDirectory *
+begin_at_open (ObDirectory *directory, GPtrArray *closed)
+{
+  ObDirectory *at = directory;
+
+  pthread_mutex_lock (&directory->shared->mutex);
   for (; at->fd < 0; at = at->parent)
     g_ptr_array_add (closed, at);
   begin_use (at);
-  for (guint i = closed->len; i > 0 && ok; i--)
-    {
-      ObDirectory *next = g_ptr_array_index (closed, i - 1);
-      int saved;
-
-      ok = open_below_parent (next, st);
-      saved = errno;
-      end_use (at);
-      errno = saved;
-      at = next;
-    }
-  return ok;
+  pthread_mutex_unlock (&directory->shared->mutex);
+  return at;
 }
 
-/* *@is_open: it was open already, and @st is not set. */
+/* Opens from the nearest open ancestor down, and never with the mutex held: other threads walk
+ * elsewhere meanwhile. Those between stay open for the next who comes this way. *@is_open: it was
+ * open already, and @st is not set. */
 static int
 acquire (ObDirectory *directory, gboolean *is_open, struct stat *st)
 {
-  gboolean ok = TRUE;
-  int saved;
+  g_autoptr (GPtrArray) closed = g_ptr_array_new ();
+  ObDirectory *at = begin_at_open (directory, closed);
 
-  pthread_mutex_lock (&directory->shared->mutex);
-  *is_open = directory->fd >= 0;
-  if (*is_open)
-    begin_use (directory);
-  else
-    ok = open_chain (directory, st);
-  saved = errno;
-  pthread_mutex_unlock (&directory->shared->mutex);
-  errno = saved;
-  return ok ? directory->fd : -1;
+  *is_open = at == directory;
+  for (guint i = closed->len; i > 0; i--)
+    {
+      ObDirectory *next = g_ptr_array_index (closed, i - 1);
+      int fd = open_below_parent (next, st);
+
+      if (fd < 0)
+        {
+          ob_directory_release (at);
+          return -1;
+        }
+      descend (next, fd);
+      at = next;
+    }
+  return directory->fd;
 }
 
 int
@@ -237,12 +263,12 @@ ob_directory_acquire_with_stat (ObDirectory *directory, struct stat *st)
 void
 ob_directory_release (ObDirectory *directory)
 {
-  int saved = errno;
+  int victim;
 
   pthread_mutex_lock (&directory->shared->mutex);
-  end_use (directory);
+  victim = end_use (directory);
   pthread_mutex_unlock (&directory->shared->mutex);
-  errno = saved;
+  close_quietly (victim);
 }
 
 char *
