@@ -286,3 +286,38 @@ ob_options_get_fd (ObOptions *self, const char *name)
     return -1;
   return ob_options_peek_handle (g_variant_get_handle (value->value), self->fds, name, NULL);
 }
+
+/* What a client says an id is goes into messages and no further than the catalogue's own check. */
+static gboolean
+is_short (const char *id)
+{
+  return *id != '\0' && strlen (id) <= OB_OPTIONS_MAX_STRING;
+}
+
+gboolean
+ob_options_check_id (const char *id, GError **error)
+{
+  if (is_short (id))
+    return TRUE;
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                       "That is no id of a backup; give its first digits, at least four, or "
+                       "\"latest\"");
+  return FALSE;
+}
+
+gboolean
+ob_options_check_ids (const char *const *ids, GError **error)
+{
+  guint n = g_strv_length ((char **) ids);
+  gboolean good = n <= OB_OPTIONS_MAX_STRINGS;
+
+  for (guint i = 0; good && i < n; i++)
+    good = is_short (ids[i]);
+  if (good)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+               "Give at most %d ids of backups, of each the first digits, at least four, or "
+               "\"latest\"",
+               OB_OPTIONS_MAX_STRINGS);
+  return FALSE;
+}

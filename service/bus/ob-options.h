@@ -53,4 +53,11 @@ int ob_options_get_fd (ObOptions *options, const char *name);
  * Errors: INVALID_ARGUMENT; then -1. */
 int ob_options_peek_handle (gint32 handle, GUnixFDList *fds, const char *name, GError **error);
 
+/* Whether an argument can be the id of a backup, or "latest"; which one it is, the catalogue knows.
+ * Any thread. Errors: INVALID_ARGUMENT. */
+gboolean ob_options_check_id (const char *id, GError **error);
+
+/* The same for a list, of none to OB_OPTIONS_MAX_STRINGS. */
+gboolean ob_options_check_ids (const char *const *ids, GError **error);
+
 G_END_DECLS

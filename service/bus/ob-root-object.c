@@ -7,6 +7,7 @@
 #include "config.h"
 #include "ob-authorizer.h"
 #include "ob-backup-query.h"
+#include "ob-delete-call.h"
 #include "ob-descriptor.h"
 #include "ob-discovery.h"
 #include "ob-error.h"
@@ -74,19 +75,6 @@ static const ObOptionSpec restore_options[] = {
   { "directory", "h", FALSE },   { "database", "s", FALSE }, { NULL, NULL, FALSE },
 };
 
-static const ObOptionSpec delete_options[] = {
-  { "destination", "s", FALSE },
-  { "force", "b", FALSE },
-  { "prune", "b", FALSE },
-  { NULL, NULL, FALSE },
-};
-
-static const ObOptionSpec prune_options[] = {
-  { "plan", "b", FALSE },
-  { "max-unused", "s", FALSE },
-  { NULL, NULL, FALSE },
-};
-
 /* A call that goes on when something has been found out. */
 typedef struct
 {
@@ -140,18 +128,6 @@ read_parts (ObOptions *options, ObParts *parts, GError **error)
 
   *parts = 0;
   return names == NULL || ob_parts_from_names (names, parts, error);
-}
-
-/* What a client says an id is goes into messages and no further than the catalogue's own check. */
-static gboolean
-check_id (const char *id, GError **error)
-{
-  if (*id != '\0' && strlen (id) <= OB_OPTIONS_MAX_STRING)
-    return TRUE;
-  g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                       "That is no id of a backup; give its first digits, at least four, or "
-                       "\"latest\"");
-  return FALSE;
 }
 
 static void
@@ -384,7 +360,7 @@ handle_get_backup (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, c
   g_autoptr (ObOptions) options = ob_options_read (dictionary, get_options, NULL, &error);
   ObBackupQuestion question = { .id = id, .with_manifest = TRUE };
 
-  if (options == NULL || !check_id (id, &error) || !read_parts (options, &question.parts, &error))
+  if (options == NULL || !ob_options_check_id (id, &error) || !read_parts (options, &question.parts, &error))
     return ob_reply_error (invocation, error);
   question.destination = ob_options_get_string (options, "destination");
   question.instance = ob_options_get_string (options, "instance");
@@ -479,7 +455,7 @@ check_restore (ObRootObject *self, ObOptions *options, guint uid, ObBackupQuesti
   const char *instance = ob_options_get_string (options, "instance");
   int directory = ob_options_get_fd (options, "directory");
 
-  if (!check_id (question->id, error) || !read_parts (options, &question->parts, error))
+  if (!ob_options_check_id (question->id, error) || !read_parts (options, &question->parts, error))
     return FALSE;
   if (instance != NULL && ob_manager_find_instance (self->manager, instance, error) == NULL)
     return FALSE;
@@ -540,76 +516,30 @@ handle_repair (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const
   return TRUE;
 }
 
-/* Takes nothing; the path of the job, or NULL. */
-static char *
-start_delete (ObRootObject *self, const char *const *ids, ObOptions *options, guint uid,
-              GError **error)
-{
-  ObDeleteOptions delete = { .destination = ob_options_get_string (options, "destination"),
-                             .force = ob_options_get_boolean (options, "force"),
-                             .prune = ob_options_get_boolean (options, "prune") };
-  g_autoptr (GPtrArray) destinations = ob_manager_select_destinations (self->manager, NULL, NULL);
-  ObJob *job = NULL;
-
-  if (g_strv_length ((char **) ids) > OB_OPTIONS_MAX_STRINGS)
-    {
-      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "At most %d backups can be deleted at once", OB_OPTIONS_MAX_STRINGS);
-      return NULL;
-    }
-  if (delete.destination != NULL
-      && ob_manager_find_destination (self->manager, delete.destination, error) == NULL)
-    return NULL;
-  job = ob_delete_job_new (ob_manager_get_context (self->manager), destinations, ids, &delete, uid,
-                           error);
-  return job != NULL ? ob_manager_start_job (self->manager, job, error) : NULL;
-}
-
 static gboolean
 handle_delete (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
                const char *const *ids, GVariant *dictionary)
 {
-  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
-  guint uid = ob_authorizer_get_caller (invocation);
   GError *error = NULL;
-  g_autoptr (ObOptions) options = ob_options_read (dictionary, delete_options, NULL, &error);
-  g_autofree char *path = NULL;
+  g_autofree char *path
+    = ob_delete_call_delete (OB_ROOT_OBJECT (skeleton)->manager, ids, dictionary,
+                             ob_authorizer_get_caller (invocation), &error);
 
-  if (options != NULL)
-    path = start_delete (self, ids, options, uid, &error);
   if (path == NULL)
     return ob_reply_error (invocation, error);
   ob_dbus_backup1_complete_delete (skeleton, invocation, path);
   return TRUE;
 }
 
-/* Takes nothing; the path of the job, or NULL. */
-static char *
-start_prune (ObRootObject *self, const char *name, ObOptions *options, guint uid, GError **error)
-{
-  ObPruneOptions prune = { .plan = ob_options_get_boolean (options, "plan"),
-                           .max_unused = ob_options_get_string (options, "max-unused") };
-  ObDestination *destination = ob_manager_find_destination (self->manager, name, error);
-  ObJob *job = NULL;
-
-  if (destination == NULL)
-    return NULL;
-  job = ob_prune_job_new (ob_manager_get_context (self->manager), destination, &prune, uid, error);
-  return job != NULL ? ob_manager_start_job (self->manager, job, error) : NULL;
-}
-
 static gboolean
 handle_prune (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *name,
               GVariant *dictionary)
 {
-  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
-  guint uid = ob_authorizer_get_caller (invocation);
   GError *error = NULL;
-  g_autoptr (ObOptions) options = ob_options_read (dictionary, prune_options, NULL, &error);
-  g_autofree char *path = NULL;
+  g_autofree char *path
+    = ob_delete_call_prune (OB_ROOT_OBJECT (skeleton)->manager, name, dictionary,
+                            ob_authorizer_get_caller (invocation), &error);
 
-  if (options != NULL)
-    path = start_prune (self, name, options, uid, &error);
   if (path == NULL)
     return ob_reply_error (invocation, error);
   ob_dbus_backup1_complete_prune (skeleton, invocation, path);

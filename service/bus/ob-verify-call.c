@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-verify-call.h"
 
-#include <string.h>
-
 #include "ob-error.h"
 #include "ob-operations.h"
 #include "ob-options.h"
@@ -11,24 +9,6 @@ static const ObOptionSpec options_of_verify[] = {
   { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "read-data", "b", FALSE },
   { "sample", "d", FALSE },      { "seed", "t", FALSE },     { NULL, NULL, FALSE },
 };
-
-/* What a client says an id is goes into messages and no further than the catalogue's own check. */
-static gboolean
-check_ids (const char *const *ids, GError **error)
-{
-  guint n = g_strv_length ((char **) ids);
-  gboolean good = n <= OB_OPTIONS_MAX_STRINGS;
-
-  for (guint i = 0; good && i < n; i++)
-    good = *ids[i] != '\0' && strlen (ids[i]) <= OB_OPTIONS_MAX_STRING;
-  if (good)
-    return TRUE;
-  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-               "Give at most %d ids of backups, of each the first digits, at least four, or \"latest\"; "
-               "none for all backups",
-               OB_OPTIONS_MAX_STRINGS);
-  return FALSE;
-}
 
 static gboolean
 read_share (ObOptions *options, ObVerifyJobOptions *job, GError **error)
@@ -85,7 +65,7 @@ ob_verify_call_verify (ObManager *manager, const char *const *ids, GVariant *dic
   g_autoptr (ObOptions) options = ob_options_read (dictionary, options_of_verify, NULL, error);
   ObVerifyJobOptions verify = { 0 };
 
-  if (options == NULL || !check_ids (ids, error) || !read_share (options, &verify, error))
+  if (options == NULL || !ob_options_check_ids (ids, error) || !read_share (options, &verify, error))
     return NULL;
   verify.instance = ob_options_get_string (options, "instance");
   return start (manager, ob_options_get_string (options, "destination"), ids, &verify, uid, error);

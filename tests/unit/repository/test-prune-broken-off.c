@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A prune that does not come to its end, since the power fails, it is cancelled or its lock is lost:
+ * nothing is lost. */
+#include "prune-fixture.h"
+
+#include <string.h>
+
+#include "ob-error.h"
+
+static gboolean
+add_name (const char *name, guint64 size, gpointer user_data)
+{
+  g_ptr_array_add (user_data, g_strdup (name));
+  return TRUE;
+}
+
+static void
+remove_locks (ObStore *store)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+
+  ob_store_list (store, "locks", add_name, names, NULL, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < names->len; i++)
+    ob_store_remove (store, g_ptr_array_index (names, i), NULL, &error);
+  g_assert_no_error (error);
+}
+
+/* What is left when the power fails: all that stays is whole, and so it is after the next prune. */
+static void
+check_cut (ObStore *left, GArray *models)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObRepository) repository = ob_repository_open (left, CORE_PASSPHRASE, NULL, &error);
+  g_autoptr (ObRepository) anew = NULL;
+  ObPruneFigures figures;
+
+  g_assert_no_error (error);
+  prune_assert_whole (repository, models);
+  prune_assert_index_sound (repository, left);
+  /* Of this very process, which is still there; see the test of locks. */
+  remove_locks (left);
+  prune_run (repository, "0", &figures);
+  prune_assert_tidy (left);
+  anew = ob_repository_open (left, CORE_PASSPHRASE, NULL, &error);
+  g_assert_no_error (error);
+  prune_assert_whole (anew, models);
+}
+
+/* One round of backups, deletions and a prune, cut off after each change. How many packs were written
+ * anew. */
+static guint64
+lose_power (Prune *prune)
+{
+  ObPruneFigures figures;
+  guint from, to;
+
+  for (guint i = 0; i < 3; i++)
+    prune_back_up (prune);
+  prune_make_waste (prune);
+  prune_give_up (prune);
+  from = crash_store_get_n_changes (prune->crash_store);
+  prune_delete_some (prune, 2);
+  prune_run (prune->core.repository, "0", &figures);
+  to = crash_store_get_n_changes (prune->crash_store);
+  for (guint n = from; n <= to; n++)
+    for (guint i = 0; i < 4; i++)
+      {
+        g_autoptr (ObStore) left = crash_store_cut (prune->crash_store, n, prune->rand);
+
+        check_cut (left, prune->models);
+      }
+  g_test_message ("%u moments", to - from + 1);
+  return figures.n_repacked_packs;
+}
+
+static void
+test_power_loss (Prune *prune, gconstpointer data)
+{
+  guint64 n_repacked = 0;
+
+  for (guint i = 0; i < 3; i++)
+    n_repacked += lose_power (prune);
+  g_assert_cmpuint (n_repacked, >, 0);
+}
+
+typedef struct
+{
+  const char *phase;
+  GCancellable *cancellable;
+} Stop;
+
+static void
+on_phase (const char *phase, gpointer user_data)
+{
+  Stop *stop = user_data;
+
+  if (strcmp (phase, stop->phase) == 0)
+    g_cancellable_cancel (stop->cancellable);
+}
+
+/* Cancelled in any phase: sound, in memory too. */
+static void
+test_cancel (Prune *prune, gconstpointer data)
+{
+  static const char *const phases[] = { "reading", "planning", "repacking", "indexing", "removing" };
+  ObPruneFigures figures;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (phases); i++)
+    {
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      Stop stop = { phases[i], cancellable };
+      g_autoptr (ObProgress) progress = ob_progress_new (on_phase, NULL, &stop);
+      g_autoptr (GError) error = NULL;
+      gint64 freed;
+
+      prune_make_waste (prune);
+      g_assert_false (prune_run_with (prune->core.repository, "0", &figures, &freed, progress,
+                                  cancellable, &error));
+      g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
+      prune_assert_whole (prune->core.repository, prune->models);
+    }
+  prune_run (prune->core.repository, "0", &figures);
+  prune_assert_whole (prune->core.repository, prune->models);
+  prune_assert_tidy (prune->core.store);
+}
+
+/* Who has lost the lock removes nothing. */
+static void
+test_lost_lock (Prune *prune, gconstpointer data)
+{
+  static const ObLockTimes late
+    = { .settle_ms = 0, .refresh_ms = 600000, .retry_ms = 600000, .valid_ms = 200 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObLock) held = NULL;
+  g_autoptr (ObPrunePlan) plan = NULL;
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (ObId));
+  ObPruneLimit limit = { .bytes = 0 };
+  guint n_removed, n_changes;
+  gint64 freed;
+
+  prune_make_waste (prune);
+  held = ob_lock_acquire_with_times (prune->core.repository, TRUE, &late, NULL, &error);
+  g_assert_no_error (error);
+  plan = ob_prune_plan_new (prune->core.repository, held, &limit, NULL, NULL, &error);
+  g_assert_no_error (error);
+  while (ob_lock_is_valid (held))
+    g_usleep (1000);
+  n_changes = crash_store_get_n_changes (prune->crash_store);
+  g_assert_false (ob_prune_plan_run (plan, &freed, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+  g_clear_error (&error);
+  g_array_append_val (ids, g_array_index (prune->models, Model, 0).id);
+  g_assert_false (ob_delete_snapshots (prune->core.repository, held, ids, &n_removed, NULL,
+                                       &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+  g_assert_cmpuint (n_removed, ==, 0);
+  g_assert_cmpuint (crash_store_get_n_changes (prune->crash_store), ==, n_changes);
+}
+
+static void
+add (const char *path, void (*test) (Prune *, gconstpointer))
+{
+  g_test_add (path, Prune, NULL, prune_set_up, test, prune_tear_down);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  add ("/prune-broken-off/power-loss", test_power_loss);
+  add ("/prune-broken-off/cancel", test_cancel);
+  add ("/prune-broken-off/lost-lock", test_lost_lock);
+  return g_test_run ();
+}
