@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests/bench/trees runs in a sandbox. The attachments of a small installation are a tree of so
+"""What tests/bench/many-files runs in a sandbox. The attachments of a small installation are a tree of so
 many small files, fifty in a directory. After the first backup a hundred of them are changed, each
 round others, and the tree is backed up again: by obbackup, and by restic. Beside them stands what
 find needs to ask for the status of every file, which no backup can do without."""
@@ -72,7 +72,7 @@ def print_row(row):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tests/bench/trees", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests/bench/many-files", description=__doc__)
     parser.add_argument("--files", default="10000,100000,1000000",
                         type=lambda text: sorted(map(int, text.split(","))))
     parser.add_argument("--rounds", type=int, default=3)
