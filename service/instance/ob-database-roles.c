@@ -277,6 +277,19 @@ restore_setting (ObRestoreRun *run, ObPostgres *postgres, const char *role, cons
   return TRUE;
 }
 
+/* Autovacuum comes to a table as soon as it is full, and building its indexes and ANALYZE wait for it:
+ * it gives way when the wait is looked at as a possible deadlock, by default after a second
+ * (PostgreSQL, "deadlock_timeout"). Ours is ended by ob_restore_settings(). */
+static gboolean
+outrun_autovacuum (ObRestoreRun *run, ObPostgres *postgres, GCancellable *cancellable,
+                   GError **error)
+{
+  return run->admin != OB_ROLE_SUPERUSER
+         || ob_postgres_runf (postgres, cancellable, error,
+                              "ALTER DATABASE %I SET deadlock_timeout TO '50ms'",
+                              run->request->target);
+}
+
 /* public methods */
 
 GStrv
@@ -380,7 +393,8 @@ ob_restore_create_database (ObRestoreRun *run, GCancellable *cancellable, GError
   if (ob_postgres_runf (postgres, cancellable, error, "REVOKE ALL ON DATABASE %I FROM PUBLIC",
                         run->request->target)
       && ob_postgres_runf (postgres, cancellable, error, "GRANT CONNECT ON DATABASE %I TO %I",
-                           run->request->target, run->config->user))
+                           run->request->target, run->config->user)
+      && outrun_autovacuum (run, postgres, cancellable, error))
     return TRUE;
   /* Only from here on is it ours to drop. */
   ob_database_drop (run->config, run->request->target, NULL, NULL);
@@ -398,6 +412,10 @@ ob_restore_settings (ObRestoreRun *run, GCancellable *cancellable, GError **erro
   g_autofree char *limit = NULL;
 
   if (postgres == NULL)
+    return FALSE;
+  if (run->admin == OB_ROLE_SUPERUSER
+      && !ob_postgres_runf (postgres, cancellable, error,
+                            "ALTER DATABASE %I RESET deadlock_timeout", run->request->target))
     return FALSE;
   for (guint i = 0; i < get_length (settings); i++)
     {

@@ -13,7 +13,7 @@ typedef struct
 {
   ObRestoreRun *run;
   GCancellable *cancellable;
-  JsonArray *tables;
+  GPtrArray *tables; /* of JsonObject, the largest first */
   pthread_mutex_t mutex;
   guint next;
   GError *error; /* the first */
@@ -57,14 +57,35 @@ find_in_tally (ObRowTally *self, const char *schema, const char *name, gint64 *r
   return number != NULL;
 }
 
+static gint
+compare_rows (gconstpointer a, gconstpointer b)
+{
+  gint64 rows_a = json_object_get_int_member_with_default (*(JsonObject *const *) a, "rows", 0);
+  gint64 rows_b = json_object_get_int_member_with_default (*(JsonObject *const *) b, "rows", 0);
+
+  return rows_a > rows_b ? -1 : rows_a < rows_b ? 1 : 0;
+}
+
+/* The largest first, so that none is left to one thread at the end. Transfer container. */
+static GPtrArray *
+list_tables (JsonArray *array)
+{
+  GPtrArray *tables = g_ptr_array_new ();
+
+  for (guint i = 0; i < json_array_get_length (array); i++)
+    g_ptr_array_add (tables, json_array_get_object_element (array, i));
+  g_ptr_array_sort (tables, compare_rows);
+  return tables;
+}
+
 static JsonObject *
 next_table (RowCheck *check)
 {
   JsonObject *table = NULL;
 
   pthread_mutex_lock (&check->mutex);
-  if (check->error == NULL && check->next < json_array_get_length (check->tables))
-    table = json_array_get_object_element (check->tables, check->next++);
+  if (check->error == NULL && check->next < check->tables->len)
+    table = g_ptr_array_index (check->tables, check->next++);
   pthread_mutex_unlock (&check->mutex);
   return table;
 }
@@ -251,9 +272,12 @@ ob_restore_check_rows (ObRestoreRun *run, GCancellable *cancellable, GError **er
                      .mutex = PTHREAD_MUTEX_INITIALIZER };
   g_autoptr (GPtrArray) threads = g_ptr_array_new ();
 
+  g_autoptr (GPtrArray) tables = NULL;
+
   if (!json_object_has_member (run->request->facts, "tables"))
     return TRUE;
-  check.tables = json_object_get_array_member (run->request->facts, "tables");
+  tables = list_tables (json_object_get_array_member (run->request->facts, "tables"));
+  check.tables = tables;
   for (guint i = 0; i < run->request->n_parallel; i++)
     g_ptr_array_add (threads, g_thread_new ("check-rows", check_thread, &check));
   for (guint i = 0; i < threads->len; i++)
