@@ -43,7 +43,7 @@ build_argv (ObRestoreRun *run, const ObRestoreCommand *command)
   if (command->output == OB_RESTORE_TO_LIST)
     g_ptr_array_add (argv, g_strdup ("--list"));
   else if (command->output == OB_RESTORE_TO_SCRIPT)
-    g_ptr_array_add (argv, g_strdup ("--file=/dev/stdout"));
+    g_ptr_array_add (argv, g_strdup ("--file=/proc/self/fd/1"));
   else
     {
       g_ptr_array_add (argv, g_strdup ("--exit-on-error"));

@@ -62,8 +62,7 @@ step (ObRowLoader *self, Lane *lane, GError **error)
     return TRUE;
   if (!ob_postgres_copy_step (lane->postgres, &lane->state, &rows, error))
     return fail_rows (self, error);
-  if (lane->state == OB_COPY_DONE)
-    note_rows (self, rows);
+  note_rows (self, rows);
   return TRUE;
 }
 

@@ -179,6 +179,19 @@ test_wide_rows (Database *database, gconstpointer data)
   assert_round_trip (database, database->config, 4);
 }
 
+/* Many small tables: of each COPY the server tells the rows in a moment of its own. */
+static void
+test_many_tables (Database *database, gconstpointer data)
+{
+  database_or_skip (database);
+  database_run (database, OB_ROLE_OWNER, NULL,
+                "DO $$ BEGIN FOR i IN 1..300 LOOP"
+                "  EXECUTE format ('CREATE TABLE public.t%s AS SELECT generate_series (1, %s) AS a',"
+                "                  i, i);"
+                " END LOOP; END $$");
+  assert_round_trip (database, database->config, 2);
+}
+
 /* A CHECK that refuses a row: the table is named, and no database is left. */
 static void
 test_refused_row (Database *database, gconstpointer data)
@@ -513,6 +526,7 @@ main (int argc, char **argv)
   ADD ("one-stream", test_one_stream);
   ADD ("many-streams", test_many_streams);
   ADD ("wide-rows", test_wide_rows);
+  ADD ("many-tables", test_many_tables);
   ADD ("refused-row", test_refused_row);
   ADD ("no-superuser", test_no_superuser);
   ADD ("out-of-reach", test_out_of_reach);
