@@ -119,10 +119,12 @@ class Queue(JobsTest):
         overlap = []
 
         def look():
-            states = self.bus.job(first)["State"], self.bus.job(second)["State"]
-            if states[0] == "running" and states[1] == "running":
-                overlap.append(states)
-            return states[0] in FINAL and states[1] in FINAL
+            # The second one first: it may begin between the two questions, when the first has ended.
+            later = self.bus.job(second)["State"]
+            former = self.bus.job(first)["State"]
+            if later == "running" and former == "running":
+                overlap.append((former, later))
+            return former in FINAL and later in FINAL
 
         wait_until(look, "they do not end", 1200)
         self.assertEqual(overlap, [])
