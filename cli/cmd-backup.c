@@ -58,8 +58,8 @@ run (ObClient *client, int argc, char **argv)
                          &status))
     return status;
 
-  properties
-    = ob_client_find (client, OB_INSTANCE_INTERFACE, "instance", operands[0], NULL, &error);
+  properties = ob_client_find (client, OB_INSTANCE_INTERFACE, "instance", operands[0], NULL,
+                               &error);
   if (properties == NULL)
     return ob_client_fail (client, error);
   g_variant_lookup (properties, "Name", "&s", &instance);

@@ -27,7 +27,8 @@ run (ObClient *client, int argc, char **argv)
       return ob_client_fail (client, error);
     }
 
-  reply = ob_client_call (client, path, OB_JOB_INTERFACE, "Cancel", ob_no_options (), NULL, &error);
+  reply = ob_client_call (client, path, OB_JOB_INTERFACE, "Cancel", ob_no_options (), NULL,
+                          &error);
   if (reply == NULL && error->domain == G_DBUS_ERROR
       && (error->code == G_DBUS_ERROR_UNKNOWN_METHOD || error->code == G_DBUS_ERROR_UNKNOWN_OBJECT
           || error->code == G_DBUS_ERROR_UNKNOWN_INTERFACE))

@@ -160,8 +160,8 @@ run (ObClient *client, int argc, char **argv)
       "Also the last good backup, and pinned ones", NULL },
     { "prune", 0, 0, G_OPTION_ARG_NONE, &request.prune, "Free what they took at once", NULL },
     { "yes", 'y', 0, G_OPTION_ARG_NONE, &request.yes, "Do not ask", NULL },
-    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait, "Begin, and do not wait for the end",
-      NULL },
+    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait,
+      "Begin, and do not wait for the end", NULL },
     G_OPTION_ENTRY_NULL,
   };
   ObExit status = OB_EXIT_USAGE;

@@ -122,7 +122,8 @@ run_add (ObClient *client, int argc, char **argv)
       "Directory for the repository; made if its parent is there", "DIR" },
     { "passphrase-file", 0, 0, G_OPTION_ARG_FILENAME, &passphrase_file,
       "Read the passphrase from FILE (- is standard input) instead of making one", "FILE" },
-    { "no-passphrase", 0, 0, G_OPTION_ARG_NONE, &no_passphrase, "Use the empty passphrase", NULL },
+    { "no-passphrase", 0, 0, G_OPTION_ARG_NONE, &no_passphrase,
+      "Use the empty passphrase", NULL },
     G_OPTION_ENTRY_NULL,
   };
   char **operands;
@@ -259,7 +260,8 @@ print_details (GVariant *properties, GVariant *details)
   if (g_variant_lookup (properties, "State", "&s", &text))
     g_print ("%-12s %s\n", "state", text);
   g_variant_lookup (properties, "FreeBytes", "t", &free_bytes);
-  if (g_variant_lookup (properties, "TotalBytes", "t", &total) && total > 0 && total != G_MAXUINT64)
+  if (g_variant_lookup (properties, "TotalBytes", "t", &total) && total > 0
+      && total != G_MAXUINT64)
     {
       g_autofree char *free_text = ob_format_size (free_bytes);
       g_autofree char *total_text = ob_format_size (total);
@@ -286,11 +288,11 @@ run_show (ObClient *client, int argc, char **argv)
   if (!ob_command_parse (client, &ob_command_destination_show, NULL, NULL, argc, argv, 0, 1,
                          &operands, &status))
     return status;
-  properties
-    = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path, &error);
+  properties = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path,
+                               &error);
   if (properties != NULL)
-    reply = ob_client_call (client, path, OB_DESTINATION_INTERFACE, "GetDetails", ob_no_options (),
-                            NULL, &error);
+    reply = ob_client_call (client, path, OB_DESTINATION_INTERFACE, "GetDetails",
+                            ob_no_options (), NULL, &error);
   if (reply == NULL)
     return ob_client_fail (client, error);
   details = g_variant_get_child_value (reply, 0);
@@ -316,12 +318,12 @@ run_check (ObClient *client, int argc, char **argv)
   if (!ob_command_parse (client, &ob_command_destination_check, NULL, NULL, argc, argv, 0, 1,
                          &operands, &status))
     return status;
-  properties
-    = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path, &error);
+  properties = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path,
+                               &error);
   if (properties == NULL)
     return ob_client_fail (client, error);
-  status = call_and_follow (client, path, OB_DESTINATION_INTERFACE, "Check", ob_no_options (), NULL,
-                            NULL);
+  status = call_and_follow (client, path, OB_DESTINATION_INTERFACE, "Check", ob_no_options (),
+                            NULL, NULL);
   g_variant_lookup (properties, "Name", "&s", &name);
   if (status == OB_EXIT_DONE && !client->json && !client->quiet)
     g_print ("%s is in order: its repository is there, opens, and can be written.\n", name);
@@ -342,8 +344,8 @@ run_remove (ObClient *client, int argc, char **argv)
                          "The backups in it and the key that opens them stay.", argc, argv, 1, 1,
                          &operands, &status))
     return status;
-  properties
-    = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path, &error);
+  properties = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path,
+                               &error);
   if (properties != NULL)
     reply = ob_client_call (client, path, OB_DESTINATION_INTERFACE, "Remove", ob_no_options (),
                             NULL, &error);
@@ -413,11 +415,11 @@ run_recovery_key (ObClient *client, int argc, char **argv)
   ObExit status;
 
   if (!ob_command_parse (client, &ob_command_destination_recovery_key, entries,
-                         "Prints the passphrase that opens the repository, also with restic.", argc,
-                         argv, 0, 1, &operands, &status))
+                         "Prints the passphrase that opens the repository, also with restic.",
+                         argc, argv, 0, 1, &operands, &status))
     return status;
-  properties
-    = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path, &error);
+  properties = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path,
+                               &error);
   if (properties != NULL)
     key = fetch_key (client, path, saved, &error);
   if (key == NULL)

@@ -28,44 +28,19 @@ options_clear (Options *options)
   g_free (options->user);
 }
 
-#define INSTANCE_ENTRIES(options)                                                                   \
-  { "properties",                                                                                   \
-    0,                                                                                              \
-    0,                                                                                              \
-    G_OPTION_ARG_FILENAME,                                                                          \
-    &(options).properties,                                                                          \
-    "Path of config/Openbravo.properties",                                                          \
-    "FILE" },                                                                                       \
-    { "webapp",                                                                                     \
-      0,                                                                                            \
-      0,                                                                                            \
-      G_OPTION_ARG_FILENAME,                                                                        \
-      &(options).webapp,                                                                            \
-      "Deployed directory, if it is not found",                                                     \
-      "DIR" },                                                                                      \
-    { "unit", 0, 0, G_OPTION_ARG_STRING, &(options).unit, "systemd unit of the application server", \
-      "UNIT" },                                                                                     \
-    { "stop-command",                                                                               \
-      0,                                                                                            \
-      0,                                                                                            \
-      G_OPTION_ARG_STRING,                                                                          \
-      &(options).stop,                                                                              \
-      "Command that stops the application, instead of --unit",                                      \
-      "COMMAND" },                                                                                  \
-    { "start-command",                                                                              \
-      0,                                                                                            \
-      0,                                                                                            \
-      G_OPTION_ARG_STRING,                                                                          \
-      &(options).start,                                                                             \
-      "Command that starts the application",                                                        \
-      "COMMAND" },                                                                                  \
-    { "command-user",                                                                               \
-      0,                                                                                            \
-      0,                                                                                            \
-      G_OPTION_ARG_STRING,                                                                          \
-      &(options).user,                                                                              \
-      "Who runs the commands; the owner of the sources by default",                                 \
-      "USER" },                                                                                     \
+#define INSTANCE_ENTRIES(options)                                                                  \
+  { "properties", 0, 0, G_OPTION_ARG_FILENAME, &(options).properties,                              \
+    "Path of config/Openbravo.properties", "FILE" },                                               \
+    { "webapp", 0, 0, G_OPTION_ARG_FILENAME, &(options).webapp,                                    \
+      "Deployed directory, if it is not found", "DIR" },                                           \
+    { "unit", 0, 0, G_OPTION_ARG_STRING, &(options).unit,                                          \
+      "systemd unit of the application server", "UNIT" },                                          \
+    { "stop-command", 0, 0, G_OPTION_ARG_STRING, &(options).stop,                                  \
+      "Command that stops the application, instead of --unit", "COMMAND" },                        \
+    { "start-command", 0, 0, G_OPTION_ARG_STRING, &(options).start,                                \
+      "Command that starts the application", "COMMAND" },                                          \
+    { "command-user", 0, 0, G_OPTION_ARG_STRING, &(options).user,                                  \
+      "Who runs the commands; the owner of the sources by default", "USER" },                      \
     G_OPTION_ENTRY_NULL
 
 /* A path the service can use whatever its working directory is. Made absolute, no more. */
@@ -93,7 +68,8 @@ add_command (GVariantBuilder *builder, const char *key, const char *command, GEr
       g_prefix_error (error, "The %s \"%s\" cannot be split into words: ", key, command);
       return FALSE;
     }
-  g_variant_builder_add (builder, "{sv}", key, g_variant_new_strv ((const char *const *) argv, -1));
+  g_variant_builder_add (builder, "{sv}", key,
+                         g_variant_new_strv ((const char *const *) argv, -1));
   return TRUE;
 }
 
@@ -109,7 +85,8 @@ build_options (const Options *options, GError **error)
   if (options->unit != NULL)
     g_variant_builder_add (&builder, "{sv}", "unit", g_variant_new_string (options->unit));
   if (options->user != NULL)
-    g_variant_builder_add (&builder, "{sv}", "command-user", g_variant_new_string (options->user));
+    g_variant_builder_add (&builder, "{sv}", "command-user",
+                           g_variant_new_string (options->user));
   if (!add_command (&builder, "stop-command", options->stop, error)
       || !add_command (&builder, "start-command", options->start, error))
     {
@@ -149,9 +126,8 @@ print_list (const char *name, const char *const *items)
 static void
 print_details (GVariant *details)
 {
-  static const char *const keys[]
-    = { "name",   "properties",  "database",     "database-user", "sources",
-        "webapp", "attachments", "reprintables", "unit" };
+  static const char *const keys[] = { "name", "properties", "database", "database-user", "sources",
+                                      "webapp", "attachments", "reprintables", "unit" };
   static const char *const lists[] = { "stop-command", "start-command" };
   const char *user, *error;
   guint64 last = 0;
@@ -217,7 +193,8 @@ print_previous (GVariant *details)
       g_variant_lookup (state, "size", "&s", &size_text);
       size = size_text != NULL ? ob_format_size (g_ascii_strtoull (size_text, NULL, 10)) : NULL;
       safe = ob_output_escape (where);
-      g_print ("  %-14s %s%s%s\n", part, safe, size != NULL ? "  " : "", size != NULL ? size : "");
+      g_print ("  %-14s %s%s%s\n", part, safe, size != NULL ? "  " : "",
+               size != NULL ? size : "");
     }
 }
 
@@ -367,8 +344,8 @@ run_list (ObClient *client, int argc, char **argv)
   char **operands;
   ObExit status;
 
-  if (!ob_command_parse (client, &ob_command_instance_list, NULL, NULL, argc, argv, 0, 0, &operands,
-                         &status))
+  if (!ob_command_parse (client, &ob_command_instance_list, NULL, NULL, argc, argv, 0, 0,
+                         &operands, &status))
     return status;
   objects = ob_client_get_objects (client, &error);
   if (objects == NULL)
@@ -410,8 +387,8 @@ run_show (ObClient *client, int argc, char **argv)
   char **operands;
   ObExit status;
 
-  if (!ob_command_parse (client, &ob_command_instance_show, NULL, NULL, argc, argv, 0, 1, &operands,
-                         &status))
+  if (!ob_command_parse (client, &ob_command_instance_show, NULL, NULL, argc, argv, 0, 1,
+                         &operands, &status))
     return status;
   properties
     = ob_client_find (client, OB_INSTANCE_INTERFACE, "instance", operands[0], &path, &error);
@@ -477,8 +454,8 @@ run_remove (ObClient *client, int argc, char **argv)
   char **operands;
   ObExit status;
 
-  if (!ob_command_parse (client, &ob_command_instance_remove, NULL, "Its backups stay.", argc, argv,
-                         1, 1, &operands, &status))
+  if (!ob_command_parse (client, &ob_command_instance_remove, NULL, "Its backups stay.", argc,
+                         argv, 1, 1, &operands, &status))
     return status;
   properties
     = ob_client_find (client, OB_INSTANCE_INTERFACE, "instance", operands[0], &path, &error);

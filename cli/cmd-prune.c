@@ -6,7 +6,8 @@
 #include "ob-prune-output.h"
 
 static ObExit
-begin (ObClient *client, const char *destination, gboolean plan, const char *max_unused, char **job)
+begin (ObClient *client, const char *destination, gboolean plan, const char *max_unused,
+       char **job)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = NULL;
@@ -26,7 +27,8 @@ begin (ObClient *client, const char *destination, gboolean plan, const char *max
 }
 
 static ObExit
-prune (ObClient *client, const char *name, gboolean plan, const char *max_unused, gboolean no_wait)
+prune (ObClient *client, const char *name, gboolean plan, const char *max_unused,
+       gboolean no_wait)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) properties = NULL;
@@ -70,11 +72,10 @@ run (ObClient *client, int argc, char **argv)
   char **operands;
   ObExit status;
 
-  if (!ob_command_parse (
-        client, &ob_command_prune, entries,
-        "What deleted backups and interrupted ones left is removed. Packs that are "
-        "partly used\nare written anew until no more than the limit is unused.",
-        argc, argv, 0, 1, &operands, &status))
+  if (!ob_command_parse (client, &ob_command_prune, entries,
+                         "What deleted backups and interrupted ones left is removed. Packs that are "
+                         "partly used\nare written anew until no more than the limit is unused.",
+                         argc, argv, 0, 1, &operands, &status))
     return status;
   return prune (client, operands[0], plan, max_unused, no_wait);
 }

@@ -98,8 +98,8 @@ agree (ObClient *client, const Request *request, char **id, GError **error)
   g_printerr ("takes the place of: %s of %s.\n"
               "The application is stopped for a moment; what is replaced is kept.\n",
               parts_text, request->instance != NULL ? request->instance : instance);
-  question
-    = g_strdup_printf ("Restore %s", request->instance != NULL ? request->instance : instance);
+  question = g_strdup_printf ("Restore %s",
+                              request->instance != NULL ? request->instance : instance);
   return ob_confirm (question, error);
 }
 
@@ -224,8 +224,8 @@ run (ObClient *client, int argc, char **argv)
     { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance,
       "Installation to restore, if not the backup's own", "INSTANCE" },
     { "yes", 'y', 0, G_OPTION_ARG_NONE, &request.yes, "Do not ask", NULL },
-    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait, "Begin, and do not wait for the end",
-      NULL },
+    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait,
+      "Begin, and do not wait for the end", NULL },
     G_OPTION_ENTRY_NULL,
   };
   char **operands;

@@ -38,7 +38,8 @@ find_job (ObClient *client, GError **error)
       found = g_strdup (path);
     }
   if (found == NULL)
-    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "There is no job to watch");
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                         "There is no job to watch");
   return g_steal_pointer (&found);
 }
 

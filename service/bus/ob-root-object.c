@@ -360,7 +360,8 @@ handle_get_backup (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, c
   g_autoptr (ObOptions) options = ob_options_read (dictionary, get_options, NULL, &error);
   ObBackupQuestion question = { .id = id, .with_manifest = TRUE };
 
-  if (options == NULL || !ob_options_check_id (id, &error) || !read_parts (options, &question.parts, &error))
+  if (options == NULL || !ob_options_check_id (id, &error)
+      || !read_parts (options, &question.parts, &error))
     return ob_reply_error (invocation, error);
   question.destination = ob_options_get_string (options, "destination");
   question.instance = ob_options_get_string (options, "instance");

@@ -65,7 +65,8 @@ ob_verify_call_verify (ObManager *manager, const char *const *ids, GVariant *dic
   g_autoptr (ObOptions) options = ob_options_read (dictionary, options_of_verify, NULL, error);
   ObVerifyJobOptions verify = { 0 };
 
-  if (options == NULL || !ob_options_check_ids (ids, error) || !read_share (options, &verify, error))
+  if (options == NULL || !ob_options_check_ids (ids, error)
+      || !read_share (options, &verify, error))
     return NULL;
   verify.instance = ob_options_get_string (options, "instance");
   return start (manager, ob_options_get_string (options, "destination"), ids, &verify, uid, error);

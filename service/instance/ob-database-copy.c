@@ -66,6 +66,16 @@ step (ObRowLoader *self, Lane *lane, GError **error)
   return TRUE;
 }
 
+/* All of them: wait_any() comes back at once where one that could go on was left as it was. */
+static gboolean
+step_all (ObRowLoader *self, GError **error)
+{
+  for (guint i = 0; i < self->n_lanes; i++)
+    if (!step (self, &self->lanes[i], error))
+      return FALSE;
+  return TRUE;
+}
+
 /* Until one of the connections can go on. */
 static gboolean
 wait_any (ObRowLoader *self, GError **error)
@@ -123,15 +133,14 @@ begin_copy (ObRowLoader *self, Lane *lane, GError **error)
 static Lane *
 find_lane (ObRowLoader *self, GError **error)
 {
-  for (;;)
+  while (step_all (self, error))
     {
       for (guint i = 1; i <= self->n_lanes; i++)
         {
           guint number = (self->last + i) % self->n_lanes;
           Lane *lane = &self->lanes[number];
 
-          if (!step (self, lane, error)
-              || (lane->state == OB_COPY_DONE && !begin_copy (self, lane, error)))
+          if (lane->state == OB_COPY_DONE && !begin_copy (self, lane, error))
             return NULL;
           if (lane->state != OB_COPY_READY)
             continue;
@@ -141,13 +150,14 @@ find_lane (ObRowLoader *self, GError **error)
       if (!wait_any (self, error))
         return NULL;
     }
+  return NULL;
 }
 
 /* Waits until all rows that a connection has are sent. */
 static gboolean
-flush (ObRowLoader *self, Lane *lane, GError **error)
+flush (ObRowLoader *self, const Lane *lane, GError **error)
 {
-  while (step (self, lane, error))
+  while (step_all (self, error))
     if (lane->state != OB_COPY_SENDING)
       return TRUE;
     else if (!wait_any (self, error))
@@ -173,36 +183,41 @@ put_rows (ObRowLoader *self, const ObScriptItem *item, GError **error)
          || fail_rows (self, error);
 }
 
+/* Ends the COPY wherever it is under way. */
 static gboolean
-is_copying (const Lane *lane)
-{
-  return lane->state == OB_COPY_READY || lane->state == OB_COPY_SENDING;
-}
-
-/* Waits for nothing but what the connections did before. */
-static gboolean
-finish (ObRowLoader *self, GError **error)
+send_ends (ObRowLoader *self, GError **error)
 {
   for (guint i = 0; i < self->n_lanes; i++)
-    while (self->lanes[i].state != OB_COPY_DONE)
-      if (!step (self, &self->lanes[i], error)
-          || (self->lanes[i].state != OB_COPY_DONE && !wait_any (self, error)))
-        return FALSE;
+    {
+      Lane *lane = &self->lanes[i];
+
+      if (lane->state == OB_COPY_DONE)
+        continue;
+      if (!ob_postgres_copy_end (lane->postgres, error))
+        return fail_rows (self, error);
+      lane->state = OB_COPY_SENDING;
+    }
   return TRUE;
 }
 
-/* Ends the COPY everywhere and waits for what it gave. */
+static gboolean
+are_done (const ObRowLoader *self)
+{
+  for (guint i = 0; i < self->n_lanes; i++)
+    if (self->lanes[i].state != OB_COPY_DONE)
+      return FALSE;
+  return TRUE;
+}
+
+/* Ends the COPY and waits for what it gave. */
 static gboolean
 end_copy (ObRowLoader *self, GError **error)
 {
-  for (guint i = 0; i < self->n_lanes; i++)
-    if (is_copying (&self->lanes[i]))
-      {
-        if (!ob_postgres_copy_end (self->lanes[i].postgres, error))
-          return fail_rows (self, error);
-        self->lanes[i].state = OB_COPY_SENDING;
-      }
-  return finish (self, error);
+  gboolean ok = send_ends (self, error) && step_all (self, error);
+
+  while (ok && !are_done (self))
+    ok = wait_any (self, error) && step_all (self, error);
+  return ok;
 }
 
 static void

@@ -44,7 +44,8 @@ run_in_sandbox ()
   directory=$(mktemp -d "${TMPDIR:-/tmp}/obbackup-bench-XXXXXX")
   chmod 755 "$directory"
   "$source_tree/tests/sandbox" "$directory" -- /usr/bin/python3 -B "$bench/$1" "${@:2}" &
-  local sandbox=$! status=0
+  sandbox=$!
+  local status=0
   # A signal for this script alone has to reach the sandbox, and what lies in the directory may go
   # only when all in there has ended.
   trap 'kill -TERM "$sandbox"' TERM INT HUP

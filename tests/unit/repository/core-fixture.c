@@ -98,15 +98,32 @@ add_name (const char *name, guint64 size, gpointer user_data)
   return TRUE;
 }
 
-GPtrArray *
-core_fixture_list (CoreFixture *fixture, const char *directory)
+static GPtrArray *
+list (ObStore *store, const char *directory)
 {
   GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) error = NULL;
 
-  ob_store_list (fixture->store, directory, add_name, names, NULL, &error);
+  ob_store_list (store, directory, add_name, names, NULL, &error);
   g_assert_no_error (error);
   return names;
+}
+
+GPtrArray *
+core_fixture_list (CoreFixture *fixture, const char *directory)
+{
+  return list (fixture->store, directory);
+}
+
+void
+core_store_clear (ObStore *store, const char *directory)
+{
+  g_autoptr (GPtrArray) names = list (store, directory);
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < names->len; i++)
+    ob_store_remove (store, g_ptr_array_index (names, i), NULL, &error);
+  g_assert_no_error (error);
 }
 
 void

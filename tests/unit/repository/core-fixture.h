@@ -34,6 +34,10 @@ void core_fixture_put_repository (CoreFixture *fixture, const ObConfig *config);
 void core_fixture_put (CoreFixture *fixture, const char *name, const void *data, gsize size);
 void core_fixture_remove (CoreFixture *fixture, const char *name);
 
+/* Removes all files below @directory: locks, above all, which this very process holds, so that they
+ * are not stale. */
+void core_store_clear (ObStore *store, const char *directory);
+
 /* Changes one bit in the middle of a file. */
 void core_fixture_flip (CoreFixture *fixture, const char *name);
 

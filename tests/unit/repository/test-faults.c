@@ -339,26 +339,6 @@ prune (ObRepository *repository, GError **error)
   return plan != NULL && ob_prune_plan_run (plan, &freed, NULL, error);
 }
 
-static gboolean
-add_name (const char *name, guint64 size, gpointer user_data)
-{
-  g_ptr_array_add (user_data, g_strdup (name));
-  return TRUE;
-}
-
-/* Removes all that is in the directory. */
-static void
-clear (ObStore *store, const char *directory)
-{
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GError) error = NULL;
-
-  ob_store_list (store, directory, add_name, names, NULL, &error);
-  for (guint i = 0; i < names->len; i++)
-    ob_store_remove (store, g_ptr_array_index (names, i), NULL, &error);
-  g_assert_no_error (error);
-}
-
 static void
 try_prune (Faults *faults, const Fault *fault)
 {
@@ -387,7 +367,7 @@ try_prune (Faults *faults, const Fault *fault)
     }
   /* One failure to remove the lock is made good; if all fail, it is stale in half an hour. */
   if (fault->call == FAULT_REMOVE && fault->lasting)
-    clear (inner, "locks");
+    core_store_clear (inner, "locks");
   prune (repository, &later);
   g_assert_no_error (later);
   g_assert_cmpuint (check_whole (faults, inner), ==, 1);
@@ -552,9 +532,12 @@ test_faults (Faults *faults, gconstpointer data)
   count_calls (faults, operation);
   list = list_faults (faults);
   step = core_is_long () ? 1 : MAX (1, list->len / N_SAMPLE);
-  for (guint i = (guint) g_test_rand_int_range (0, (gint) step); i < list->len; i += step)
+  for (guint first = 0; first < list->len; first += step)
     {
-      const Fault *fault = &g_array_index (list, Fault, i);
+      /* By chance, since with a stride all of a sample can be faults of one kind. */
+      gint n = (gint) MIN (step, list->len - first);
+      const Fault *fault
+        = &g_array_index (list, Fault, first + (guint) g_test_rand_int_range (0, n));
 
       g_test_message ("%s %u %s%s", fault_call_get_name (fault->call), fault->number,
                       fault_kind_get_name (fault->kind), fault->lasting ? " for good" : "");
@@ -563,8 +546,7 @@ test_faults (Faults *faults, gconstpointer data)
     }
   g_test_message ("%u of %u faults, of which %u were reported", faults->trials, list->len,
                   faults->failures);
-  /* Some do no harm: what is tried again, a listing that nobody waits for. */
-  g_assert_cmpuint (faults->failures, >, faults->trials / 8);
+  g_assert_cmpuint (faults->failures, >, faults->trials / 2);
 }
 
 int

@@ -7,26 +7,6 @@
 
 #include "ob-error.h"
 
-static gboolean
-add_name (const char *name, guint64 size, gpointer user_data)
-{
-  g_ptr_array_add (user_data, g_strdup (name));
-  return TRUE;
-}
-
-static void
-remove_locks (ObStore *store)
-{
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GError) error = NULL;
-
-  ob_store_list (store, "locks", add_name, names, NULL, &error);
-  g_assert_no_error (error);
-  for (guint i = 0; i < names->len; i++)
-    ob_store_remove (store, g_ptr_array_index (names, i), NULL, &error);
-  g_assert_no_error (error);
-}
-
 /* What is left when the power fails: all that stays is whole, and so it is after the next prune. */
 static void
 check_cut (ObStore *left, GArray *models)
@@ -40,7 +20,7 @@ check_cut (ObStore *left, GArray *models)
   prune_assert_whole (repository, models);
   prune_assert_index_sound (repository, left);
   /* Of this very process, which is still there; see the test of locks. */
-  remove_locks (left);
+  core_store_clear (left, "locks");
   prune_run (repository, "0", &figures);
   prune_assert_tidy (left);
   anew = ob_repository_open (left, CORE_PASSPHRASE, NULL, &error);

@@ -378,26 +378,6 @@ typedef struct
   ObId snapshots[2];
 } Crash;
 
-static gboolean
-add_name (const char *name, guint64 size, gpointer user_data)
-{
-  g_ptr_array_add (user_data, g_strdup (name));
-  return TRUE;
-}
-
-/* This very process holds them, so that they are not stale. */
-static void
-remove_locks (ObStore *store)
-{
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GError) error = NULL;
-
-  ob_store_list (store, "locks", add_name, names, NULL, &error);
-  for (guint i = 0; i < names->len; i++)
-    ob_store_remove (store, g_ptr_array_index (names, i), NULL, &error);
-  g_assert_no_error (error);
-}
-
 static void
 store_backup (Crash *crash, guint number, const char *common)
 {
@@ -505,7 +485,7 @@ check_left (Crash *crash, ObStore *left, guint moment)
   g_autoptr (ObVerify) again = NULL;
 
   g_assert_no_error (error);
-  remove_locks (left);
+  core_store_clear (left, "locks");
   check_before (repository, moment);
   repair (repository);
   again = ob_verify_new (repository, &options, NULL);
