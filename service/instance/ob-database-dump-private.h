@@ -114,7 +114,12 @@ gboolean ob_dump_join_count (ObDatabaseDump *dump, GCancellable *cancellable, GE
 
 /* ---- ob-database-facts.c */
 
-/* What the catalogues tell of the database and its roles. Transfer full. */
+/* What the catalogues tell of the database that @postgres is connected to, as the manifest has it.
+ * Transfer full. */
+JsonObject *ob_database_read_catalogue (ObPostgres *postgres, GCancellable *cancellable,
+                                        GError **error);
+
+/* That, its roles and its tables. Transfer full. */
 JsonObject *ob_dump_read_facts (ObDatabaseDump *dump, GCancellable *cancellable, GError **error);
 
 /* ---- ob-database-application.c */

@@ -114,22 +114,29 @@ describe_tables (ObDatabaseDump *self)
 /* methods of this room */
 
 JsonObject *
+ob_database_read_catalogue (ObPostgres *postgres, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (JsonNode) database = query_json (postgres, database_sql, cancellable, error);
+
+  return database != NULL ? json_object_ref (json_node_get_object (database)) : NULL;
+}
+
+JsonObject *
 ob_dump_read_facts (ObDatabaseDump *self, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (JsonNode) database = query_json (self->session, database_sql, cancellable, error);
+  g_autoptr (JsonObject) facts
+    = ob_database_read_catalogue (self->session, cancellable, error);
   g_autoptr (JsonNode) roles = NULL;
-  JsonObject *facts;
 
-  if (database == NULL)
+  if (facts == NULL)
     return NULL;
   roles = query_json (self->session, roles_sql, cancellable, error);
   if (roles == NULL)
     return NULL;
-  facts = json_object_ref (json_node_get_object (database));
   json_object_set_int_member (facts, "server_version", ob_postgres_get_version (self->session));
   json_object_set_array_member (facts, "roles", json_array_ref (json_node_get_array (roles)));
   json_object_set_array_member (facts, "tables", describe_tables (self));
-  return facts;
+  return g_steal_pointer (&facts);
 }
 
 /* public methods */

@@ -142,6 +142,20 @@ void ob_row_tally_free (ObRowTally *tally);
  * number is not the manifest's. */
 gboolean ob_restore_check_rows (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
+/* ---- ob-database-swap.c */
+
+/* Ends all sessions on both databases, those of replication and of extensions too; *@n_ended counts
+ * them up. Autovacuum yields to a rename by itself. Who is no superuser could end none of the
+ * server's own processes, and would get an error instead. */
+gboolean ob_database_end_sessions (ObPostgres *postgres, const char *first, const char *second,
+                                   guint *n_ended, GCancellable *cancellable, GError **error);
+
+/* In one transaction, renames @name to @away and @in to @name (each may be NULL: not that one), after
+ * ending the sessions on both. */
+gboolean ob_database_rename_pair (ObPostgres *postgres, const char *name, const char *away,
+                                  const char *in, guint *n_ended, GCancellable *cancellable,
+                                  GError **error);
+
 /* ---- ob-database-space.c */
 
 /* Watches the free space of the server's file system while it is filled, and cancels @cancellable

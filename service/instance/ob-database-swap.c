@@ -34,12 +34,32 @@ name_is_free (ObPostgres *postgres, const char *name, gboolean *is_free, GCancel
   return TRUE;
 }
 
-/* Ends all sessions on both databases, those of replication and of extensions too; *@n_ended counts
- * them up. Autovacuum yields to the rename by itself. Who is no superuser could end none of the
- * server's own processes, and would get an error instead. */
+/* One try; on failure the transaction is rolled back, and *@in_use tells whether somebody was still
+ * connected. */
 static gboolean
-end_sessions (ObPostgres *postgres, const char *first, const char *second, guint *n_ended,
-              GCancellable *cancellable, GError **error)
+try_renames (ObPostgres *postgres, const char *name, const char *away, const char *in,
+             gboolean *in_use, GCancellable *cancellable, GError **error)
+{
+  if (!ob_postgres_run (postgres, cancellable, error, "BEGIN"))
+    return FALSE;
+  if ((away == NULL
+       || ob_postgres_runf (postgres, cancellable, error, "ALTER DATABASE %I RENAME TO %I", name,
+                            away))
+      && (in == NULL
+          || ob_postgres_runf (postgres, cancellable, error, "ALTER DATABASE %I RENAME TO %I", in,
+                               name))
+      && ob_postgres_run (postgres, NULL, error, "COMMIT"))
+    return TRUE;
+  *in_use = strcmp (ob_postgres_get_sqlstate (postgres), OBJECT_IN_USE) == 0;
+  ob_postgres_run (postgres, NULL, NULL, "ROLLBACK");
+  return FALSE;
+}
+
+/* methods of this room */
+
+gboolean
+ob_database_end_sessions (ObPostgres *postgres, const char *first, const char *second,
+                          guint *n_ended, GCancellable *cancellable, GError **error)
 {
   const char *parameters[] = { first, second, NULL };
   g_autofree char *count = ob_postgres_get_text (
@@ -57,24 +77,27 @@ end_sessions (ObPostgres *postgres, const char *first, const char *second, guint
   return TRUE;
 }
 
-/* One try; on failure the transaction is rolled back, and *@in_use tells whether somebody was still
- * connected. @kept NULL: there is nothing to keep. */
-static gboolean
-try_swap (ObPostgres *postgres, const char *name, const char *staged, const char *kept,
-          gboolean *in_use, GCancellable *cancellable, GError **error)
+gboolean
+ob_database_rename_pair (ObPostgres *postgres, const char *name, const char *away, const char *in,
+                         guint *n_ended, GCancellable *cancellable, GError **error)
 {
-  if (!ob_postgres_run (postgres, cancellable, error, "BEGIN"))
-    return FALSE;
-  if ((kept == NULL
-       || ob_postgres_runf (postgres, cancellable, error, "ALTER DATABASE %I RENAME TO %I", name,
-                            kept))
-      && ob_postgres_runf (postgres, cancellable, error, "ALTER DATABASE %I RENAME TO %I", staged,
-                           name)
-      && ob_postgres_run (postgres, NULL, error, "COMMIT"))
-    return TRUE;
-  *in_use = strcmp (ob_postgres_get_sqlstate (postgres), OBJECT_IN_USE) == 0;
-  ob_postgres_run (postgres, NULL, NULL, "ROLLBACK");
-  return FALSE;
+  for (guint attempt = 1;; attempt++)
+    {
+      g_autoptr (GError) local_error = NULL;
+      gboolean in_use = FALSE;
+
+      if (!ob_database_end_sessions (postgres, name, in != NULL ? in : name, n_ended, cancellable,
+                                     error))
+        return FALSE;
+      if (try_renames (postgres, name, away, in, &in_use, cancellable, &local_error))
+        return TRUE;
+      if (attempt == SWAP_ATTEMPTS || !in_use)
+        {
+          g_propagate_prefixed_error (error, g_steal_pointer (&local_error),
+                                      "The database %s cannot be exchanged: ", name);
+          return FALSE;
+        }
+    }
 }
 
 /* public methods */
@@ -111,23 +134,8 @@ ob_database_swap (const ObDatabaseConfig *config, const char *staged, const char
       return FALSE;
     }
 
-  for (guint attempt = 1;; attempt++)
-    {
-      g_autoptr (GError) local_error = NULL;
-      gboolean in_use = FALSE;
-
-      if (!end_sessions (postgres, config->name, staged, n_ended, cancellable, error))
-        return FALSE;
-      if (try_swap (postgres, config->name, staged, name_free ? NULL : kept, &in_use,
-                    cancellable, &local_error))
-        return TRUE;
-      if (attempt == SWAP_ATTEMPTS || !in_use)
-        {
-          g_propagate_prefixed_error (error, g_steal_pointer (&local_error),
-                                      "The database %s cannot be exchanged: ", config->name);
-          return FALSE;
-        }
-    }
+  return ob_database_rename_pair (postgres, config->name, name_free ? NULL : kept, staged, n_ended,
+                                  cancellable, error);
 }
 
 gboolean
@@ -152,7 +160,7 @@ ob_database_drop (const ObDatabaseConfig *config, const char *name, GCancellable
   {
     guint n_ended = 0;
 
-    return end_sessions (postgres, name, name, &n_ended, cancellable, error)
+    return ob_database_end_sessions (postgres, name, name, &n_ended, cancellable, error)
            && ob_postgres_runf (postgres, cancellable, error, "DROP DATABASE IF EXISTS %I", name);
   }
 }

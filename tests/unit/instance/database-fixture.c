@@ -240,7 +240,7 @@ database_set_up (Database *database, gconstpointer data)
 void
 database_tear_down (Database *database, gconstpointer data)
 {
-  static const char *const names[] = { "erp", "copy", "kept" };
+  static const char *const names[] = { "erp", "copy", "kept", "staged", "moving", "thief" };
   g_autoptr (GArray) left = NULL;
 
   if (database->config == NULL)

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A number (OID) can be given to a new database only while no other has it, so the former one is
+ * copied aside and dropped before (PostgreSQL 15, CREATE DATABASE, "oid"). What there is tells how far
+ * an exchange with a number has come; N is the number:
+ *
+ *   config->name   moving   kept    staged
+ *   N                               there     nothing is done
+ *                  N                there     BEFORE_COPY
+ *                  N        there   there     BEFORE_DROP
+ *                           there   there     BEFORE_MAKING: the number is free
+ *   N                       there   there     made
+ */
+#include "ob-database-exchange.h"
+
+#include "ob-database-dump-private.h"
+#include "ob-database-restore-private.h"
+#include "ob-error.h"
+
+#include <string.h>
+
+#define ATTEMPTS 20
+#define OBJECT_IN_USE "55006"
+#define FIRST_WITH_OID 150000
+/* Microseconds between two looks at whether a session is gone, and how many. */
+#define LOOK_INTERVAL 100000
+#define LOOKS 600
+
+typedef enum
+{
+  NOTHING_DONE,
+  BEFORE_COPY,
+  BEFORE_DROP,
+  BEFORE_MAKING,
+  MADE,
+} Stage;
+
+/* An exchange under way. */
+typedef struct
+{
+  const ObDatabaseConfig *config;
+  const ObDatabaseExchange *exchange;
+  ObPostgres *postgres;
+  ObProgress *progress;
+  GCancellable *cancellable;
+  guint n_ended;
+} Run;
+
+/* internal methods */
+
+static void
+run_clear (Run *run)
+{
+  g_clear_pointer (&run->postgres, ob_postgres_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
+
+static gboolean
+look_up_oid (ObPostgres *postgres, const char *name, guint32 *oid, GCancellable *cancellable,
+             GError **error)
+{
+  const char *parameters[] = { name, NULL };
+  g_autofree char *text = ob_postgres_get_text (
+    postgres,
+    "SELECT coalesce ((SELECT oid::bigint FROM pg_database WHERE datname = $1), 0)", parameters,
+    cancellable, error);
+
+  if (text == NULL)
+    return FALSE;
+  *oid = (guint32) g_ascii_strtoull (text, NULL, 10);
+  return TRUE;
+}
+
+static gboolean
+find_stage (Run *run, Stage *stage, GError **error)
+{
+  const ObDatabaseExchange *exchange = run->exchange;
+  guint32 living = 0, moving = 0, kept = 0;
+
+  if (!look_up_oid (run->postgres, run->config->name, &living, run->cancellable, error)
+      || !look_up_oid (run->postgres, exchange->moving, &moving, run->cancellable, error)
+      || !look_up_oid (run->postgres, exchange->kept, &kept, run->cancellable, error))
+    return FALSE;
+  if (living != 0)
+    *stage = kept != 0 ? MADE : NOTHING_DONE;
+  else if (moving != 0)
+    *stage = kept != 0 ? BEFORE_DROP : BEFORE_COPY;
+  else if (kept != 0)
+    *stage = BEFORE_MAKING;
+  else
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
+                   "The database %s is not on the server, under none of the names that the restore "
+                   "gave it (%s, %s); somebody has dropped or renamed it.",
+                   run->config->name, exchange->moving, exchange->kept);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* The server goes on with a statement of ours after we were killed, and holds its locks. */
+static gboolean
+end_statements (Run *run, GError **error)
+{
+  const char *parameters[] = { run->exchange->kept, run->exchange->staged, NULL };
+
+  for (guint i = 0; i < LOOKS; i++)
+    {
+      g_autofree char *count = ob_postgres_get_text (
+        run->postgres,
+        "SELECT nullif (count(pg_terminate_backend(pid)), 0) FROM pg_stat_activity"
+        " WHERE application_name = 'obbackup' AND pid <> pg_backend_pid() AND state = 'active'"
+        "   AND usename = current_user AND query ~ '^(CREATE|DROP|ALTER) DATABASE '"
+        "   AND (strpos (query, $1) > 0 OR strpos (query, $2) > 0)",
+        parameters, run->cancellable, error);
+
+      if (count == NULL)
+        return error == NULL || *error == NULL;
+      g_usleep (LOOK_INTERVAL);
+    }
+  g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
+               "The server has not ended what an interrupted restore began with the database %s",
+               run->config->name);
+  return FALSE;
+}
+
+static gboolean
+end_sessions (Run *run, const char *name, GError **error)
+{
+  return ob_database_end_sessions (run->postgres, name, name, &run->n_ended, run->cancellable,
+                                   error);
+}
+
+/* Runs @sql, which needs the database @name for itself: sessions on it are ended before, and when
+ * somebody connects in between it is tried again. */
+static gboolean
+run_alone (Run *run, const char *name, const char *sql, GError **error)
+{
+  for (guint attempt = 1;; attempt++)
+    {
+      g_autoptr (GError) local_error = NULL;
+
+      if (!end_sessions (run, name, error))
+        return FALSE;
+      if (ob_postgres_run (run->postgres, run->cancellable, &local_error, sql))
+        return TRUE;
+      if (attempt == ATTEMPTS
+          || strcmp (ob_postgres_get_sqlstate (run->postgres), OBJECT_IN_USE) != 0)
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
+    }
+}
+
+static gboolean
+rename_database (Run *run, const char *from, const char *to, GError **error)
+{
+  g_autofree char *sql = ob_postgres_format ("ALTER DATABASE %I RENAME TO %I", from, to);
+
+  return run_alone (run, from, sql, error);
+}
+
+static gboolean
+drop_database (Run *run, const char *name, GError **error)
+{
+  g_autofree char *sql = ob_postgres_format ("DROP DATABASE %I WITH (FORCE)", name);
+
+  return run_alone (run, name, sql, error);
+}
+
+static JsonObject *
+read_catalogue (Run *run, const char *name, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_postgres_connect (
+    run->config, ob_database_admin_role (run->config), name, run->cancellable, error);
+
+  return postgres != NULL ? ob_database_read_catalogue (postgres, run->cancellable, error) : NULL;
+}
+
+/* What a copy does not take with it; from then on one can connect to it. */
+static gboolean
+give_settings (Run *run, const char *from, const char *to, GError **error)
+{
+  g_autoptr (JsonObject) facts = read_catalogue (run, from, error);
+  ObDatabaseRestore request = { .target = to, .facts = facts };
+  ObRestoreRun restore = { .config = run->config,
+                           .request = &request,
+                           .admin = ob_database_admin_role (run->config),
+                           .progress = run->progress };
+
+  return facts != NULL && ob_restore_settings (&restore, run->cancellable, error)
+         && ob_postgres_runf (run->postgres, run->cancellable, error,
+                              "ALTER DATABASE %I ALLOW_CONNECTIONS true", to);
+}
+
+/* @oid 0: any. */
+static gboolean
+copy_database (Run *run, const char *from, const char *to, guint32 oid, GError **error)
+{
+  g_autoptr (JsonObject) facts = read_catalogue (run, from, error);
+  g_autofree char *number = oid != 0 ? g_strdup_printf (" OID %u", oid) : g_strdup ("");
+  g_autofree char *sql = NULL;
+
+  if (facts == NULL)
+    return FALSE;
+  sql = ob_postgres_format ("CREATE DATABASE %I OWNER %I TEMPLATE %I STRATEGY file_copy"
+                            " ALLOW_CONNECTIONS false%s",
+                            to, json_object_get_string_member (facts, "owner"), from, number);
+  return run_alone (run, from, sql, error);
+}
+
+/* One step; TRUE with *@stage as it is then. */
+static gboolean
+step_forward (Run *run, Stage *stage, GError **error)
+{
+  const ObDatabaseExchange *exchange = run->exchange;
+  const char *name = run->config->name;
+
+  switch (*stage)
+    {
+    case NOTHING_DONE:
+      if (!rename_database (run, name, exchange->moving, error))
+        return FALSE;
+      break;
+    case BEFORE_COPY:
+      if (!copy_database (run, exchange->moving, exchange->kept, 0, error))
+        return FALSE;
+      break;
+    case BEFORE_DROP:
+      if (!give_settings (run, exchange->moving, exchange->kept, error)
+          || !drop_database (run, exchange->moving, error))
+        return FALSE;
+      break;
+    case BEFORE_MAKING:
+      if (!copy_database (run, exchange->staged, name, exchange->oid, error))
+        return FALSE;
+      break;
+    case MADE:
+    default:
+      return TRUE;
+    }
+  (*stage)++;
+  return TRUE;
+}
+
+static gboolean
+exchange_with_oid (Run *run, GError **error)
+{
+  Stage stage = NOTHING_DONE;
+
+  if (!find_stage (run, &stage, error))
+    return FALSE;
+  while (stage != MADE)
+    if (!step_forward (run, &stage, error))
+      {
+        g_prefix_error (error, "The database %s cannot be exchanged: ", run->config->name);
+        return FALSE;
+      }
+  return give_settings (run, run->exchange->staged, run->config->name, error);
+}
+
+/* The former database, of its copy: under its number if that goes. */
+static gboolean
+make_former (Run *run, GError **error)
+{
+  const ObDatabaseExchange *exchange = run->exchange;
+  const char *name = run->config->name;
+  g_autoptr (GError) local_error = NULL;
+
+  if (copy_database (run, exchange->kept, name, exchange->oid, &local_error)
+      && give_settings (run, exchange->kept, name, &local_error))
+    return drop_database (run, exchange->kept, error);
+  ob_progress_warn (run->progress, FALSE,
+                    "The former database is back, but has another number (OID) than before, so an "
+                    "activation key has to be activated again: %s",
+                    local_error != NULL ? local_error->message : "");
+  return ob_postgres_runf (run->postgres, NULL, error, "DROP DATABASE IF EXISTS %I WITH (FORCE)",
+                           name)
+         && rename_database (run, exchange->kept, name, error);
+}
+
+static gboolean
+back_with_oid (Run *run, GError **error)
+{
+  const ObDatabaseExchange *exchange = run->exchange;
+  const char *name = run->config->name;
+  Stage stage = NOTHING_DONE;
+
+  if (!find_stage (run, &stage, error))
+    return FALSE;
+  switch (stage)
+    {
+    case NOTHING_DONE:
+      return TRUE;
+    case BEFORE_DROP:
+      return drop_database (run, exchange->kept, error)
+             && rename_database (run, exchange->moving, name, error);
+    case BEFORE_COPY:
+      return rename_database (run, exchange->moving, name, error);
+    case MADE:
+      return drop_database (run, name, error) && make_former (run, error);
+    case BEFORE_MAKING:
+    default:
+      return make_former (run, error);
+    }
+}
+
+/* The two renames, the other way round. */
+static gboolean
+rename_back (Run *run, GError **error)
+{
+  const ObDatabaseExchange *exchange = run->exchange;
+  guint32 living = 0, kept = 0, staged = 0;
+
+  if (!look_up_oid (run->postgres, run->config->name, &living, NULL, error)
+      || !look_up_oid (run->postgres, exchange->kept, &kept, NULL, error)
+      || !look_up_oid (run->postgres, exchange->staged, &staged, NULL, error))
+    return FALSE;
+  if (staged != 0 || living == 0 || (exchange->had_former && kept == 0))
+    return TRUE;
+  return ob_database_rename_pair (run->postgres, run->config->name, exchange->staged,
+                                  exchange->had_former ? exchange->kept : NULL, &run->n_ended,
+                                  NULL, error);
+}
+
+static gboolean
+begin (Run *run, GError **error)
+{
+  run->postgres = ob_database_connect_admin (run->config, run->cancellable, error);
+  return run->postgres != NULL && end_statements (run, error);
+}
+
+/* public methods */
+
+gboolean
+ob_database_get_oid (const ObDatabaseConfig *config, const char *name, guint32 *oid,
+                     GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+
+  return postgres != NULL && look_up_oid (postgres, name, oid, cancellable, error);
+}
+
+gboolean
+ob_database_exchange (const ObDatabaseConfig *config, const ObDatabaseExchange *exchange,
+                      guint *n_ended, ObProgress *progress, GCancellable *cancellable,
+                      GError **error)
+{
+  g_auto (Run) run = { .config = config,
+                       .exchange = exchange,
+                       .progress = progress,
+                       .cancellable = cancellable };
+  gboolean done;
+
+  if (exchange->oid == 0)
+    return ob_database_swap (config, exchange->staged, exchange->kept, n_ended, cancellable,
+                             error);
+  done = begin (&run, error) && exchange_with_oid (&run, error);
+  *n_ended = run.n_ended;
+  return done;
+}
+
+gboolean
+ob_database_exchange_is_past (const ObDatabaseConfig *config, const ObDatabaseExchange *exchange,
+                              gboolean *past, GError **error)
+{
+  g_auto (Run) run = { .config = config, .exchange = exchange };
+  guint32 living = 0, kept = 0, staged = 0;
+  Stage stage = NOTHING_DONE;
+
+  *past = FALSE;
+  if (!begin (&run, error))
+    return FALSE;
+  if (exchange->oid != 0)
+    {
+      if (!find_stage (&run, &stage, error))
+        return FALSE;
+      *past = stage == BEFORE_MAKING || stage == MADE;
+      return TRUE;
+    }
+  if (!look_up_oid (run.postgres, config->name, &living, NULL, error)
+      || !look_up_oid (run.postgres, exchange->kept, &kept, NULL, error)
+      || !look_up_oid (run.postgres, exchange->staged, &staged, NULL, error))
+    return FALSE;
+  /* Where there was one before, its new name is the proof: somebody may have dropped the staged one
+   * by hand. */
+  *past = staged == 0 && living != 0 && (kept != 0 || !exchange->had_former);
+  return TRUE;
+}
+
+gboolean
+ob_database_exchange_back (const ObDatabaseConfig *config, const ObDatabaseExchange *exchange,
+                           ObProgress *progress, GError **error)
+{
+  g_auto (Run) run = { .config = config, .exchange = exchange, .progress = progress };
+
+  if (!begin (&run, error))
+    return FALSE;
+  if (exchange->oid != 0 ? back_with_oid (&run, error) : rename_back (&run, error))
+    return TRUE;
+  g_prefix_error (error, "The former database cannot be brought back: ");
+  return FALSE;
+}
+
+gboolean
+ob_database_can_keep_oid (const ObDatabaseConfig *config, char **why, GCancellable *cancellable,
+                          GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+  int version;
+
+  *why = NULL;
+  if (postgres == NULL)
+    return FALSE;
+  version = ob_postgres_get_version (postgres);
+  if (version < FIRST_WITH_OID)
+    *why = g_strdup_printf ("PostgreSQL %d cannot give a database the number (OID) of another one; "
+                            "15 and later can.",
+                            version / 10000);
+  return TRUE;
+}
+
+gboolean
+ob_database_find_sessions (const ObDatabaseConfig *config, char **sessions,
+                           GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+  const char *parameters[] = { config->name, config->user, NULL };
+  PGresult *result = NULL;
+
+  *sessions = NULL;
+  if (postgres == NULL)
+    return FALSE;
+  result = ob_postgres_query (
+    postgres,
+    "SELECT count(*), string_agg (format ('PID %s%s%s', pid,"
+    "    coalesce (' of ' || nullif (application_name, ''), ''),"
+    "    coalesce (' from ' || host (client_addr), '')), ', ')"
+    "  FROM (SELECT * FROM pg_stat_activity WHERE datname = $1 AND usename = $2"
+    "          AND backend_type = 'client backend' AND application_name <> 'obbackup'"
+    "         ORDER BY pid LIMIT 10) AS s",
+    parameters, cancellable, error);
+  if (result == NULL)
+    return FALSE;
+  if (strcmp (PQgetvalue (result, 0, 0), "0") != 0)
+    *sessions = g_strdup (PQgetvalue (result, 0, 1));
+  PQclear (result);
+  return TRUE;
+}

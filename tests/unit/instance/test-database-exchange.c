@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The database's exchange that keeps its number, and the ways back, from every state in which it can
+ * be left. */
+#include "database-fixture.h"
+
+#include <string.h>
+
+#include "ob-database-exchange.h"
+
+#define SETTINGS                                                                                   \
+  "ALTER DATABASE %s SET search_path TO public, \"Odd name\";"                                     \
+  "ALTER ROLE " READER " IN DATABASE %s SET work_mem TO '7MB';"                                    \
+  "COMMENT ON DATABASE %s IS 'of %s';"                                                             \
+  "ALTER DATABASE %s CONNECTION LIMIT %u;"                                                         \
+  "REVOKE ALL ON DATABASE %s FROM PUBLIC;"                                                         \
+  "GRANT CONNECT ON DATABASE %s TO " READER " WITH GRANT OPTION"
+
+typedef struct
+{
+  Database base;
+  ObDatabaseExchange exchange;
+} Exchange;
+
+/* helpers */
+
+static void
+run_lines (Exchange *exchange, char *sql)
+{
+  g_auto (GStrv) lines = g_strsplit (sql, ";", -1);
+
+  for (gsize i = 0; lines[i] != NULL; i++)
+    database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres", lines[i]);
+  g_free (sql);
+}
+
+static void
+decorate (Exchange *exchange, const char *name, guint limit)
+{
+  run_lines (exchange, g_strdup_printf (SETTINGS, name, name, name, name, name, limit, name, name));
+}
+
+/* What belongs to a database and not to its content; NULL where there is none of that name. */
+static char *
+describe (Exchange *exchange, const char *name)
+{
+  g_autofree char *sql = g_strdup_printf (
+    "SELECT concat_ws (' | ', pg_get_userbyid (datdba), datallowconn, datconnlimit,"
+    "  (SELECT string_agg (a::text, ',' ORDER BY a::text) FROM unnest (datacl) AS a),"
+    "  shobj_description (d.oid, 'pg_database'),"
+    "  (SELECT string_agg (concat (setrole::regrole, setconfig), ', ' ORDER BY setrole)"
+    "     FROM pg_db_role_setting WHERE setdatabase = d.oid))"
+    "  FROM pg_database d WHERE datname = '%s'",
+    name);
+
+  return database_ask (&exchange->base, "postgres", sql);
+}
+
+static char *
+ask_mark (Exchange *exchange, const char *name)
+{
+  return database_ask (&exchange->base, name, "SELECT v FROM public.mark");
+}
+
+static guint32
+get_oid (Exchange *exchange, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  guint32 oid = 0;
+
+  g_assert_true (ob_database_get_oid (exchange->base.config, name, &oid, NULL, &error));
+  g_assert_no_error (error);
+  return oid;
+}
+
+static void
+make_mark (Exchange *exchange, const char *name)
+{
+  g_autofree char *sql = g_strdup_printf ("CREATE TABLE public.mark AS SELECT '%s'::text AS v", name);
+
+  database_run (&exchange->base, OB_ROLE_OWNER, name, sql);
+}
+
+static void
+exchange_set_up (Exchange *exchange, gconstpointer data)
+{
+  database_set_up (&exchange->base, data);
+  if (exchange->base.config == NULL)
+    return;
+  database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres",
+                "CREATE DATABASE staged OWNER " OWNER);
+  make_mark (exchange, "erp");
+  make_mark (exchange, "staged");
+  decorate (exchange, "erp", 71);
+  decorate (exchange, "staged", 72);
+  exchange->exchange = (ObDatabaseExchange){ .staged = "staged",
+                                             .kept = "kept",
+                                             .moving = "moving",
+                                             .oid = get_oid (exchange, "erp"),
+                                             .had_former = TRUE };
+}
+
+static void
+exchange_tear_down (Exchange *exchange, gconstpointer data)
+{
+  database_tear_down (&exchange->base, data);
+}
+
+static gboolean
+is_past (Exchange *exchange)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean past = FALSE;
+
+  g_assert_true (ob_database_exchange_is_past (exchange->base.config, &exchange->exchange, &past,
+                                               &error));
+  g_assert_no_error (error);
+  return past;
+}
+
+static void
+go_forward (Exchange *exchange)
+{
+  g_autoptr (GError) error = NULL;
+  guint n_ended = 0;
+
+  g_assert_true (ob_database_exchange (exchange->base.config, &exchange->exchange, &n_ended,
+                                       exchange->base.progress, NULL, &error));
+  g_assert_no_error (error);
+}
+
+static void
+go_back (Exchange *exchange)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (ob_database_exchange_back (exchange->base.config, &exchange->exchange,
+                                            exchange->base.progress, &error));
+  g_assert_no_error (error);
+}
+
+/* Under @name is what was made as @made, with all that belongs to it. */
+static void
+assert_is (Exchange *exchange, const char *name, const char *made, guint limit)
+{
+  g_autofree char *mark = ask_mark (exchange, name);
+  g_autofree char *found = describe (exchange, name);
+  g_autofree char *expected = g_strdup_printf (
+    OWNER " | t | %u | " READER "=c*/" OWNER "," OWNER "=CTc/" OWNER " | of %s | "
+    "-{\"search_path=public, \\\"Odd name\\\"\"}, " READER "{work_mem=7MB}",
+    limit, made);
+
+  g_assert_cmpstr (mark, ==, made);
+  g_assert_cmpstr (found, ==, expected);
+}
+
+static void
+assert_none (Exchange *exchange, const char *name)
+{
+  g_assert_cmpuint (get_oid (exchange, name), ==, 0);
+}
+
+static void
+assert_exchanged (Exchange *exchange)
+{
+  assert_is (exchange, "erp", "staged", 72);
+  assert_is (exchange, "kept", "erp", 71);
+  assert_none (exchange, "moving");
+  g_assert_cmpuint (get_oid (exchange, "erp"), ==, exchange->exchange.oid);
+}
+
+static void
+assert_former (Exchange *exchange)
+{
+  assert_is (exchange, "erp", "erp", 71);
+  assert_is (exchange, "staged", "staged", 72);
+  assert_none (exchange, "kept");
+  assert_none (exchange, "moving");
+  g_assert_cmpuint (get_oid (exchange, "erp"), ==, exchange->exchange.oid);
+}
+
+/* The states that a crash can leave, one further each time. */
+typedef struct
+{
+  const char *name;
+  const char *sql; /* that leads there from the one before */
+  gboolean past;
+} Crash;
+
+static const Crash crashes[] = {
+  { "renamed", "ALTER DATABASE erp RENAME TO moving", FALSE },
+  { "copied", "CREATE DATABASE kept OWNER " OWNER " TEMPLATE moving ALLOW_CONNECTIONS false", FALSE },
+  { "dropped", "ALTER DATABASE kept ALLOW_CONNECTIONS true;DROP DATABASE moving", TRUE },
+  { "made", "CREATE DATABASE erp OWNER " OWNER " TEMPLATE staged ALLOW_CONNECTIONS false OID %u", TRUE },
+};
+
+static void
+lead_to (Exchange *exchange, gsize last)
+{
+  for (gsize i = 0; i <= last; i++)
+    {
+      run_lines (exchange, strstr (crashes[i].sql, "%u") == NULL
+                             ? g_strdup (crashes[i].sql)
+                             : g_strdup_printf ("CREATE DATABASE erp OWNER " OWNER
+                                                " TEMPLATE staged ALLOW_CONNECTIONS false OID %u",
+                                                exchange->exchange.oid));
+      /* What the exchange gives a copy before it goes on. */
+      if (strcmp (crashes[i].name, "dropped") == 0)
+        {
+          decorate (exchange, "kept", 71);
+          database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres",
+                        "COMMENT ON DATABASE kept IS 'of erp'");
+        }
+    }
+}
+
+/* tests */
+
+static void
+test_there_and_back (Exchange *exchange, gconstpointer data)
+{
+  g_autoptr (ObPostgres) session = NULL;
+
+  database_or_skip (&exchange->base);
+  session = database_connect (&exchange->base, OB_ROLE_OWNER);
+  g_assert_false (is_past (exchange));
+  go_forward (exchange);
+  g_assert_true (is_past (exchange));
+  assert_exchanged (exchange);
+  go_forward (exchange);
+  assert_exchanged (exchange);
+  go_back (exchange);
+  assert_former (exchange);
+  g_assert_false (is_past (exchange));
+  go_back (exchange);
+  assert_former (exchange);
+}
+
+static void
+test_forward_after_crash (Exchange *exchange, gconstpointer data)
+{
+  database_or_skip (&exchange->base);
+  lead_to (exchange, (gsize) GPOINTER_TO_UINT (data));
+  g_assert_cmpint (is_past (exchange), ==, crashes[GPOINTER_TO_UINT (data)].past);
+  go_forward (exchange);
+  assert_exchanged (exchange);
+}
+
+static void
+test_back_after_crash (Exchange *exchange, gconstpointer data)
+{
+  database_or_skip (&exchange->base);
+  lead_to (exchange, (gsize) GPOINTER_TO_UINT (data));
+  go_back (exchange);
+  assert_former (exchange);
+}
+
+/* A copy that the server goes on with when we are gone. */
+static void
+test_statement_that_goes_on (Exchange *exchange, gconstpointer data)
+{
+  g_autoptr (ObPostgres) session = NULL;
+
+  database_or_skip (&exchange->base);
+  lead_to (exchange, 0);
+  session = ob_postgres_connect (exchange->base.config, OB_ROLE_SUPERUSER, "postgres", NULL, NULL);
+  g_assert_nonnull (session);
+  g_assert_cmpint (PQsendQuery (ob_postgres_get_connection (session),
+                                "CREATE DATABASE kept OWNER " OWNER " TEMPLATE moving"),
+                   ==, 1);
+  g_usleep (20000);
+  go_back (exchange);
+  assert_former (exchange);
+}
+
+/* The number is taken meanwhile: the application is back all the same, and it is said. */
+static void
+test_back_without_number (Exchange *exchange, gconstpointer data)
+{
+  g_autofree char *sql = NULL;
+
+  database_or_skip (&exchange->base);
+  lead_to (exchange, 2);
+  sql = g_strdup_printf ("CREATE DATABASE thief OID %u", exchange->exchange.oid);
+  database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres", sql);
+  go_back (exchange);
+  assert_is (exchange, "erp", "erp", 71);
+  assert_none (exchange, "kept");
+  g_assert_cmpuint (get_oid (exchange, "erp"), !=, exchange->exchange.oid);
+  g_assert_cmpuint (exchange->base.warnings->len, ==, 1);
+  g_assert_nonnull (strstr (g_ptr_array_index (exchange->base.warnings, 0), "activation key"));
+}
+
+static void
+test_nothing_is_left (Exchange *exchange, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  database_or_skip (&exchange->base);
+  database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres", "DROP DATABASE erp");
+  g_assert_false (ob_database_exchange_back (exchange->base.config, &exchange->exchange,
+                                             exchange->base.progress, &error));
+  g_assert_ob_error (error, OB_ERROR_FAILED);
+  g_assert_message (error, "dropped or renamed");
+}
+
+static void
+test_renames (Exchange *exchange, gconstpointer data)
+{
+  guint32 oid;
+
+  database_or_skip (&exchange->base);
+  oid = get_oid (exchange, "staged");
+  exchange->exchange.oid = 0;
+  g_assert_false (is_past (exchange));
+  go_back (exchange);
+  assert_is (exchange, "staged", "staged", 72);
+  go_forward (exchange);
+  g_assert_true (is_past (exchange));
+  assert_is (exchange, "erp", "staged", 72);
+  assert_is (exchange, "kept", "erp", 71);
+  g_assert_cmpuint (get_oid (exchange, "erp"), ==, oid);
+  go_back (exchange);
+  assert_is (exchange, "erp", "erp", 71);
+  assert_is (exchange, "staged", "staged", 72);
+  assert_none (exchange, "kept");
+  go_back (exchange);
+  assert_is (exchange, "erp", "erp", 71);
+}
+
+static void
+test_sessions (Exchange *exchange, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *sessions = NULL;
+  ObDatabaseConfig *config = exchange->base.config;
+  PGconn *connection = NULL;
+  g_autofree char *conninfo = NULL;
+
+  database_or_skip (&exchange->base);
+  g_assert_true (ob_database_find_sessions (config, &sessions, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_null (sessions);
+  conninfo = g_strdup_printf ("host=%s port=%u dbname=%s user=%s password=%s"
+                              " application_name='of a test'",
+                              config->host, config->port, config->name, config->user,
+                              config->password);
+  connection = PQconnectdb (conninfo);
+  g_assert_cmpint (PQstatus (connection), ==, CONNECTION_OK);
+  g_assert_true (ob_database_find_sessions (config, &sessions, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_nonnull (sessions);
+  g_assert_nonnull (strstr (sessions, "of a test"));
+  PQfinish (connection);
+}
+
+#define ADD(name, function, data)                                                                  \
+  g_test_add ("/database-exchange/" name, Exchange, data, exchange_set_up, function,               \
+              exchange_tear_down)
+
+int
+main (int argc, char **argv)
+{
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  server_start ();
+  ADD ("there-and-back", test_there_and_back, NULL);
+  ADD ("statement-that-goes-on", test_statement_that_goes_on, NULL);
+  ADD ("back-without-number", test_back_without_number, NULL);
+  ADD ("nothing-is-left", test_nothing_is_left, NULL);
+  ADD ("renames", test_renames, NULL);
+  ADD ("sessions", test_sessions, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (crashes); i++)
+    {
+      g_autofree char *forward = g_strconcat ("/database-exchange/forward/", crashes[i].name, NULL);
+      g_autofree char *back = g_strconcat ("/database-exchange/back/", crashes[i].name, NULL);
+
+      g_test_add (forward, Exchange, GUINT_TO_POINTER (i), exchange_set_up,
+                  test_forward_after_crash, exchange_tear_down);
+      g_test_add (back, Exchange, GUINT_TO_POINTER (i), exchange_set_up, test_back_after_crash,
+                  exchange_tear_down);
+    }
+  status = g_test_run ();
+  server_stop ();
+  return status;
+}
