@@ -12,7 +12,8 @@
 
 typedef struct
 {
-  char *properties, *webapp, *unit, *stop, *start, *user;
+  char *properties, *webapp, *unit, *stop, *start, *user, *health_url, *health_sql;
+  int health_timeout;
 } Options;
 
 /* internal methods */
@@ -26,6 +27,8 @@ options_clear (Options *options)
   g_free (options->stop);
   g_free (options->start);
   g_free (options->user);
+  g_free (options->health_url);
+  g_free (options->health_sql);
 }
 
 #define INSTANCE_ENTRIES(options)                                                                  \
@@ -41,6 +44,12 @@ options_clear (Options *options)
       "Command that starts the application", "COMMAND" },                                          \
     { "command-user", 0, 0, G_OPTION_ARG_STRING, &(options).user,                                  \
       "Who runs the commands; the owner of the sources by default", "USER" },                      \
+    { "health-url", 0, 0, G_OPTION_ARG_STRING, &(options).health_url,                              \
+      "Address that answers when the application is well", "URL" },                                \
+    { "health-sql", 0, 0, G_OPTION_ARG_STRING, &(options).health_sql,                              \
+      "Query that gives true when the application is well", "QUERY" },                             \
+    { "health-timeout", 0, 0, G_OPTION_ARG_INT, &(options).health_timeout,                         \
+      "Seconds that it may take until it is well; 180 by default", "SECONDS" },                    \
     G_OPTION_ENTRY_NULL
 
 /* A path the service can use whatever its working directory is. Made absolute, no more. */
@@ -87,6 +96,15 @@ build_options (const Options *options, GError **error)
   if (options->user != NULL)
     g_variant_builder_add (&builder, "{sv}", "command-user",
                            g_variant_new_string (options->user));
+  if (options->health_url != NULL)
+    g_variant_builder_add (&builder, "{sv}", "health-url",
+                           g_variant_new_string (options->health_url));
+  if (options->health_sql != NULL)
+    g_variant_builder_add (&builder, "{sv}", "health-sql",
+                           g_variant_new_string (options->health_sql));
+  if (options->health_timeout > 0)
+    g_variant_builder_add (&builder, "{sv}", "health-timeout",
+                           g_variant_new_uint32 ((guint32) options->health_timeout));
   if (!add_command (&builder, "stop-command", options->stop, error)
       || !add_command (&builder, "start-command", options->start, error))
     {
@@ -127,7 +145,8 @@ static void
 print_details (GVariant *details)
 {
   static const char *const keys[] = { "name", "properties", "database", "database-user", "sources",
-                                      "webapp", "attachments", "reprintables", "unit" };
+                                      "webapp", "attachments", "reprintables", "unit",
+                                      "health-url", "health-sql" };
   static const char *const lists[] = { "stop-command", "start-command" };
   const char *user, *error;
   guint64 last = 0;

@@ -7,6 +7,7 @@
 #include "ob-follow.h"
 #include "ob-format.h"
 #include "ob-output.h"
+#include "ob-restore-output.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ typedef struct
 {
   const char *id;
   char *from, *instance, *only, *into, *into_database;
-  gboolean yes, no_wait;
+  gboolean yes, no_wait, force, keep_oid, quick;
 } Request;
 
 /* internal methods */
@@ -103,6 +104,15 @@ agree (ObClient *client, const Request *request, char **id, GError **error)
   return ob_confirm (question, error);
 }
 
+static void
+add_in_place_options (GVariantBuilder *options, const Request *request)
+{
+  if (request->force)
+    g_variant_builder_add (options, "{sv}", "force", g_variant_new_boolean (TRUE));
+  if (request->keep_oid || request->quick)
+    g_variant_builder_add (options, "{sv}", "keep-oid", g_variant_new_boolean (request->keep_oid));
+}
+
 /* Begins the job. Transfer full; NULL on error. */
 static char *
 begin (ObClient *client, const Request *request, const char *id, GError **error)
@@ -131,6 +141,7 @@ begin (ObClient *client, const Request *request, const char *id, GError **error)
   if (request->into_database != NULL)
     g_variant_builder_add (&options, "{sv}", "database",
                            g_variant_new_string (request->into_database));
+  add_in_place_options (&options, request);
 
   reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "Restore",
                           g_variant_new ("(sa{sv})", id, &options), fds, error);
@@ -144,13 +155,9 @@ static void
 print_success (GVariant *result, const Request *request)
 {
   guint64 bytes = 0, files = 0, rows = 0;
-  double downtime = 0, seconds = 0;
-  g_autoptr (GVariant) previous
-    = g_variant_lookup_value (result, "previous", G_VARIANT_TYPE ("a{ss}"));
+  double seconds = 0;
   g_autofree char *size = NULL;
   g_autofree char *took = NULL;
-  GVariantIter iter;
-  const char *part, *where;
 
   g_variant_lookup (result, "bytes", "t", &bytes);
   g_variant_lookup (result, "files", "t", &files);
@@ -161,25 +168,8 @@ print_success (GVariant *result, const Request *request)
   g_print ("Restored %" G_GUINT64_FORMAT " files and %" G_GUINT64_FORMAT
            " database rows (%s) in %s.\n",
            files, rows, size, took);
-  if (!is_in_place (request))
-    return;
-
-  if (g_variant_lookup (result, "downtime", "d", &downtime))
-    {
-      g_autofree char *text = ob_format_duration (downtime);
-
-      g_print ("The application was stopped for %s.\n", text);
-    }
-  if (previous == NULL || g_variant_n_children (previous) == 0)
-    return;
-  g_print ("What was there before is kept:\n");
-  g_variant_iter_init (&iter, previous);
-  while (g_variant_iter_loop (&iter, "{&s&s}", &part, &where))
-    {
-      g_autofree char *safe = ob_output_escape (where);
-
-      g_print ("  %-14s %s\n", part, safe);
-    }
+  if (is_in_place (request))
+    ob_print_in_place (result);
 }
 
 static ObExit
@@ -209,6 +199,15 @@ restore (ObClient *client, const Request *request)
   return status;
 }
 
+static gboolean
+check_flags (const Request *request)
+{
+  if (!request->keep_oid || !request->quick)
+    return TRUE;
+  g_printerr ("obbackupctl: Give --keep-oid or --quick, not both.\n");
+  return FALSE;
+}
+
 static ObExit
 run (ObClient *client, int argc, char **argv)
 {
@@ -223,6 +222,12 @@ run (ObClient *client, int argc, char **argv)
     { "from", 0, 0, G_OPTION_ARG_STRING, &request.from, "Destination that holds it", "DEST" },
     { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance,
       "Installation to restore, if not the backup's own", "INSTANCE" },
+    { "keep-oid", 0, 0, G_OPTION_ARG_NONE, &request.keep_oid,
+      "Keep the database's number, as is done where there is an activation key", NULL },
+    { "quick", 0, 0, G_OPTION_ARG_NONE, &request.quick,
+      "Give the database a new number, to stop the application for seconds only", NULL },
+    { "force", 0, 0, G_OPTION_ARG_NONE, &request.force,
+      "End what is still connected to the database when the application is stopped", NULL },
     { "yes", 'y', 0, G_OPTION_ARG_NONE, &request.yes, "Do not ask", NULL },
     { "no-wait", 0, 0, G_OPTION_ARG_NONE, &request.no_wait,
       "Begin, and do not wait for the end", NULL },
@@ -237,7 +242,7 @@ run (ObClient *client, int argc, char **argv)
                         argc, argv, 1, 1, &operands, &status))
     {
       request.id = operands[0];
-      status = restore (client, &request);
+      status = check_flags (&request) ? restore (client, &request) : OB_EXIT_USAGE;
     }
   request_clear (&request);
   return status;

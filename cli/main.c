@@ -12,6 +12,8 @@ static const ObCommand *const commands[] = {
   &ob_command_list,
   &ob_command_show,
   &ob_command_restore,
+  &ob_command_undo_restore,
+  &ob_command_release_previous,
   &ob_command_delete,
   &ob_command_prune,
   &ob_command_verify,

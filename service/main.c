@@ -24,12 +24,15 @@
 #include "ob-object-path.h"
 #include "ob-operations.h"
 #include "ob-restore-journal.h"
+#include "ob-restore-call.h"
 
 /* Whoever waits for the activation of the service waits 25 seconds. Cleaning up after a crash has
  * this long before the name is taken; what is asked for then is answered with Busy. */
 #define RECOVERY_SECONDS 10
 /* What is left after that (PostgreSQL was not up yet, for example) is tried again so much later, then
  * after twice the time, up to the most. */
+/* Seconds between two looks at whether the time of a former state is up. */
+#define RELEASE_SECONDS (10 * 60)
 #define FIRST_RETRY_SECONDS 15
 #define MOST_RETRY_SECONDS 300
 /* How long jobs may take to come to their ends; the unit file allows for more. */
@@ -54,6 +57,7 @@ typedef struct
   guint owner;
   guint recovery_timeout;
   guint retry_timeout;
+  guint release_timeout;
   guint retry_seconds;
   int status;
 } Service;
@@ -74,6 +78,7 @@ service_clear (Service *service)
 {
   g_clear_handle_id (&service->recovery_timeout, g_source_remove);
   g_clear_handle_id (&service->retry_timeout, g_source_remove);
+  g_clear_handle_id (&service->release_timeout, g_source_remove);
   g_clear_handle_id (&service->owner, g_bus_unown_name);
   g_clear_object (&service->connection);
   g_clear_object (&service->manager);
@@ -286,6 +291,13 @@ on_retry (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+on_release (gpointer user_data)
+{
+  ob_restore_call_release_due (((Service *) user_data)->manager);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
 on_recovered (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -295,6 +307,8 @@ on_recovered (GObject *source, GAsyncResult *result, gpointer user_data)
   own_name (service);
   service->retry_seconds = FIRST_RETRY_SECONDS;
   service->retry_timeout = g_timeout_add_seconds (service->retry_seconds, on_retry, service);
+  ob_restore_call_release_due (service->manager);
+  service->release_timeout = g_timeout_add_seconds (RELEASE_SECONDS, on_release, service);
 }
 
 static gboolean

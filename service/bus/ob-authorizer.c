@@ -21,6 +21,8 @@ static const ObAuthorizerRule rules[] = {
   { OB_ROOT_INTERFACE, "ListBackups", "view", FALSE },
   { OB_ROOT_INTERFACE, "GetBackup", "view", FALSE },
   { OB_ROOT_INTERFACE, "Restore", "restore", FALSE },
+  { OB_ROOT_INTERFACE, "UndoRestore", "restore", FALSE },
+  { OB_ROOT_INTERFACE, "ReleasePrevious", "restore", FALSE },
   { OB_ROOT_INTERFACE, "Delete", "delete", FALSE },
   { OB_ROOT_INTERFACE, "Prune", "delete", FALSE },
   { OB_ROOT_INTERFACE, "Verify", "backup", FALSE },

@@ -11,6 +11,8 @@ const ObOptionSpec ob_discovery_add_options[] = {
   { "properties", "s", TRUE },     { "webapp", "s", FALSE },
   { "unit", "s", FALSE },          { "stop-command", "as", FALSE },
   { "start-command", "as", FALSE }, { "command-user", "s", FALSE },
+  { "health-url", "s", FALSE },    { "health-sql", "s", FALSE },
+  { "health-timeout", "u", FALSE },
   { NULL, NULL, FALSE },
 };
 
@@ -18,6 +20,8 @@ const ObOptionSpec ob_discovery_update_options[] = {
   { "properties", "s", FALSE },    { "webapp", "s", FALSE },
   { "unit", "s", FALSE },          { "stop-command", "as", FALSE },
   { "start-command", "as", FALSE }, { "command-user", "s", FALSE },
+  { "health-url", "s", FALSE },    { "health-sql", "s", FALSE },
+  { "health-timeout", "u", FALSE },
   { NULL, NULL, FALSE },
 };
 
@@ -62,6 +66,23 @@ fill_control (Discovery *self, ObInstanceOptions *options)
     options->command_user = ob_instance_get_command_user (self->old);
 }
 
+/* Each of these stays, unless another is given; "none" takes it away. */
+static void
+fill_health (Discovery *self, ObInstanceOptions *options)
+{
+  options->health_url = ob_options_get_string (self->options, "health-url");
+  options->health_sql = ob_options_get_string (self->options, "health-sql");
+  options->health_timeout = ob_options_get_uint (self->options, "health-timeout");
+  if (self->old == NULL)
+    return;
+  if (options->health_url == NULL)
+    options->health_url = ob_instance_get_health_url (self->old);
+  if (options->health_sql == NULL)
+    options->health_sql = ob_instance_get_health_sql (self->old);
+  if (options->health_timeout == 0)
+    options->health_timeout = ob_instance_get_health_timeout (self->old);
+}
+
 static void
 fill_options (Discovery *self, ObInstanceOptions *options)
 {
@@ -72,6 +93,7 @@ fill_options (Discovery *self, ObInstanceOptions *options)
   if (self->old != NULL && options->webapp == NULL)
     options->webapp = ob_instance_get_path (self->old, OB_PART_WEBAPP);
   fill_control (self, options);
+  fill_health (self, options);
 }
 
 static gboolean

@@ -11,6 +11,7 @@
 #include "ob-object-path.h"
 #include "ob-operations.h"
 #include "ob-reply.h"
+#include "ob-restore-stopped.h"
 #include "ob-state-file.h"
 
 struct _ObInstanceObject
@@ -325,6 +326,8 @@ add_installation (ObInstance *instance, GVariantDict *dict)
   add_texts (dict, "stop-command", ob_instance_get_stop_command (instance));
   add_texts (dict, "start-command", ob_instance_get_start_command (instance));
   add_text (dict, "command-user", ob_instance_get_command_user (instance));
+  add_text (dict, "health-url", ob_instance_get_health_url (instance));
+  add_text (dict, "health-sql", ob_instance_get_health_sql (instance));
 }
 
 static GVariant *
@@ -332,6 +335,8 @@ describe (ObInstanceObject *self, GVariant *previous)
 {
   ObDBusBackup1Instance *skeleton = OB_DBUS_BACKUP1_INSTANCE (self);
   guint64 last_success = ob_dbus_backup1_instance_get_last_success (skeleton);
+  g_autofree char *stopped
+    = ob_restore_stopped_get (ob_manager_get_context (self->manager), get_name (self));
   GVariantDict dict = { 0 };
 
   g_variant_dict_init (&dict, NULL);
@@ -341,6 +346,7 @@ describe (ObInstanceObject *self, GVariant *previous)
   add_text (&dict, "last-error", self->last_error);
   if (last_success > 0)
     g_variant_dict_insert (&dict, "last-success", "t", last_success);
+  add_text (&dict, "stopped", stopped);
   if (previous != NULL && g_variant_n_children (previous) > 0)
     g_variant_dict_insert_value (&dict, "previous", previous);
   return g_variant_dict_end (&dict);

@@ -17,6 +17,7 @@
 #include "ob-operations.h"
 #include "ob-options.h"
 #include "ob-reply.h"
+#include "ob-restore-call.h"
 #include "ob-secret.h"
 #include "ob-verify-call.h"
 
@@ -72,7 +73,8 @@ static const ObOptionSpec get_options[] = {
 
 static const ObOptionSpec restore_options[] = {
   { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "parts", "as", FALSE },
-  { "directory", "h", FALSE },   { "database", "s", FALSE }, { NULL, NULL, FALSE },
+  { "directory", "h", FALSE },   { "database", "s", FALSE }, { "keep-oid", "b", FALSE },
+  { "force", "b", FALSE },       { NULL, NULL, FALSE },
 };
 
 /* A call that goes on when something has been found out. */
@@ -399,6 +401,15 @@ choose_instance (Call *call, GVariant *backup, GError **error)
   return instance;
 }
 
+static void
+read_in_place (ObOptions *options, ObRestoreOptions *restore)
+{
+  restore->force = ob_options_get_boolean (options, "force");
+  if (ob_options_has (options, "keep-oid"))
+    restore->number
+      = ob_options_get_boolean (options, "keep-oid") ? OB_NUMBER_KEEP : OB_NUMBER_CHANGE;
+}
+
 static char *
 start_restore (Call *call, GVariant *backup, GError **error)
 {
@@ -428,6 +439,7 @@ start_restore (Call *call, GVariant *backup, GError **error)
     return NULL;
   restore.directory = ob_options_get_fd (call->options, "directory");
   restore.database = ob_options_get_string (call->options, "database");
+  read_in_place (call->options, &restore);
   job = ob_restore_job_new (ob_manager_get_context (manager), instance, destinations, id, &restore,
                             ob_authorizer_get_caller (call->invocation), error);
   return job != NULL ? ob_manager_start_job (manager, job, error) : NULL;
@@ -484,6 +496,36 @@ handle_restore (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, GUni
    * for which. */
   ob_backup_query_begin (self->manager, &question, on_found_to_restore,
                          call_new (self, invocation, id, g_steal_pointer (&options)));
+  return TRUE;
+}
+
+static gboolean
+handle_undo_restore (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
+                     const char *instance, GVariant *dictionary)
+{
+  GError *error = NULL;
+  g_autofree char *path
+    = ob_restore_call_undo (OB_ROOT_OBJECT (skeleton)->manager, instance, dictionary,
+                            ob_authorizer_get_caller (invocation), &error);
+
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_undo_restore (skeleton, invocation, path);
+  return TRUE;
+}
+
+static gboolean
+handle_release_previous (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
+                         const char *instance, GVariant *dictionary)
+{
+  GError *error = NULL;
+  g_autofree char *path
+    = ob_restore_call_release (OB_ROOT_OBJECT (skeleton)->manager, instance, dictionary,
+                               ob_authorizer_get_caller (invocation), &error);
+
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_release_previous (skeleton, invocation, path);
   return TRUE;
 }
 
@@ -556,6 +598,8 @@ ob_root_object_iface_init (ObDBusBackup1Iface *iface)
   iface->handle_list_backups = handle_list_backups;
   iface->handle_get_backup = handle_get_backup;
   iface->handle_restore = handle_restore;
+  iface->handle_undo_restore = handle_undo_restore;
+  iface->handle_release_previous = handle_release_previous;
   iface->handle_delete = handle_delete;
   iface->handle_prune = handle_prune;
   iface->handle_verify = handle_verify;

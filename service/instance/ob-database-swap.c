@@ -116,6 +116,24 @@ ob_database_exists (const ObDatabaseConfig *config, const char *name, gboolean *
 }
 
 gboolean
+ob_database_get_size (const ObDatabaseConfig *config, const char *name, guint64 *size,
+                      GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+  const char *parameters[] = { name, NULL };
+  g_autofree char *text = NULL;
+
+  if (postgres == NULL)
+    return FALSE;
+  text = ob_postgres_get_text (postgres, "SELECT pg_database_size ($1::name)", parameters,
+                               cancellable, error);
+  if (text == NULL)
+    return FALSE;
+  *size = g_ascii_strtoull (text, NULL, 10);
+  return TRUE;
+}
+
+gboolean
 ob_database_swap (const ObDatabaseConfig *config, const char *staged, const char *kept,
                   guint *n_ended, GCancellable *cancellable, GError **error)
 {

@@ -117,6 +117,10 @@ gboolean ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRe
 gboolean ob_database_exists (const ObDatabaseConfig *config, const char *name, gboolean *exists,
                              GCancellable *cancellable, GError **error);
 
+/* *@size: bytes that the database @name takes on the server. */
+gboolean ob_database_get_size (const ObDatabaseConfig *config, const char *name, guint64 *size,
+                               GCancellable *cancellable, GError **error);
+
 /* Renames config->name to @kept (where it exists) and @staged to config->name in one transaction,
  * ending other sessions on both first. Nobody can connect in between. @n_ended: sessions ended. */
 gboolean ob_database_swap (const ObDatabaseConfig *config, const char *staged, const char *kept,

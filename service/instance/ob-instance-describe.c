@@ -54,6 +54,8 @@ describe_application (ObInstance *instance)
   set_list (application, "stop-command", instance->stop_command);
   set_list (application, "start-command", instance->start_command);
   set_text (application, "user", instance->command_user);
+  set_text (application, "health-url", instance->health_url);
+  set_text (application, "health-sql", instance->health_sql);
   return application;
 }
 

@@ -244,6 +244,13 @@ check_program (char **command, uid_t uid, GError **error)
   return uid != 0 || ob_instance_check_root_command ((const char *const *) command, error);
 }
 
+/* NULL for "none", too. */
+static char *
+dup_text (const char *text)
+{
+  return text != NULL && strcmp (text, "none") != 0 ? g_strdup (text) : NULL;
+}
+
 static gboolean
 read_control (ObInstance *instance, const ObInstanceOptions *options, GError **error)
 {
@@ -255,8 +262,11 @@ read_control (ObInstance *instance, const ObInstanceOptions *options, GError **e
                          : g_strconcat (options->unit, ".service", NULL);
   instance->stop_command = g_strdupv ((GStrv) options->stop_command);
   instance->start_command = g_strdupv ((GStrv) options->start_command);
+  instance->health_url = dup_text (options->health_url);
+  instance->health_sql = dup_text (options->health_sql);
+  instance->health_timeout = options->health_timeout;
   if (instance->stop_command == NULL && instance->start_command == NULL)
-    return TRUE;
+    return ob_instance_validate_control (instance, error);
 
   instance->command_user = options->command_user != NULL ? g_strdup (options->command_user)
                                                          : default_user (instance, error);

@@ -6,7 +6,8 @@
  *   [paths]        sources, webapp, attachments, reprintables
  *   [database]     host, port, name, user, password, system-user, system-password, ssl-mode,
  *                  ssl-root-cert
- *   [application]  unit, or stop-command, start-command (lists) and user
+ *   [application]  unit, or stop-command, start-command (lists) and user; health-url, health-sql,
+ *                  health-timeout
  *
  * A key that is not known is an error, so that a slip of the pen is noticed.
  */
@@ -38,6 +39,8 @@ static const struct
   { "database", "ssl-mode" },      { "database", "ssl-root-cert" },
   { "application", "unit" },       { "application", "stop-command" },
   { "application", "start-command" }, { "application", "user" },
+  { "application", "health-url" }, { "application", "health-sql" },
+  { "application", "health-timeout" },
 };
 
 /* internal methods */
@@ -170,7 +173,12 @@ read_fields (GKeyFile *file, ObInstance *instance, GError **error)
          && get_text (file, "application", "unit", &instance->unit, error)
          && get_list (file, "application", "stop-command", &instance->stop_command, error)
          && get_list (file, "application", "start-command", &instance->start_command, error)
-         && get_text (file, "application", "user", &instance->command_user, error);
+         && get_text (file, "application", "user", &instance->command_user, error)
+         && get_text (file, "application", "health-url", &instance->health_url, error)
+         && get_text (file, "application", "health-sql", &instance->health_sql, error)
+         && (!g_key_file_has_key (file, "application", "health-timeout", NULL)
+             || get_number (file, "application", "health-timeout", &instance->health_timeout,
+                            error));
 }
 
 static void
@@ -249,6 +257,10 @@ ob_instance_save (ObInstance *instance, int dirfd, GError **error)
   set_list (file, "application", "stop-command", instance->stop_command);
   set_list (file, "application", "start-command", instance->start_command);
   set_text (file, "application", "user", instance->command_user);
+  set_text (file, "application", "health-url", instance->health_url);
+  set_text (file, "application", "health-sql", instance->health_sql);
+  if (instance->health_timeout != 0)
+    g_key_file_set_integer (file, "application", "health-timeout", (int) instance->health_timeout);
 
   if (ob_keyfile_save_at (dirfd, conf, file, error))
     return TRUE;

@@ -32,6 +32,9 @@ struct _ObInstance
   GStrv stop_command;
   GStrv start_command;
   char *command_user; /* NULL where there are no commands */
+  char *health_url;   /* or NULL */
+  char *health_sql;   /* or NULL */
+  guint health_timeout; /* seconds; 0: the default */
 };
 
 /* The part of index @tree. */

@@ -10,6 +10,9 @@
 #define MAX_ARGUMENTS 64
 #define MAX_USER 256
 #define MAX_UNIT 255
+#define MAX_HEALTH 4096
+#define MAX_HEALTH_TIMEOUT (24 * 60 * 60)
+#define DEFAULT_HEALTH_TIMEOUT 180
 
 static const struct
 {
@@ -38,6 +41,8 @@ instance_free (ObInstance *instance)
   g_strfreev (instance->stop_command);
   g_strfreev (instance->start_command);
   g_free (instance->command_user);
+  g_free (instance->health_url);
+  g_free (instance->health_sql);
   g_free (instance);
 }
 
@@ -213,12 +218,38 @@ ob_instance_new (const char *name)
   return instance;
 }
 
+static gboolean
+validate_health (ObInstance *instance, GError **error)
+{
+  const char *url = instance->health_url;
+  g_autoptr (GUri) uri = NULL;
+
+  if (instance->health_sql != NULL && strlen (instance->health_sql) > MAX_HEALTH)
+    return refuse (error, "The query that tells of the application's health is longer than %d bytes",
+                   MAX_HEALTH);
+  if (instance->health_timeout > MAX_HEALTH_TIMEOUT)
+    return refuse (error, "The application has at most %d seconds until it is well",
+                   MAX_HEALTH_TIMEOUT);
+  if (url == NULL)
+    return TRUE;
+  if (strlen (url) <= MAX_HEALTH)
+    uri = g_uri_parse (url, G_URI_FLAGS_NONE, NULL);
+  if (uri != NULL && g_uri_get_host (uri) != NULL && *g_uri_get_host (uri) != '\0'
+      && (strcmp (g_uri_get_scheme (uri), "http") == 0
+          || strcmp (g_uri_get_scheme (uri), "https") == 0))
+    return TRUE;
+  return refuse (error, "The address that tells of the application's health has to be a http or https "
+                        "URL, like http://localhost:8080/openbravo/");
+}
+
 gboolean
 ob_instance_validate_control (ObInstance *instance, GError **error)
 {
   gboolean stop = instance->stop_command != NULL;
   gboolean start = instance->start_command != NULL;
 
+  if (!validate_health (instance, error))
+    return FALSE;
   if (instance->unit != NULL && (stop || start))
     return refuse (error, "The application is either a systemd unit or has commands to stop and "
                           "start it, not both");
@@ -359,6 +390,24 @@ const char *
 ob_instance_get_command_user (ObInstance *instance)
 {
   return instance->command_user;
+}
+
+const char *
+ob_instance_get_health_url (ObInstance *instance)
+{
+  return instance->health_url;
+}
+
+const char *
+ob_instance_get_health_sql (ObInstance *instance)
+{
+  return instance->health_sql;
+}
+
+guint
+ob_instance_get_health_timeout (ObInstance *instance)
+{
+  return instance->health_timeout != 0 ? instance->health_timeout : DEFAULT_HEALTH_TIMEOUT;
 }
 
 GPtrArray *

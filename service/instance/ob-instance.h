@@ -45,6 +45,9 @@ typedef struct
   const char *const *stop_command;  /* argv */
   const char *const *start_command; /* argv */
   const char *command_user;         /* who runs them; NULL: the owner of the sources, but never root */
+  const char *health_url;           /* http or https; answers when the application is well; "none" */
+  const char *health_sql;           /* one query, true when it is; "none" */
+  guint health_timeout;             /* seconds that a start may take until then; 0: 180 */
   const char *machine_name;         /* machine.name of the application; NULL: this host's name */
   const char *const *reserved;      /* directories of the backup itself (destinations, the service's
                                        own): no part may hold one, be one or lie in one */
@@ -87,6 +90,11 @@ const char *ob_instance_get_unit (ObInstance *instance); /* NULL: commands, or n
 const char *const *ob_instance_get_stop_command (ObInstance *instance);
 const char *const *ob_instance_get_start_command (ObInstance *instance);
 const char *ob_instance_get_command_user (ObInstance *instance);
+/* How one sees that the application is well; NULL where that is not configured. */
+const char *ob_instance_get_health_url (ObInstance *instance);
+const char *ob_instance_get_health_sql (ObInstance *instance);
+/* Seconds until a started application has to be well, 1 to 86400. */
+guint ob_instance_get_health_timeout (ObInstance *instance);
 
 /* Compares the properties as they are now with what is frozen: a sentence for each difference
  * (keys and paths, never passwords), none where all is the same. Transfer full. Blocks. */
@@ -128,5 +136,13 @@ gboolean ob_application_stop (ObInstance *instance, guint timeout, GCancellable 
                               GError **error);
 gboolean ob_application_start (ObInstance *instance, guint timeout, GCancellable *cancellable,
                                GError **error);
+
+/* Waits until the application, which was started, is well, as far as that is configured: its unit is
+ * active, its URL answers with a status below 400 (certificates are not looked at: nothing is sent
+ * there), its query, run as bbdd.user in a read-only transaction, gives true or a number that is not
+ * 0. Blocks for ob_instance_get_health_timeout() at most. Errors: FAILED saying what is not well,
+ * CANCELLED. */
+gboolean ob_application_wait_healthy (ObInstance *instance, GCancellable *cancellable,
+                                      GError **error);
 
 G_END_DECLS

@@ -194,6 +194,22 @@ ob_systemd_control_unit (const char *verb,
 }
 
 gboolean
+ob_systemd_check_active (const char *unit, gboolean *hopeless, GCancellable *cancellable,
+                         GError **error)
+{
+  g_autofree char *state = show_property (unit, "ActiveState", cancellable, error);
+
+  *hopeless = FALSE;
+  if (state == NULL)
+    return FALSE;
+  if (strcmp (state, "active") == 0)
+    return TRUE;
+  *hopeless = strcmp (state, "failed") == 0 || strcmp (state, "inactive") == 0;
+  g_set_error (error, OB_ERROR, OB_ERROR_FAILED, "the unit %s is %s", unit, state);
+  return FALSE;
+}
+
+gboolean
 ob_systemd_run (const char *name,
                 const char *const *argv,
                 const char *user,

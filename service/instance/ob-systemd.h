@@ -24,6 +24,11 @@ char *ob_systemd_get_environment (const char *unit, const char *variable,
 gboolean ob_systemd_control_unit (const char *verb, const char *unit, guint timeout,
                                   GCancellable *cancellable, GError **error);
 
+/* Whether @unit is active. Where it is not, the error says what it is instead, and *@hopeless whether
+ * it will stay so by itself (failed, stopped). */
+gboolean ob_systemd_check_active (const char *unit, gboolean *hopeless, GCancellable *cancellable,
+                                  GError **error);
+
 /* Runs @argv as @user in a transient unit whose name begins with @name, and waits for it to return,
  * at most @timeout seconds. It is not in our cgroup nor in our sandbox, and what it leaves running
  * goes on after it. Errors: FAILED with its last words, CANCELLED. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #define DEFAULT_REPOSITORY_TIMEOUT 60
 #define DEFAULT_COMMAND_TIMEOUT 180
 #define MAX_TIMEOUT 86400
+#define DEFAULT_KEEP_PREVIOUS (3 * 24 * 60 * 60)
+#define MAX_DURATION (10u * 366 * 24 * 60 * 60)
 
 /* internal methods */
 
@@ -110,6 +113,51 @@ read_number (GKeyFile *file, const char *key, guint max, guint *value, GError **
   return TRUE;
 }
 
+/* "3d", "12h", "90m", "600s" or "600". */
+static gboolean
+parse_duration (const char *text, guint *seconds)
+{
+  char *end = NULL;
+  guint64 number = g_ascii_isdigit (*text) ? g_ascii_strtoull (text, &end, 10) : 0;
+  guint64 unit = 1;
+
+  if (end == NULL || number > G_MAXUINT)
+    return FALSE;
+  switch (*end)
+    {
+    case 'd':
+      unit = 24 * 60 * 60;
+      break;
+    case 'h':
+      unit = 60 * 60;
+      break;
+    case 'm':
+      unit = 60;
+      break;
+    default:
+      break;
+    }
+  if (*end != '\0' && (strchr ("dhms", *end) == NULL || end[1] != '\0'))
+    return FALSE;
+  if (number * unit > MAX_DURATION)
+    return FALSE;
+  *seconds = (guint) (number * unit);
+  return TRUE;
+}
+
+static gboolean
+read_duration (GKeyFile *file, const char *key, guint *value, GError **error)
+{
+  g_autofree char *text = g_key_file_get_string (file, GROUP, key, NULL);
+
+  if (text == NULL || parse_duration (g_strstrip (text), value))
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+               "%s: \"%s\" has to be a time like 3d, 12h, 90m or 600s, of ten years at most.",
+               CONFIG_FILE, key);
+  return FALSE;
+}
+
 static gboolean
 read_config (ObContext *context, GError **error)
 {
@@ -132,7 +180,8 @@ read_config (ObContext *context, GError **error)
          && read_number (file, "lock-timeout", MAX_TIMEOUT, &context->lock_timeout, error)
          && read_number (file, "repository-lock-timeout", MAX_TIMEOUT, &context->repository_timeout,
                          error)
-         && read_number (file, "command-timeout", MAX_TIMEOUT, &context->command_timeout, error);
+         && read_number (file, "command-timeout", MAX_TIMEOUT, &context->command_timeout, error)
+         && read_duration (file, "keep-previous", &context->keep_previous, error);
 }
 
 /* public methods */
@@ -153,6 +202,7 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
   context->lock_timeout = DEFAULT_LOCK_TIMEOUT;
   context->repository_timeout = DEFAULT_REPOSITORY_TIMEOUT;
   context->command_timeout = DEFAULT_COMMAND_TIMEOUT;
+  context->keep_previous = DEFAULT_KEEP_PREVIOUS;
 
   if (!open_config_directories (context, error) || !open_state_directories (context, error)
       || !read_config (context, error))

@@ -19,11 +19,12 @@ typedef struct
   guint lock_timeout;  /* seconds to wait for the locks of a dump */
   guint repository_timeout; /* seconds to wait while somebody else locks a repository */
   guint command_timeout; /* seconds that stopping or starting the application may take */
+  guint keep_previous;   /* seconds that the state before a restore is kept; 0: until it is released */
 } ObContext;
 
 /* Makes what is missing (0700, but the config directory itself 0755) and reads CONFIG/obbackup.conf
  * (group [obbackup]: threads, lock-timeout, repository-lock-timeout,
- * command-timeout). Transfer full. */
+ * command-timeout, keep-previous). Transfer full. */
 ObContext *ob_context_new (const char *config_path, const char *state_path,
                            const char *cache_path, const char *runtime_path, GError **error);
 void ob_context_free (ObContext *context);

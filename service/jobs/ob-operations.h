@@ -7,6 +7,7 @@
 #include "ob-destination.h"
 #include "ob-instance.h"
 #include "ob-job.h"
+#include "ob-number.h"
 
 G_BEGIN_DECLS
 
@@ -26,6 +27,8 @@ typedef struct
   ObParts parts;        /* 0: all that the backup holds */
   int directory;        /* -1, or a descriptor of an empty directory; duplicated */
   const char *database; /* NULL, or name of a new database */
+  ObNumber number;      /* in place: whether the database keeps its number */
+  gboolean force;       /* in place: end sessions of bbdd.user that outlive the application's stop */
 } ObRestoreOptions;
 
 /* @instance may be NULL where only @directory is asked for. @id as ob_catalogue_find() takes it;
@@ -33,6 +36,17 @@ typedef struct
 ObJob *ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
                            const char *id, const ObRestoreOptions *options, guint uid,
                            GError **error);
+
+/* Brings back the state before the last restore in place; what lives is kept in its turn. */
+ObJob *ob_undo_restore_job_new (ObContext *context, ObInstance *instance, gboolean force, guint uid);
+
+/* Removes the former states that restores of @instance kept; with @only_due those alone whose time is
+ * up. Its result has "released" (as: where they were) and "bytes" (t). */
+ObJob *ob_release_previous_job_new (ObContext *context, ObInstance *instance, gboolean only_due,
+                                    guint uid);
+
+/* Whether an instance has a former state whose time is up. Blocks for a moment; any thread. */
+gboolean ob_restore_has_due_previous (ObContext *context, const char *instance);
 
 typedef struct
 {

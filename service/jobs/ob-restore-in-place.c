@@ -12,8 +12,7 @@
 #include "ob-fd.h"
 #include "ob-io.h"
 #include "ob-path.h"
-#include "ob-restore-previous.h"
-#include "ob-restore-recover.h"
+#include "ob-restore-exchange.h"
 #include "ob-restore-swap.h"
 #include "ob-restore-task.h"
 #include "ob-restore-units.h"
@@ -26,20 +25,6 @@
 
 /* internal methods */
 
-static void
-warn_of_activation_key (ObRestoreTask *task)
-{
-  gboolean has_key = FALSE;
-
-  if (ob_database_has_activation_key (ob_instance_get_database (task->instance), &has_key,
-                                      task->cancellable, NULL)
-      && has_key)
-    ob_progress_warn (task->progress, FALSE,
-                      "The installation has an activation key, which Openbravo binds to the "
-                      "database's number (OID); the restored database has another one, so the key "
-                      "has to be activated again.");
-}
-
 /* Writes down what will be done, with the instance's configuration as it is now. */
 static gboolean
 begin (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
@@ -48,8 +33,9 @@ begin (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
 
   if (task->parts & OB_PART_DATABASE)
     {
-      warn_of_activation_key (task);
       ob_restore_journal_set_database (journal, config->name);
+      if (!ob_restore_task_choose_number (task, journal, error))
+        return FALSE;
     }
   return ob_restore_units_plan (journal, task->instance, task->context, task->parts, error)
          && ob_instance_save (task->instance, task->context->restores_fd, error)
@@ -173,84 +159,6 @@ stage (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
   return sync_units (task, journal, error);
 }
 
-static gboolean
-stop_application (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
-{
-  if (!journal->control)
-    {
-      ob_progress_warn (task->progress, FALSE,
-                        "The application was not stopped, since neither a unit nor commands are "
-                        "configured; restart it by hand.");
-      return TRUE;
-    }
-  ob_progress_set_phase (task->progress, "stopping");
-  return ob_restore_journal_advance (journal, task->context, OB_RESTORE_STOPPING, error)
-         && ob_application_stop (task->instance, task->context->command_timeout, task->cancellable,
-                                 error);
-}
-
-static gboolean
-exchange (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
-{
-  const ObDatabaseConfig *config = ob_instance_get_database (task->instance);
-  guint n_ended = 0;
-
-  ob_progress_set_phase (task->progress, "exchanging");
-  if (!ob_job_set_cancelable (task->job, FALSE))
-    {
-      g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED, "Cancelled.");
-      return FALSE;
-    }
-  if ((journal->staged_database != NULL
-       && !ob_database_exists (config, config->name, &journal->had_database, NULL, error))
-      || !ob_restore_journal_advance (journal, task->context, OB_RESTORE_SWAPPING, error))
-    return FALSE;
-  for (guint i = 0; i < journal->units->len; i++)
-    if (!ob_restore_unit_swap (g_ptr_array_index (journal->units, i), error))
-      return FALSE;
-  if (journal->staged_database == NULL)
-    return ob_restore_journal_advance (journal, task->context, OB_RESTORE_SWAPPED, error);
-  if (!ob_database_swap (config, journal->staged_database, journal->kept_database, &n_ended, NULL,
-                         error))
-    return FALSE;
-  if (n_ended > 0)
-    ob_job_log (task->job, "%u sessions on the database were ended", n_ended);
-  return ob_restore_journal_advance (journal, task->context, OB_RESTORE_SWAPPED, error);
-}
-
-/* After a failure: forwards where the exchange was done all the same, back otherwise. */
-static gboolean
-settle_failure (ObRestoreTask *task, ObRestoreJournal *journal, GError *failure, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-  gboolean finished = FALSE;
-
-  ob_job_set_cancelable (task->job, FALSE);
-  if (ob_restore_resolve (journal, task->instance, task->context, task->progress, &finished,
-                          &local)
-      && finished)
-    {
-      g_error_free (failure);
-      return TRUE;
-    }
-  if (local != NULL)
-    ob_progress_warn (task->progress, FALSE,
-                      "The restore could not be cleared up, which will be tried again before the "
-                      "next job and when the service starts: %s",
-                      local->message);
-  g_propagate_error (error, failure);
-  return FALSE;
-}
-
-static void
-tell_downtime (ObRestoreTask *task, const ObRestoreJournal *journal, gint64 stopped)
-{
-  if (journal->control)
-    ob_job_set_result (task->job, "downtime",
-                       g_variant_new_double ((double) (g_get_monotonic_time () - stopped)
-                                             / G_USEC_PER_SEC));
-}
-
 /* methods of this room */
 
 gboolean
@@ -259,31 +167,16 @@ ob_restore_task_in_place (ObRestoreTask *task, GError **error)
   g_autofree char *id = g_malloc (OB_ID_HEX_SIZE);
   g_autoptr (ObRestoreJournal) journal = NULL;
   GError *failure = NULL;
-  gint64 stopped = 0;
-  gboolean done = FALSE;
 
   ob_id_to_hex (ob_snapshot_get_public_id (task->record->snapshot), id);
   journal = ob_restore_journal_new (task->context, task->instance, id);
+  journal->lossy = task->lossy;
   if (!begin (task, journal, error))
     {
       ob_restore_journal_remove (journal, task->context, NULL);
       return FALSE;
     }
-  done = stage (task, journal, &failure);
-  stopped = g_get_monotonic_time ();
-  done = done && stop_application (task, journal, &failure) && exchange (task, journal, &failure);
-  if (done)
-    {
-      ob_progress_set_phase (task->progress, "starting");
-      done = ob_restore_complete (journal, task->instance, task->context, error);
-    }
-  else
-    done = settle_failure (task, journal, failure, error);
-  if (journal->phase == OB_RESTORE_DONE)
-    {
-      tell_downtime (task, journal, stopped);
-      ob_job_set_result (task->job, "previous",
-                         ob_restore_previous_describe (journal, task->instance));
-    }
-  return done;
+  if (stage (task, journal, &failure))
+    return ob_restore_task_exchange (task, journal, error);
+  return ob_restore_task_give_up (task, journal, failure, error);
 }

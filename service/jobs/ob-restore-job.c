@@ -34,6 +34,8 @@ typedef struct
   ObParts parts;
   int directory;
   char *database;
+  ObNumber number;
+  gboolean force;
 } Data;
 
 /* internal methods */
@@ -276,6 +278,7 @@ warn_of_losses (ObRestoreTask *task)
   guint64 all = lost != NULL ? ob_manifest_get_number (lost, "files") : 0;
   guint n = 0;
 
+  task->lossy = all > 0;
   for (; paths != NULL && n < json_array_get_length (paths) && n < MAX_NAMED_LOSSES; n++)
     ob_progress_warn (task->progress, TRUE,
                       "%s is not restored: damage of the destination took it out of the backup.",
@@ -317,7 +320,9 @@ run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **e
                          .instance = data->instance,
                          .job = job,
                          .progress = ob_job_get_progress (job),
-                         .cancellable = cancellable };
+                         .cancellable = cancellable,
+                         .number = data->number,
+                         .force = data->force };
   gint64 began = g_get_monotonic_time ();
 
   ob_progress_set_phase (task.progress, "preparing");
@@ -402,6 +407,8 @@ ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destina
   data->parts = options->parts;
   data->directory = ob_fd_steal (&directory);
   data->database = g_strdup (options->database);
+  data->number = options->number;
+  data->force = options->force;
   return ob_job_new ("restore", instance != NULL ? ob_instance_get_name (instance) : NULL,
                      destination, uid, run_restore, data, free_data);
 }

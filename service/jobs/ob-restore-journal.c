@@ -21,7 +21,7 @@
 #define TIME_LENGTH 14 /* YYYYMMDDHHMMSS */
 
 static const char *const phase_names[]
-  = { "staging", "stopping", "swapping", "swapped", "done", NULL };
+  = { "staging", "stopping", "swapping", "swapped", "returning", "returned", "done", NULL };
 
 /* internal methods */
 
@@ -104,6 +104,8 @@ build_unit (const ObRestoreUnit *unit)
   set_inode (object, "staging-inode", unit->staging_inode);
   set_inode (object, "parent-inode", unit->parent_inode);
   set_inode (object, "new-inode", unit->new_inode);
+  json_object_set_boolean_member (object, "had-former", unit->had_former);
+  json_object_set_int_member (object, "kept-size", (gint64) unit->kept_size);
   for (guint i = 0; i < unit->carries->len; i++)
     {
       const ObRestoreCarry *carry = g_ptr_array_index (unit->carries, i);
@@ -132,7 +134,14 @@ build (const ObRestoreJournal *journal)
   json_object_set_boolean_member (object, "control", journal->control);
   set_text (object, "staged-database", journal->staged_database);
   set_text (object, "kept-database", journal->kept_database);
+  set_text (object, "moving-database", journal->moving_database);
+  json_object_set_int_member (object, "oid", journal->oid);
   json_object_set_boolean_member (object, "had-database", journal->had_database);
+  json_object_set_int_member (object, "kept-size", (gint64) journal->kept_size);
+  json_object_set_int_member (object, "kept-since", journal->kept_since);
+  json_object_set_boolean_member (object, "undo", journal->undo);
+  json_object_set_boolean_member (object, "lossy", journal->lossy);
+  json_object_set_boolean_member (object, "whole", journal->whole);
   for (guint i = 0; i < journal->units->len; i++)
     json_array_add_object_element (units, build_unit (g_ptr_array_index (journal->units, i)));
   json_object_set_array_member (object, "units", units);
@@ -190,6 +199,8 @@ parse_unit (ObRestoreJournal *journal, JsonObject *object)
   unit->staging_inode = get_inode (object, "staging-inode");
   unit->parent_inode = get_inode (object, "parent-inode");
   unit->new_inode = get_inode (object, "new-inode");
+  unit->had_former = get_flag (object, "had-former");
+  unit->kept_size = ob_manifest_get_number (object, "kept-size");
   for (guint i = 0; carries != NULL && i < json_array_get_length (carries); i++)
     {
       JsonNode *node = json_array_get_element (carries, i);
@@ -205,6 +216,15 @@ parse_unit (ObRestoreJournal *journal, JsonObject *object)
         return FALSE;
     }
   return has_staging (unit);
+}
+
+/* The names of databases belong together. */
+static gboolean
+has_databases (const ObRestoreJournal *journal)
+{
+  return (journal->staged_database == NULL || journal->kept_database != NULL)
+         && (journal->oid == 0
+             || (journal->staged_database != NULL && journal->moving_database != NULL));
 }
 
 static gboolean
@@ -227,6 +247,13 @@ parse (ObRestoreJournal *journal, JsonObject *object)
   journal->had_database = get_flag (object, "had-database");
   journal->staged_database = dup_text (object, "staged-database");
   journal->kept_database = dup_text (object, "kept-database");
+  journal->moving_database = dup_text (object, "moving-database");
+  journal->oid = (guint32) ob_manifest_get_number (object, "oid");
+  journal->kept_size = ob_manifest_get_number (object, "kept-size");
+  journal->kept_since = (gint64) ob_manifest_get_number (object, "kept-since");
+  journal->undo = get_flag (object, "undo");
+  journal->lossy = get_flag (object, "lossy");
+  journal->whole = get_flag (object, "whole");
   for (guint i = 0; units != NULL && i < json_array_get_length (units); i++)
     {
       JsonNode *node = json_array_get_element (units, i);
@@ -235,7 +262,7 @@ parse (ObRestoreJournal *journal, JsonObject *object)
         return FALSE;
     }
   return known && journal->instance != NULL && ob_name_is_valid (journal->instance)
-         && is_time (journal->time);
+         && is_time (journal->time) && has_databases (journal);
 }
 
 static ObRestoreJournal *
@@ -329,6 +356,57 @@ ob_restore_journal_set_database (ObRestoreJournal *journal, const char *name)
 {
   journal->staged_database = get_database_name (name, "restoring", journal->time);
   journal->kept_database = get_database_name (name, "before", journal->time);
+  journal->moving_database = get_database_name (name, "moving", journal->time);
+}
+
+/* What was kept comes back; what lives gets the other one of two names. */
+static void
+turn_databases (ObRestoreJournal *journal, const ObRestoreJournal *record, const char *name)
+{
+  g_autofree char *before = get_database_name (name, "before", record->time);
+
+  journal->staged_database = g_strdup (record->kept_database);
+  journal->kept_database = strcmp (record->kept_database, before) != 0
+                             ? g_steal_pointer (&before)
+                             : get_database_name (name, "undone", record->time);
+  journal->moving_database = get_database_name (name, "moving", record->time);
+}
+
+ObRestoreJournal *
+ob_restore_journal_new_undo (ObContext *context, ObInstance *instance,
+                             const ObRestoreJournal *record)
+{
+  ObRestoreJournal *journal = allocate ();
+
+  journal->instance = g_strdup (record->instance);
+  journal->backup = g_strdup (record->backup);
+  journal->time = g_strdup (record->time);
+  journal->control = ob_instance_can_control (instance);
+  journal->undo = TRUE;
+  if (record->kept_database != NULL && record->had_database)
+    turn_databases (journal, record, ob_instance_get_database (instance)->name);
+  return journal;
+}
+
+ObDatabaseExchange
+ob_restore_journal_get_exchange (const ObRestoreJournal *journal)
+{
+  return (ObDatabaseExchange){ .staged = journal->staged_database,
+                               .kept = journal->kept_database,
+                               .moving = journal->moving_database,
+                               .oid = journal->oid,
+                               .had_former = journal->had_database };
+}
+
+gboolean
+ob_restore_journal_has_former (const ObRestoreJournal *journal)
+{
+  if (journal->staged_database != NULL && !journal->had_database)
+    return FALSE;
+  for (guint i = 0; i < journal->units->len; i++)
+    if (!((const ObRestoreUnit *) g_ptr_array_index (journal->units, i))->had_former)
+      return FALSE;
+  return TRUE;
 }
 
 void
@@ -341,6 +419,7 @@ ob_restore_journal_free (ObRestoreJournal *journal)
   g_free (journal->time);
   g_free (journal->staged_database);
   g_free (journal->kept_database);
+  g_free (journal->moving_database);
   g_ptr_array_unref (journal->units);
   g_free (journal);
 }
@@ -420,12 +499,21 @@ ob_restore_journal_remove (ObRestoreJournal *journal, ObContext *context, GError
 }
 
 gboolean
+ob_restore_journal_forget (ObRestoreJournal *journal, ObContext *context, GError **error)
+{
+  g_autofree char *name = get_kept_name (journal->instance, journal->time);
+
+  return ob_remove_tree_at (context->restores_fd, name, NULL, error);
+}
+
+gboolean
 ob_restore_journal_keep (ObRestoreJournal *journal, ObContext *context, GError **error)
 {
   g_autofree char *name = get_kept_name (journal->instance, journal->time);
   g_autofree char *text = NULL;
 
   journal->phase = OB_RESTORE_DONE;
+  journal->kept_since = g_get_real_time () / G_USEC_PER_SEC;
   text = build (journal);
   return ob_replace_file_at (context->restores_fd, name, text, strlen (text), 0600, error)
          && ob_restore_journal_remove (journal, context, error);

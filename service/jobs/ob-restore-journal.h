@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a restore in place writes down before each step: STATE/restores/INSTANCE.json, with a copy of
  * the instance's configuration beside it (INSTANCE.conf), for the case that it is removed meanwhile.
- * Once the restore is through, the journal stays as INSTANCE.TIME.json: it tells where the former
- * state is kept. */
+ * Once the restore is through, the journal stays as INSTANCE.TIME.json, the record of the former state
+ * that is kept. Undoing the restore is another exchange, of the same directories and databases, whose
+ * journal becomes the record in its turn. */
 #pragma once
 
 #include "ob-context.h"
+#include "ob-database-exchange.h"
 #include "ob-instance.h"
 
 G_BEGIN_DECLS
@@ -15,7 +17,9 @@ typedef enum
   OB_RESTORE_STAGING,  /* nothing that lives has been touched */
   OB_RESTORE_STOPPING, /* as before, but the application may be stopped */
   OB_RESTORE_SWAPPING, /* directories may have been exchanged, and then the database */
-  OB_RESTORE_SWAPPED,  /* all is in place; the application may be stopped */
+  OB_RESTORE_SWAPPED,  /* all is in place; the application may be stopped, or not yet well */
+  OB_RESTORE_RETURNING, /* the application was not well: all is being exchanged back */
+  OB_RESTORE_RETURNED, /* all is back; the application may be stopped */
   OB_RESTORE_DONE,     /* a former state is kept */
 } ObRestorePhase;
 
@@ -37,6 +41,8 @@ typedef struct
   guint64 staging_inode; /* 0 before it was made */
   guint64 parent_inode;  /* of the directory that holds @path */
   guint64 new_inode;     /* of the restored directory, wherever it is by now */
+  gboolean had_former;   /* there was a directory at @path before */
+  guint64 kept_size;     /* bytes of the former one, once it is kept */
   GPtrArray *carries;    /* of ObRestoreCarry */
 } ObRestoreUnit;
 
@@ -49,8 +55,20 @@ typedef struct
   gboolean control;      /* the application is stopped and started */
   char *staged_database; /* NULL where the database is not restored */
   char *kept_database;   /* name that the former one gets */
+  char *moving_database; /* name of the former one while its number is passed on */
+  guint32 oid;           /* number that the database keeps; 0: it gets a new one */
   gboolean had_database; /* there is a former one; known from "swapping" on */
+  guint64 kept_size;     /* bytes of the former database, once it is kept */
+  gint64 kept_since;     /* seconds since the epoch: end of the last exchange */
+  gboolean undo;         /* what is staged is the former state */
+  gboolean lossy;        /* what was restored lacks something */
+  gboolean whole;        /* what lives is whole and was seen to be well: the former state may go */
   GPtrArray *units;      /* of ObRestoreUnit */
+
+  /* Not written down. */
+  gint64 stopped_at;    /* monotonic microseconds, for the downtime */
+  gint64 well_at;
+  gdouble copy_seconds; /* that passing on the database's number took */
 } ObRestoreJournal;
 
 /* Its time is one that none of the kept restores of the instance has. */
@@ -58,6 +76,17 @@ ObRestoreJournal *ob_restore_journal_new (ObContext *context, ObInstance *instan
                                           const char *backup);
 void ob_restore_journal_free (ObRestoreJournal *journal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreJournal, ob_restore_journal_free)
+
+/* Another exchange, that takes back what @record did: with its time and its databases. Its units are
+ * for the caller to plan. */
+ObRestoreJournal *ob_restore_journal_new_undo (ObContext *context, ObInstance *instance,
+                                               const ObRestoreJournal *record);
+
+/* What its databases are to be exchanged for; borrows from @journal. */
+ObDatabaseExchange ob_restore_journal_get_exchange (const ObRestoreJournal *journal);
+
+/* Whether there was a state before that can be gone back to, in every part. */
+gboolean ob_restore_journal_has_former (const ObRestoreJournal *journal);
 
 /* The database @name is restored too: sets the names that the staged and the former one get. */
 void ob_restore_journal_set_database (ObRestoreJournal *journal, const char *name);
@@ -75,6 +104,9 @@ gboolean ob_restore_journal_advance (ObRestoreJournal *journal, ObContext *conte
 
 /* NULL with NOT_FOUND where the instance has none. @file: INSTANCE.json or INSTANCE.TIME.json. */
 ObRestoreJournal *ob_restore_journal_load (ObContext *context, const char *file, GError **error);
+
+/* Removes the record of a former state that is gone. */
+gboolean ob_restore_journal_forget (ObRestoreJournal *journal, ObContext *context, GError **error);
 
 /* Removes journal and configuration copy. */
 gboolean ob_restore_journal_remove (ObRestoreJournal *journal, ObContext *context, GError **error);

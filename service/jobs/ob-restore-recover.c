@@ -6,40 +6,80 @@
 
 #include "ob-error.h"
 #include "ob-operations.h"
+#include "ob-restore-previous.h"
+#include "ob-restore-stopped.h"
 #include "ob-restore-swap.h"
 
 /* internal methods */
 
-/* Directories first, since only they can be half exchanged: the database's two renames are one
- * transaction, and it comes last. One that cannot be brought back is no reason to leave the others
- * exchanged; all of those are named. */
+/* Every part by itself: one that cannot be brought back is no reason to leave the others exchanged;
+ * all of those are named. */
 static gboolean
-swap_back (ObRestoreJournal *journal, GError **error)
+put_back (ObRestoreJournal *journal, ObInstance *instance, ObProgress *progress, GError **error)
 {
   g_autoptr (GString) problems = g_string_new (NULL);
+  ObDatabaseExchange exchange = ob_restore_journal_get_exchange (journal);
+  g_autoptr (GError) local = NULL;
 
+  if (journal->staged_database != NULL
+      && !ob_database_exchange_back (ob_instance_get_database (instance), &exchange, progress,
+                                     &local))
+    g_string_append (problems, local->message);
   for (guint i = journal->units->len; i > 0; i--)
     {
       const ObRestoreUnit *unit = g_ptr_array_index (journal->units, i - 1);
-      g_autoptr (GError) local = NULL;
+      g_autoptr (GError) unit_error = NULL;
 
-      if (!ob_restore_unit_swap_back (unit, &local))
+      if (!ob_restore_unit_swap_back (unit, &unit_error))
         g_string_append_printf (problems, "%s%s: %s", problems->len > 0 ? " " : "", unit->path,
-                                local->message);
+                                unit_error->message);
     }
   if (problems->len == 0)
     return TRUE;
   g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
-               "Some directories are still exchanged; put things right there, and check the "
-               "instance to try again. %s",
+               "Some parts are still exchanged; put things right there, and check the instance to "
+               "try again. %s",
                problems->str);
   return FALSE;
+}
+
+/* The former state, which was to be put in place, is kept again under its name. */
+static void
+keep_again (ObRestoreJournal *journal, ObProgress *progress)
+{
+  for (guint i = 0; i < journal->units->len; i++)
+    {
+      const ObRestoreUnit *unit = g_ptr_array_index (journal->units, i);
+      g_autoptr (GError) error = NULL;
+
+      if (!ob_restore_unit_turn (unit, FALSE, &error))
+        ob_progress_warn (progress, FALSE, "The former state of %s is not in %s/%s any more: %s",
+                          unit->path, unit->staging_parent, unit->staging_name, error->message);
+    }
+}
+
+static void
+drop_staged_database (ObRestoreJournal *journal, ObInstance *instance, ObProgress *progress)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (journal->staged_database != NULL
+      && !ob_database_drop (ob_instance_get_database (instance), journal->staged_database, NULL,
+                            &error))
+    ob_progress_warn (progress, FALSE,
+                      "The database %s of the restore may be left; drop it by hand: %s",
+                      journal->staged_database, error->message);
 }
 
 /* What cannot be removed is in nobody's way but that of the disk. */
 static void
 discard (ObRestoreJournal *journal, ObInstance *instance, ObProgress *progress)
 {
+  if (journal->undo)
+    {
+      keep_again (journal, progress);
+      return;
+    }
   for (guint i = 0; i < journal->units->len; i++)
     {
       const ObRestoreUnit *unit = g_ptr_array_index (journal->units, i);
@@ -52,29 +92,61 @@ discard (ObRestoreJournal *journal, ObInstance *instance, ObProgress *progress)
                           "hand: %s",
                           staging, error->message);
     }
-  if (journal->staged_database != NULL)
-    {
-      g_autoptr (GError) error = NULL;
+  drop_staged_database (journal, instance, progress);
+}
 
-      if (!ob_database_drop (ob_instance_get_database (instance), journal->staged_database, NULL,
-                             &error))
-        ob_progress_warn (progress, FALSE,
-                          "The database %s of the restore may be left; drop it by hand: %s",
-                          journal->staged_database, error->message);
+/* Starts the application as it was. */
+static void
+start_former (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+              ObProgress *progress)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!journal->control)
+    return;
+  if (ob_application_start (instance, context->command_timeout, NULL, &error))
+    {
+      ob_restore_stopped_clear (context, journal->instance);
+      return;
     }
+  ob_progress_warn (progress, FALSE, "%s", error->message);
+  ob_restore_stopped_set (context, journal->instance, error->message);
+}
+
+/* From here on the way leads back, whatever happens. Up to "swapping" it does so by the rule. */
+static gboolean
+turn_back (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+           ObProgress *progress, GError **error)
+{
+  g_autoptr (GError) stop_error = NULL;
+  g_autoptr (GError) local = NULL;
+
+  if (journal->phase == OB_RESTORE_SWAPPED && journal->control
+      && !ob_application_stop (instance, context->command_timeout, NULL, &stop_error))
+    ob_progress_warn (progress, FALSE, "%s", stop_error->message);
+  if (ob_restore_journal_advance (journal, context, OB_RESTORE_RETURNING, &local)
+      || journal->phase == OB_RESTORE_SWAPPING)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
 }
 
 static gboolean
 take_back (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
            ObProgress *progress, GError **error)
 {
-  g_autoptr (GError) start_error = NULL;
-  gboolean is_back = journal->phase != OB_RESTORE_SWAPPING || swap_back (journal, error);
+  gboolean may_be_exchanged
+    = journal->phase >= OB_RESTORE_SWAPPING && journal->phase <= OB_RESTORE_RETURNING;
+  gboolean is_back = TRUE;
 
-  /* Also where a directory is still exchanged: the others may be all that the application needs. */
-  if (journal->phase != OB_RESTORE_STAGING && journal->control
-      && !ob_application_start (instance, context->command_timeout, NULL, &start_error))
-    ob_progress_warn (progress, FALSE, "%s", start_error->message);
+  if (may_be_exchanged)
+    is_back = (journal->phase == OB_RESTORE_RETURNING
+               || turn_back (journal, instance, context, progress, error))
+              && put_back (journal, instance, progress, error)
+              && ob_restore_journal_advance (journal, context, OB_RESTORE_RETURNED, error);
+  /* Also where a part is still exchanged: the others may be all that the application needs. */
+  if (journal->phase != OB_RESTORE_STAGING)
+    start_former (journal, instance, context, progress);
   if (!is_back)
     return FALSE;
   /* Nothing that lives is touched any more: another try would not start it again. */
@@ -85,37 +157,76 @@ take_back (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
   return ob_restore_journal_remove (journal, context, error);
 }
 
-/* Whether the two renames of the database have been committed. Where there was one before, its new
- * name is the proof: somebody may have dropped the staged one by hand. */
 static gboolean
-is_database_swapped (ObRestoreJournal *journal, ObInstance *instance, gboolean *swapped,
-                     GError **error)
+is_past (ObRestoreJournal *journal, ObInstance *instance, gboolean *past, GError **error)
 {
-  const ObDatabaseConfig *config = ob_instance_get_database (instance);
-  gboolean staged_exists = FALSE;
-  gboolean living_exists = FALSE;
-  gboolean kept_exists = FALSE;
+  ObDatabaseExchange exchange = ob_restore_journal_get_exchange (journal);
 
-  *swapped = FALSE;
-  if (journal->staged_database == NULL)
-    return TRUE;
-  if (!ob_database_exists (config, journal->staged_database, &staged_exists, NULL, error)
-      || !ob_database_exists (config, config->name, &living_exists, NULL, error)
-      || !ob_database_exists (config, journal->kept_database, &kept_exists, NULL, error))
+  *past = FALSE;
+  return journal->staged_database == NULL
+         || ob_database_exchange_is_past (ob_instance_get_database (instance), &exchange, past,
+                                          error);
+}
+
+/* Does what is left of the exchange. */
+static gboolean
+finish_exchange (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+                 ObProgress *progress, GError **error)
+{
+  ObDatabaseExchange exchange = ob_restore_journal_get_exchange (journal);
+  guint n_ended = 0;
+
+  for (guint i = 0; i < journal->units->len; i++)
+    if (!ob_restore_unit_swap (g_ptr_array_index (journal->units, i), error))
+      return FALSE;
+  if (journal->oid != 0
+      && !ob_database_exchange (ob_instance_get_database (instance), &exchange, &n_ended, progress,
+                                NULL, error))
     return FALSE;
-  *swapped = !staged_exists && living_exists && (kept_exists || !journal->had_database);
+  /* A full disk of ours is no reason to leave the application stopped. */
+  if (!ob_restore_journal_advance (journal, context, OB_RESTORE_SWAPPED, NULL))
+    journal->phase = OB_RESTORE_SWAPPED;
   return TRUE;
 }
 
 static gboolean
-finish_swap (ObRestoreJournal *journal, ObInstance *instance, ObContext *context, GError **error)
+start_and_wait (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+                ObProgress *progress, GError **error)
+{
+  if (!journal->control)
+    return TRUE;
+  ob_progress_set_phase (progress, "starting");
+  if (!ob_application_start (instance, context->command_timeout, NULL, error))
+    return FALSE;
+  ob_progress_set_phase (progress, "waiting for the application");
+  return ob_application_wait_healthy (instance, NULL, error);
+}
+
+/* The record of the former state; what is not needed for a way back any more is removed. */
+static gboolean
+keep (ObRestoreJournal *journal, ObInstance *instance, ObContext *context, ObProgress *progress,
+      GError **error)
 {
   for (guint i = 0; i < journal->units->len; i++)
-    if (!ob_restore_unit_swap (g_ptr_array_index (journal->units, i), error))
-      return FALSE;
-  /* A full disk of ours is no reason to leave the application stopped. */
-  ob_restore_journal_advance (journal, context, OB_RESTORE_SWAPPED, NULL);
-  return ob_restore_complete (journal, instance, context, error);
+    ob_restore_unit_tidy (g_ptr_array_index (journal->units, i));
+  if (journal->oid != 0)
+    drop_staged_database (journal, instance, progress);
+  ob_restore_previous_measure (journal, instance);
+  return ob_restore_journal_keep (journal, context, error);
+}
+
+/* The application does not come up with what is in place, and there is nothing to go back to. */
+static gboolean
+stay (ObRestoreJournal *journal, ObInstance *instance, ObContext *context, ObProgress *progress,
+      GError *unwell, GError **error)
+{
+  g_prefix_error (&unwell, "The backup is restored and in place, but the application does not run "
+                           "with it, and there was no state before to go back to: ");
+  ob_restore_stopped_set (context, journal->instance, unwell->message);
+  if (!keep (journal, instance, context, progress, NULL))
+    ob_progress_warn (progress, FALSE, "What is kept of it could not be written down");
+  g_propagate_error (error, unwell);
+  return FALSE;
 }
 
 /* @deeds gets a sentence on what was done. */
@@ -125,17 +236,16 @@ recover (ObContext *context, const char *file, ObProgress *progress, GPtrArray *
 {
   g_autoptr (ObRestoreJournal) journal = ob_restore_journal_load (context, file, error);
   g_autoptr (ObInstance) instance = NULL;
-  gboolean finished = FALSE;
 
   if (journal == NULL)
     return FALSE;
   instance = ob_restore_journal_load_instance (journal, context, error);
-  if (instance == NULL || !ob_restore_resolve (journal, instance, context, progress, &finished, error))
+  if (instance == NULL || !ob_restore_resolve (journal, instance, context, progress, error))
     {
       g_prefix_error (error, "The interrupted restore of instance %s: ", journal->instance);
       return FALSE;
     }
-  g_ptr_array_add (deeds, g_strdup_printf (finished
+  g_ptr_array_add (deeds, g_strdup_printf (journal->phase == OB_RESTORE_DONE
                                              ? "The interrupted restore of instance %s is finished"
                                              : "The interrupted restore of instance %s is taken "
                                                "back: the installation is as it was before",
@@ -159,37 +269,47 @@ on_warning (const char *message, gboolean lost, gpointer user_data)
 
 gboolean
 ob_restore_resolve (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
-                    ObProgress *progress, gboolean *finished, GError **error)
+                    ObProgress *progress, GError **error)
 {
-  *finished = journal->phase == OB_RESTORE_SWAPPED;
-  if (journal->phase == OB_RESTORE_SWAPPING
-      && !is_database_swapped (journal, instance, finished, error))
-    return FALSE;
-  if (!*finished)
-    return take_back (journal, instance, context, progress, error);
+  gboolean forwards = journal->phase == OB_RESTORE_SWAPPED;
+
   if (journal->phase == OB_RESTORE_SWAPPING)
-    return finish_swap (journal, instance, context, error);
-  return ob_restore_complete (journal, instance, context, error);
+    {
+      if (!is_past (journal, instance, &forwards, error))
+        return FALSE;
+      if (forwards && !finish_exchange (journal, instance, context, progress, error))
+        return FALSE;
+    }
+  return forwards ? ob_restore_finish (journal, instance, context, progress, error)
+                  : take_back (journal, instance, context, progress, error);
 }
 
 gboolean
-ob_restore_complete (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
-                     GError **error)
+ob_restore_finish (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+                   ObProgress *progress, GError **error)
 {
-  g_autoptr (GError) start_error = NULL;
-  gboolean started = TRUE;
+  g_autoptr (GError) back_error = NULL;
+  GError *unwell = NULL;
 
-  if (journal->control)
-    started = ob_application_start (instance, context->command_timeout, NULL, &start_error);
-  for (guint i = 0; i < journal->units->len; i++)
-    ob_restore_unit_tidy (g_ptr_array_index (journal->units, i));
-  if (!ob_restore_journal_keep (journal, context, error))
-    return FALSE;
-  if (started)
-    return TRUE;
-  g_propagate_prefixed_error (error, g_steal_pointer (&start_error),
-                              "The backup is restored and in place, but the application has to be "
-                              "started by hand: ");
+  if (start_and_wait (journal, instance, context, progress, &unwell))
+    {
+      journal->well_at = g_get_monotonic_time ();
+      journal->whole = !journal->lossy;
+      ob_restore_stopped_clear (context, journal->instance);
+      return keep (journal, instance, context, progress, error);
+    }
+  if (!ob_restore_journal_has_former (journal))
+    return stay (journal, instance, context, progress, unwell, error);
+  ob_progress_set_phase (progress, "taking back");
+  if (take_back (journal, instance, context, progress, &back_error))
+    g_prefix_error (&unwell, "The application did not come up with what was restored, so all was "
+                             "put back as it was: ");
+  else
+    g_prefix_error (&unwell, "The application did not come up with what was restored, and it could "
+                             "not be put back as it was, which is tried again before the next job "
+                             "and when the service starts (%s): ",
+                    back_error->message);
+  g_propagate_error (error, unwell);
   return FALSE;
 }
 

@@ -283,6 +283,33 @@ is_untouched (const ObRestoreUnit *unit)
          && get_inode (staging, OB_RESTORE_PREVIOUS) == 0 && !has_carried (unit, staging);
 }
 
+/* Removes @name of the staging directory, and that one. */
+static gboolean
+remove_staged (const ObRestoreUnit *unit, const char *name, GCancellable *cancellable,
+               GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  ob_autofd int parent = -1;
+  ob_autofd int staging = ob_restore_unit_open_staging (unit, &local);
+
+  if (staging < 0)
+    {
+      if (g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
+        return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  if (!ob_remove_tree_at (staging, name, cancellable, error))
+    return FALSE;
+  parent = ob_path_open (unit->staging_parent, O_RDONLY | O_DIRECTORY, error);
+  if (parent < 0)
+    return FALSE;
+  if (unlinkat (parent, unit->staging_name, AT_REMOVEDIR) < 0)
+    return ob_set_error_errno (error, errno, "%s/%s cannot be removed", unit->staging_parent,
+                               unit->staging_name);
+  return TRUE;
+}
+
 /* methods of this room */
 
 int
@@ -351,25 +378,30 @@ ob_restore_unit_swap_back (const ObRestoreUnit *unit, GError **error)
 gboolean
 ob_restore_unit_discard (const ObRestoreUnit *unit, GError **error)
 {
-  g_autoptr (GError) local = NULL;
-  ob_autofd int parent = -1;
-  ob_autofd int staging = ob_restore_unit_open_staging (unit, &local);
+  return remove_staged (unit, OB_RESTORE_NEW, NULL, error);
+}
+
+gboolean
+ob_restore_unit_release (const ObRestoreUnit *unit, GCancellable *cancellable, GError **error)
+{
+  return remove_staged (unit, OB_RESTORE_PREVIOUS, cancellable, error);
+}
+
+gboolean
+ob_restore_unit_turn (const ObRestoreUnit *unit, gboolean previous_to_new, GError **error)
+{
+  const char *from = previous_to_new ? OB_RESTORE_PREVIOUS : OB_RESTORE_NEW;
+  const char *to = previous_to_new ? OB_RESTORE_NEW : OB_RESTORE_PREVIOUS;
+  ob_autofd int staging = ob_restore_unit_open_staging (unit, error);
 
   if (staging < 0)
-    {
-      if (g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
-        return TRUE;
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
-  if (!ob_remove_tree_at (staging, OB_RESTORE_NEW, NULL, error))
     return FALSE;
-  parent = ob_path_open (unit->staging_parent, O_RDONLY | O_DIRECTORY, error);
-  if (parent < 0)
+  if (get_inode (staging, from) == 0 && get_inode (staging, to) != 0)
+    return TRUE;
+  if (!move (staging, from, staging, to, unit->path, error))
     return FALSE;
-  if (unlinkat (parent, unit->staging_name, AT_REMOVEDIR) < 0)
-    return ob_set_error_errno (error, errno, "%s/%s cannot be removed", unit->staging_parent,
-                               unit->staging_name);
+  if (fsync (staging) < 0)
+    return ob_set_error_errno (error, errno, "What is kept of %s cannot be named anew", unit->path);
   return TRUE;
 }
 

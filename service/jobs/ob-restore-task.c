@@ -80,6 +80,7 @@ estimate_database (ObRestoreTask *task, GError **error)
         return FALSE;
       ob_progress_add_total (task->progress, node->size);
       task->bytes += node->size;
+      task->database_bytes += node->size;
     }
   return TRUE;
 }
@@ -115,6 +116,7 @@ static gboolean
 restore_tree (ObRestoreTask *task, const ObNode *node, int fd, const char *path, GError **error)
 {
   ObFileRestoreStats stats = { 0 };
+  gint64 began = g_get_monotonic_time ();
 
   ob_progress_set_phase (task->progress, "restoring files");
   if (!ob_file_restore_run (task->repository, node, fd, path, TRUE, task->context->n_threads,
@@ -122,6 +124,8 @@ restore_tree (ObRestoreTask *task, const ObNode *node, int fd, const char *path,
     return FALSE;
   task->files += stats.files;
   task->bytes += stats.bytes;
+  task->file_bytes += stats.bytes;
+  task->file_seconds += (gdouble) (g_get_monotonic_time () - began) / G_USEC_PER_SEC;
   ob_job_log (task->job, "%s: %" G_GUINT64_FORMAT " files, %" G_GUINT64_FORMAT " bytes", path,
               stats.files, stats.bytes);
   return TRUE;
@@ -195,6 +199,7 @@ ob_restore_task_database (ObRestoreTask *task, const char *target, GError **erro
                                 .n_parallel = CLAMP (task->context->n_threads, 1, MAX_PARALLEL),
                                 .feed = feed_stream,
                                 .user_data = task };
+  gint64 began = g_get_monotonic_time ();
 
   if (facts == NULL)
     {
@@ -207,5 +212,6 @@ ob_restore_task_database (ObRestoreTask *task, const char *target, GError **erro
                             task->cancellable, error))
     return FALSE;
   task->rows += count_rows (facts);
+  task->database_seconds += (gdouble) (g_get_monotonic_time () - began) / G_USEC_PER_SEC;
   return TRUE;
 }

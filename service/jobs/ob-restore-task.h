@@ -5,6 +5,7 @@
 #include "ob-catalogue.h"
 #include "ob-context.h"
 #include "ob-job.h"
+#include "ob-number.h"
 
 G_BEGIN_DECLS
 
@@ -20,8 +21,14 @@ typedef struct
   ObRepository *repository; /* its index is loaded */
   JsonObject *manifest;     /* NULL for what another tool wrote */
 
+  gint64 began;  /* monotonic microseconds */
   ObParts parts; /* to restore */
+  ObNumber number;
+  gboolean lossy; /* the backup lacks something that was taken out of it */
+  gboolean force; /* end sessions of bbdd.user that outlive the application's stop */
   guint64 rows, files, bytes; /* restored so far */
+  guint64 file_bytes, database_bytes; /* and how long it took */
+  gdouble file_seconds, database_seconds;
 } ObRestoreTask;
 
 /* Adds what @task's parts have to the job's total. Blocks. */
@@ -40,7 +47,7 @@ gboolean ob_restore_task_foreign (ObRestoreTask *task, int fd, GError **error);
 gboolean ob_restore_task_database (ObRestoreTask *task, const char *target, GError **error);
 
 /* Restores the parts in the place of the living ones of task->instance: all of them, or none. The
- * result's "downtime" and "previous" are set. Blocks. */
+ * result's "downtime" and "previous" are set. Blocks. Errors: as ob_restore_task_exchange(). */
 gboolean ob_restore_task_in_place (ObRestoreTask *task, GError **error);
 
 G_END_DECLS

@@ -183,6 +183,7 @@ plan_unit (ObRestoreUnit *unit, ObRestoreJournal *journal, ObInstance *instance,
   if (living.is_mount_root)
     return refuse_mount (unit->path, error);
   unit->parent_inode = holder.inode;
+  unit->had_former = living.inode != 0;
   unit->staging_name = g_strdup_printf (".obbackup-%s-%s-%s", journal->instance,
                                         ob_part_get_name (unit->part), journal->time);
   return choose_staging_parent (unit, instance, holder.mount, error);

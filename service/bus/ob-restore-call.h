@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What clients ask for about restores in place that are over: undoing one, and letting go of what it
+ * kept. Main context. */
+#pragma once
+
+#include "ob-manager.h"
+
+G_BEGIN_DECLS
+
+/* Each begins the job; its path, or NULL with the error of bad arguments. Transfer full. */
+char *ob_restore_call_undo (ObManager *manager, const char *instance, GVariant *dictionary,
+                            guint uid, GError **error);
+char *ob_restore_call_release (ObManager *manager, const char *instance, GVariant *dictionary,
+                               guint uid, GError **error);
+
+/* Begins the release of former states whose time is up, where no job works on the instance. */
+void ob_restore_call_release_due (ObManager *manager);
+
+G_END_DECLS
