@@ -3,6 +3,7 @@
 
 #include "ob-dictionary.h"
 #include "ob-format.h"
+#include "ob-instance-notes.h"
 #include "ob-output.h"
 #include "ob-table.h"
 
@@ -13,7 +14,7 @@ typedef struct
 {
   ObTable *instances, *destinations, *jobs;
   GPtrArray *troubles; /* sentences */
-  GString *verified;   /* lines: when destinations were verified */
+  GString *notes;      /* lines: when destinations were verified, what is kept */
   GVariantBuilder json_instances, json_destinations, json_jobs;
   guint n_instances, n_destinations;
 } Status;
@@ -70,7 +71,19 @@ note_verified (Status *self, const char *name, guint64 when)
 {
   g_autofree char *age = when == 0 ? g_strdup ("never") : ob_format_age (when);
 
-  g_string_append_printf (self->verified, "%s was verified %s.\n", name, age);
+  g_string_append_printf (self->notes, "%s was verified %s.\n", name, age);
+}
+
+/* What everybody may not know of an installation; where that is refused nothing is said. */
+static void
+take_details (Status *self, ObClient *client, const char *path, const char *name)
+{
+  g_autoptr (GVariant) reply = ob_client_call (client, path, OB_INSTANCE_INTERFACE, "GetDetails",
+                                               ob_no_options (), NULL, NULL);
+  g_autoptr (GVariant) details = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
+
+  if (details != NULL)
+    ob_note_instance (details, name, self->troubles, self->notes);
 }
 
 /* Whether somebody has yet to save the recovery key is not for everyone to know: it comes from a
@@ -136,7 +149,10 @@ take_objects (Status *self, ObClient *client, GVariant *objects)
         = g_variant_lookup_value (interfaces, OB_JOB_INTERFACE, G_VARIANT_TYPE_VARDICT);
 
       if (instance != NULL)
-        take_instance (self, instance);
+        {
+          take_instance (self, instance);
+          take_details (self, client, path, ob_dict_text (instance, "Name"));
+        }
       if (destination != NULL)
         {
           take_destination (self, destination);
@@ -182,7 +198,7 @@ print_text (Status *self, ObClient *client)
     g_print ("\n");
   ob_table_print (self->jobs);
   if (!client->quiet)
-    g_print ("%s", self->verified->str);
+    g_print ("%s", self->notes->str);
   for (guint i = 0; i < self->troubles->len; i++)
     {
       g_autofree char *escaped = ob_output_escape (self->troubles->pdata[i]);
@@ -213,7 +229,7 @@ run (ObClient *client, int argc, char **argv)
   self.destinations = ob_table_new ("DESTINATION|KIND|STATE|>FREE|>TOTAL");
   self.jobs = ob_table_new (">JOB|OPERATION|INSTANCE|STATE|PHASE|>BYTES");
   self.troubles = g_ptr_array_new_with_free_func (g_free);
-  self.verified = g_string_new (NULL);
+  self.notes = g_string_new (NULL);
   g_variant_builder_init (&self.json_instances, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&self.json_destinations, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&self.json_jobs, G_VARIANT_TYPE ("aa{sv}"));
@@ -231,7 +247,7 @@ run (ObClient *client, int argc, char **argv)
   ob_table_free (self.destinations);
   ob_table_free (self.jobs);
   g_ptr_array_unref (self.troubles);
-  g_string_free (self.verified, TRUE);
+  g_string_free (self.notes, TRUE);
   return OB_EXIT_DONE;
 }
 

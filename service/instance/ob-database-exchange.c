@@ -195,6 +195,23 @@ give_settings (Run *run, const char *from, const char *to, GError **error)
                               "ALTER DATABASE %I ALLOW_CONNECTIONS true", to);
 }
 
+/* Connects to @name once. PostgreSQL keeps statistics by number; where some session still holds those
+ * of the database that had the number before, dropping the new one, to which nobody has connected yet,
+ * is an error in the middle of a commit, and brings the whole server down ("trying to drop stats entry
+ * already dropped", seen with 15.18). Whoever connects makes them new. */
+static gboolean
+touch_database (Run *run, const char *name, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = NULL;
+
+  if (!ob_postgres_runf (run->postgres, run->cancellable, error,
+                         "ALTER DATABASE %I ALLOW_CONNECTIONS true", name))
+    return FALSE;
+  postgres = ob_postgres_connect (run->config, ob_database_admin_role (run->config), name,
+                                  run->cancellable, error);
+  return postgres != NULL;
+}
+
 /* @oid 0: any. */
 static gboolean
 copy_database (Run *run, const char *from, const char *to, guint32 oid, GError **error)
@@ -258,7 +275,8 @@ exchange_with_oid (Run *run, GError **error)
         g_prefix_error (error, "The database %s cannot be exchanged: ", run->config->name);
         return FALSE;
       }
-  return give_settings (run, run->exchange->staged, run->config->name, error);
+  return give_settings (run, run->exchange->staged, run->config->name, error)
+         && touch_database (run, run->config->name, error);
 }
 
 /* The former database, of its copy: under its number if that goes. */
@@ -270,12 +288,14 @@ make_former (Run *run, GError **error)
   g_autoptr (GError) local_error = NULL;
 
   if (copy_database (run, exchange->kept, name, exchange->oid, &local_error)
-      && give_settings (run, exchange->kept, name, &local_error))
+      && give_settings (run, exchange->kept, name, &local_error)
+      && touch_database (run, name, &local_error))
     return drop_database (run, exchange->kept, error);
   ob_progress_warn (run->progress, FALSE,
                     "The former database is back, but has another number (OID) than before, so an "
                     "activation key has to be activated again: %s",
                     local_error != NULL ? local_error->message : "");
+  touch_database (run, name, NULL);
   return ob_postgres_runf (run->postgres, NULL, error, "DROP DATABASE IF EXISTS %I WITH (FORCE)",
                            name)
          && rename_database (run, exchange->kept, name, error);
@@ -300,7 +320,8 @@ back_with_oid (Run *run, GError **error)
     case BEFORE_COPY:
       return rename_database (run, exchange->moving, name, error);
     case MADE:
-      return drop_database (run, name, error) && make_former (run, error);
+      return touch_database (run, name, error) && drop_database (run, name, error)
+             && make_former (run, error);
     case BEFORE_MAKING:
     default:
       return make_former (run, error);

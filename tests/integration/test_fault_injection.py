@@ -9,6 +9,7 @@ import subprocess
 from disks import Disk
 from harness import LONG, SANDBOX, ctl, wait_until
 from survival import CHANGED, SurvivalTest
+from tracer import Tracer
 
 # What each call is made to fail with. The first is the one that CI tries.
 CALLS = {
@@ -36,41 +37,6 @@ SAMPLE = 4
 FILLINGS = 24 if LONG else 3
 
 
-class Tracer:
-    """strace on the running service; a context manager."""
-
-    def __init__(self, process, directory, call, error, number):
-        self.log = directory / "strace.log"
-        self.words = ["strace", "-f", "-y", "-o", self.log, "-p", str(process), "-e",
-                      f"trace={call}", "-e", f"inject={call}:error={error}:when={number}"]
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.words, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        os.set_blocking(self.process.stderr.fileno(), False)
-        told = b""
-
-        def is_attached():
-            nonlocal told
-            told += self.process.stderr.read() or b""
-            if self.process.poll() is not None:
-                raise AssertionError(f"strace ended: {told.decode()}")
-            return b"attached" in told
-
-        wait_until(is_attached, "strace does not attach")
-        return self
-
-    def __exit__(self, *ignored):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait()
-        self.process.stderr.close()
-
-    def struck(self):
-        """The lines of the calls that were made to fail."""
-        return [line for line in self.log.read_text(errors="replace").splitlines()
-                if "(INJECTED)" in line]
-
-
 class Calls(SurvivalTest):
     def setUp(self):
         super().setUp()
@@ -80,7 +46,8 @@ class Calls(SurvivalTest):
         """A backup in which this call fails; returns how many did."""
         self.change()
         before = self.listed()
-        with Tracer(self.bus.service_pid(), self.directory, call, error, number) as tracer:
+        with Tracer(self.bus.service_pid(), self.directory, call,
+                    f"error={error}:when={number}") as tracer:
             path = self.start_backup()
             job = self.wait_job(path)
         struck = tracer.struck()

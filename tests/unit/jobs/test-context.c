@@ -111,6 +111,7 @@ test_config (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (usual->n_threads, <=, 16);
   g_assert_cmpuint (usual->lock_timeout, ==, 60);
   g_assert_cmpuint (usual->command_timeout, ==, 180);
+  g_assert_cmpuint (usual->keep_previous, ==, 3 * 86400);
 
   write_config (fixture, "# ours\n[obbackup]\nthreads=3\nlock-timeout=1\ncommand-timeout=86400\n");
   given = make_context (fixture, &error);
@@ -118,6 +119,31 @@ test_config (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (given->n_threads, ==, 3);
   g_assert_cmpuint (given->lock_timeout, ==, 1);
   g_assert_cmpuint (given->command_timeout, ==, 86400);
+}
+
+static void
+test_durations (Fixture *fixture, gconstpointer data)
+{
+  static const struct
+  {
+    const char *text;
+    guint seconds;
+  } cases[] = {
+    { "0", 0 }, { "600", 600 }, { "600s", 600 }, { "90m", 5400 }, { "12h", 43200 },
+    { " 3d ", 259200 }, { "3660d", 3660u * 86400 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = g_strdup_printf ("[obbackup]\nkeep-previous=%s\n", cases[i].text);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (ObContext) context = NULL;
+
+      write_config (fixture, text);
+      context = make_context (fixture, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (context->keep_previous, ==, cases[i].seconds);
+    }
 }
 
 static void
@@ -135,6 +161,12 @@ test_bad_config (Fixture *fixture, gconstpointer data)
     { "lock-timeout=86401", "lock-timeout" },
     { "command-timeout=18446744073709551616", "command-timeout" },
     { "command-timeout=10 s", "command-timeout" },
+    { "keep-previous=soon", "keep-previous" },
+    { "keep-previous=", "keep-previous" },
+    { "keep-previous=-1", "keep-previous" },
+    { "keep-previous=3 days", "keep-previous" },
+    { "keep-previous=3661d", "keep-previous" },
+    { "keep-previous=18446744073709551617d", "keep-previous" },
     { "what is this", "obbackup.conf" },
   };
 
@@ -162,6 +194,7 @@ main (int argc, char **argv)
   ADD ("/context/loosened", test_loosened);
   ADD ("/context/links", test_links);
   ADD ("/context/config", test_config);
+  ADD ("/context/durations", test_durations);
   ADD ("/context/bad-config", test_bad_config);
   return g_test_run ();
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-instance-notes.h"
+
+#include "ob-dictionary.h"
+#include "ob-format.h"
+
+/* internal methods */
+
+/* A number that is told as text. */
+static guint64
+read_number (GVariant *entry, const char *key)
+{
+  const char *text = NULL;
+
+  return g_variant_lookup (entry, key, "&s", &text) ? g_ascii_strtoull (text, NULL, 10) : 0;
+}
+
+/* One line for all that is kept. */
+static void
+note_previous (GVariant *details, const char *name, GString *notes)
+{
+  g_autoptr (GVariant) previous
+    = g_variant_lookup_value (details, "previous", G_VARIANT_TYPE ("aa{ss}"));
+  gsize n = previous != NULL ? g_variant_n_children (previous) : 0;
+  guint64 size = 0, since = 0, until = G_MAXUINT64;
+  g_autofree char *size_text = NULL;
+  g_autofree char *age = NULL;
+  g_autofree char *end = NULL;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) entry = g_variant_get_child_value (previous, i);
+
+      size += read_number (entry, "size");
+      since = MAX (since, read_number (entry, "since"));
+      until = MIN (until, read_number (entry, "until"));
+    }
+  if (n == 0)
+    return;
+  size_text = ob_format_size (size);
+  age = ob_format_age (since);
+  end = until != 0 ? ob_format_time (until) : NULL;
+  g_string_append_printf (notes,
+                          "%s keeps what was there before it was restored %s (%s, %s%s): obbackupctl "
+                          "undo-restore %s brings it back, release-previous %s removes it.\n",
+                          name, age, size_text, end != NULL ? "until " : "until it is released",
+                          end != NULL ? end : "", name, name);
+}
+
+/* public methods */
+
+void
+ob_note_instance (GVariant *details, const char *name, GPtrArray *troubles, GString *notes)
+{
+  const char *stopped = ob_dict_text (details, "stopped");
+
+  if (*stopped != '\0')
+    g_ptr_array_add (troubles,
+                     g_strdup_printf ("the application is stopped: %s was being restored, and then "
+                                      "it could not be started (%s)",
+                                      name, stopped));
+  note_previous (details, name, notes);
+}
