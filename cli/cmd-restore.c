@@ -2,11 +2,12 @@
 #include "ob-command.h"
 
 #include "ob-confirm.h"
+#include "ob-dictionary.h"
 #include "ob-error.h"
 #include "ob-fd-open.h"
 #include "ob-follow.h"
 #include "ob-format.h"
-#include "ob-output.h"
+#include "ob-plan-output.h"
 #include "ob-restore-output.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@ typedef struct
 {
   const char *id;
   char *from, *instance, *only, *into, *into_database;
-  gboolean yes, no_wait, force, keep_oid, quick;
+  gboolean plan, yes, no_wait, force, keep_oid, quick;
 } Request;
 
 /* internal methods */
@@ -53,21 +54,14 @@ add_common_options (GVariantBuilder *options, const Request *request)
     }
 }
 
-/* Looks the backup up, says what it would replace, asks. *@id is then its whole id, so that what
- * was agreed to is what is restored even if a newer backup arrives meanwhile. */
+/* Looks the backup up: *@id is its whole id, so that what was agreed to is what is restored even if a
+ * newer backup arrives meanwhile. */
 static gboolean
-agree (ObClient *client, const Request *request, char **id, GError **error)
+find (ObClient *client, const Request *request, char **id, GError **error)
 {
   g_autoptr (GVariant) reply = NULL;
   g_autoptr (GVariant) backup = NULL;
-  g_autofree const char **parts = NULL;
-  g_autofree char *parts_text = NULL;
-  g_autofree char *question = NULL;
-  g_autofree char *when = NULL;
-  g_autofree char *age = NULL;
   GVariantBuilder options;
-  const char *text = "", *instance = "", *label = "";
-  guint64 time = 0;
 
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
   add_common_options (&options, request);
@@ -76,32 +70,8 @@ agree (ObClient *client, const Request *request, char **id, GError **error)
   if (reply == NULL)
     return FALSE;
   backup = g_variant_get_child_value (reply, 0);
-  g_variant_lookup (backup, "id", "&s", &text);
-  g_variant_lookup (backup, "instance", "&s", &instance);
-  g_variant_lookup (backup, "label", "&s", &label);
-  g_variant_lookup (backup, "time", "t", &time);
-  *id = g_strdup (text);
-  if (request->yes || !is_in_place (request))
-    return TRUE;
-
-  if (request->only == NULL && g_variant_lookup (backup, "parts", "^a&s", &parts))
-    parts_text = g_strjoinv (", ", (char **) parts);
-  else
-    parts_text = g_strdup (request->only != NULL ? request->only : "everything");
-  when = ob_format_time (time);
-  age = ob_format_age (time);
-  {
-    g_autofree char *safe_label = ob_output_escape (label);
-
-    g_printerr ("Backup %.8s of %s (%s)%s%s\n", text, when, age, *label != '\0' ? ": " : "",
-                safe_label);
-  }
-  g_printerr ("takes the place of: %s of %s.\n"
-              "The application is stopped for a moment; what is replaced is kept.\n",
-              parts_text, request->instance != NULL ? request->instance : instance);
-  question = g_strdup_printf ("Restore %s",
-                              request->instance != NULL ? request->instance : instance);
-  return ob_confirm (question, error);
+  *id = g_strdup (ob_dict_text (backup, "id"));
+  return TRUE;
 }
 
 static void
@@ -172,6 +142,52 @@ print_success (GVariant *result, const Request *request)
     ob_print_in_place (result);
 }
 
+/* What would be done. *@plan: transfer full. */
+static ObExit
+make_plan (ObClient *client, const Request *request, const char *id, GVariant **plan)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  GVariantBuilder options;
+  const char *job = "";
+
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+  add_common_options (&options, request);
+  add_in_place_options (&options, request);
+  reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "PlanRestore",
+                          g_variant_new ("(sa{sv})", id, &options), NULL, &error);
+  if (reply == NULL)
+    return ob_client_fail (client, error);
+  g_variant_get (reply, "(&o)", &job);
+  return ob_follow_job (client, job, TRUE, plan);
+}
+
+/* Shows the plan, and asks unless it is all that is wanted. OB_EXIT_DONE where the restore shall go on,
+ * or has been planned. */
+static ObExit
+agree (ObClient *client, const Request *request, const char *id)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) plan = NULL;
+  g_autofree char *text = NULL;
+  g_autofree char *question = NULL;
+  ObExit status = make_plan (client, request, id, &plan);
+
+  if (status != OB_EXIT_DONE || plan == NULL)
+    return status;
+  text = ob_plan_describe (plan);
+  if (request->plan && !client->json)
+    g_print ("%s", text);
+  else if (!request->plan)
+    g_printerr ("%s", text);
+  if (ob_plan_has_obstacles (plan))
+    return OB_EXIT_FAILED;
+  if (request->plan)
+    return OB_EXIT_DONE;
+  question = g_strdup_printf ("Restore %s", ob_dict_text (plan, "instance"));
+  return ob_confirm (question, &error) ? OB_EXIT_DONE : ob_client_fail (client, error);
+}
+
 static ObExit
 restore (ObClient *client, const Request *request)
 {
@@ -179,10 +195,14 @@ restore (ObClient *client, const Request *request)
   g_autoptr (GVariant) result = NULL;
   g_autofree char *id = NULL;
   g_autofree char *job = NULL;
-  ObExit status;
+  ObExit status = OB_EXIT_DONE;
 
-  if (!agree (client, request, &id, &error))
+  if (!find (client, request, &id, &error))
     return ob_client_fail (client, error);
+  if (is_in_place (request) && (request->plan || !request->yes))
+    status = agree (client, request, id);
+  if (request->plan || status != OB_EXIT_DONE)
+    return status;
   job = begin (client, request, id, &error);
   if (job == NULL)
     return ob_client_fail (client, error);
@@ -202,10 +222,15 @@ restore (ObClient *client, const Request *request)
 static gboolean
 check_flags (const Request *request)
 {
-  if (!request->keep_oid || !request->quick)
-    return TRUE;
-  g_printerr ("obbackupctl: Give --keep-oid or --quick, not both.\n");
-  return FALSE;
+  const char *wrong = NULL;
+
+  if (request->keep_oid && request->quick)
+    wrong = "Give --keep-oid or --quick, not both.";
+  else if (request->plan && !is_in_place (request))
+    wrong = "A plan is made for a restore in place; elsewhere nothing is replaced.";
+  if (wrong != NULL)
+    g_printerr ("obbackupctl: %s\n", wrong);
+  return wrong == NULL;
 }
 
 static ObExit
@@ -222,6 +247,8 @@ run (ObClient *client, int argc, char **argv)
     { "from", 0, 0, G_OPTION_ARG_STRING, &request.from, "Destination that holds it", "DEST" },
     { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance,
       "Installation to restore, if not the backup's own", "INSTANCE" },
+    { "plan", 0, 0, G_OPTION_ARG_NONE, &request.plan,
+      "Only tell what would be done, and what stands in the way", NULL },
     { "keep-oid", 0, 0, G_OPTION_ARG_NONE, &request.keep_oid,
       "Keep the database's number, as is done where there is an activation key", NULL },
     { "quick", 0, 0, G_OPTION_ARG_NONE, &request.quick,

@@ -20,6 +20,7 @@ static const ObAuthorizerRule rules[] = {
   { OB_ROOT_INTERFACE, "Backup", "backup", FALSE },
   { OB_ROOT_INTERFACE, "ListBackups", "view", FALSE },
   { OB_ROOT_INTERFACE, "GetBackup", "view", FALSE },
+  { OB_ROOT_INTERFACE, "PlanRestore", "view", FALSE },
   { OB_ROOT_INTERFACE, "Restore", "restore", FALSE },
   { OB_ROOT_INTERFACE, "UndoRestore", "restore", FALSE },
   { OB_ROOT_INTERFACE, "ReleasePrevious", "restore", FALSE },

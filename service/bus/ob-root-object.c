@@ -71,12 +71,6 @@ static const ObOptionSpec get_options[] = {
   { NULL, NULL, FALSE },
 };
 
-static const ObOptionSpec restore_options[] = {
-  { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "parts", "as", FALSE },
-  { "directory", "h", FALSE },   { "database", "s", FALSE }, { "keep-oid", "b", FALSE },
-  { "force", "b", FALSE },       { NULL, NULL, FALSE },
-};
-
 /* A call that goes on when something has been found out. */
 typedef struct
 {
@@ -371,131 +365,19 @@ handle_get_backup (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, c
   return TRUE;
 }
 
-/* The instance to restore into: the one that was named, or the backup's own. NULL without an error
- * where none is needed. */
-static ObInstance *
-choose_instance (Call *call, GVariant *backup, GError **error)
-{
-  const char *name = ob_options_get_string (call->options, "instance");
-  gboolean needed = ob_options_get_fd (call->options, "directory") < 0
-                    || ob_options_get_string (call->options, "database") != NULL;
-  ObInstance *instance = NULL;
-
-  if (name != NULL)
-    return ob_manager_find_instance (call->self->manager, name, error);
-  if (!g_variant_lookup (backup, "instance", "&s", &name))
-    {
-      if (needed)
-        g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                     "Backup %s does not tell which instance it is of; name one with \"instance\", "
-                     "or restore it into a directory",
-                     call->name);
-      return NULL;
-    }
-  instance = ob_manager_find_instance (call->self->manager, name, NULL);
-  if (instance == NULL && needed)
-    g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
-                 "Backup %s is of the instance \"%.64s\", which is not known here; add it, or name "
-                 "another one with \"instance\"",
-                 call->name, name);
-  return instance;
-}
-
-static void
-read_in_place (ObOptions *options, ObRestoreOptions *restore)
-{
-  restore->force = ob_options_get_boolean (options, "force");
-  if (ob_options_has (options, "keep-oid"))
-    restore->number
-      = ob_options_get_boolean (options, "keep-oid") ? OB_NUMBER_KEEP : OB_NUMBER_CHANGE;
-}
-
-static char *
-start_restore (Call *call, GVariant *backup, GError **error)
-{
-  ObManager *manager = call->self->manager;
-  ObRestoreOptions restore = { 0 };
-  const char *id = NULL;
-  const char *destination = NULL;
-  g_autoptr (GPtrArray) destinations = NULL;
-  g_autoptr (GError) own_error = NULL;
-  ObInstance *instance = choose_instance (call, backup, &own_error);
-  ObJob *job = NULL;
-
-  if (own_error != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&own_error));
-      return NULL;
-    }
-  if (!g_variant_lookup (backup, "id", "&s", &id)
-      || !g_variant_lookup (backup, "destination", "&s", &destination))
-    {
-      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "Backup %s does not tell its own id",
-                   call->name);
-      return NULL;
-    }
-  destinations = ob_manager_select_destinations (manager, destination, error);
-  if (destinations == NULL || !read_parts (call->options, &restore.parts, error))
-    return NULL;
-  restore.directory = ob_options_get_fd (call->options, "directory");
-  restore.database = ob_options_get_string (call->options, "database");
-  read_in_place (call->options, &restore);
-  job = ob_restore_job_new (ob_manager_get_context (manager), instance, destinations, id, &restore,
-                            ob_authorizer_get_caller (call->invocation), error);
-  return job != NULL ? ob_manager_start_job (manager, job, error) : NULL;
-}
-
-static void
-on_found_to_restore (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (Call) call = user_data;
-  GError *error = NULL;
-  g_autofree char *path = NULL;
-  g_autoptr (GVariant) backup = ob_backup_query_finish_one (result, &error);
-
-  if (backup != NULL)
-    path = start_restore (call, backup, &error);
-  if (path == NULL)
-    ob_reply_error (call->invocation, error);
-  else
-    ob_dbus_backup1_complete_restore (OB_DBUS_BACKUP1 (call->self), call->invocation, NULL, path);
-}
-
-static gboolean
-check_restore (ObRootObject *self, ObOptions *options, guint uid, ObBackupQuestion *question,
-               GError **error)
-{
-  const char *instance = ob_options_get_string (options, "instance");
-  int directory = ob_options_get_fd (options, "directory");
-
-  if (!ob_options_check_id (question->id, error) || !read_parts (options, &question->parts, error))
-    return FALSE;
-  if (instance != NULL && ob_manager_find_instance (self->manager, instance, error) == NULL)
-    return FALSE;
-  if (directory >= 0 && !ob_descriptor_check_directory (directory, uid, "directory", error))
-    return FALSE;
-  question->destination = ob_options_get_string (options, "destination");
-  /* The latest is the latest of the instance that was named; an id says more than enough. */
-  question->instance = strcmp (question->id, "latest") == 0 ? instance : NULL;
-  return TRUE;
-}
-
 static gboolean
 handle_restore (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds,
                 const char *id, GVariant *dictionary)
 {
-  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
-  guint uid = ob_authorizer_get_caller (invocation);
-  GError *error = NULL;
-  g_autoptr (ObOptions) options = ob_options_read (dictionary, restore_options, fds, &error);
-  ObBackupQuestion question = { .id = id };
+  ob_restore_call_restore (OB_ROOT_OBJECT (skeleton)->manager, invocation, id, dictionary, fds);
+  return TRUE;
+}
 
-  if (options == NULL || !check_restore (self, options, uid, &question, &error))
-    return ob_reply_error (invocation, error);
-  /* Found in a thread first: which instance it is of, and where it lies, decides which job waits
-   * for which. */
-  ob_backup_query_begin (self->manager, &question, on_found_to_restore,
-                         call_new (self, invocation, id, g_steal_pointer (&options)));
+static gboolean
+handle_plan_restore (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *id,
+                     GVariant *dictionary)
+{
+  ob_restore_call_plan (OB_ROOT_OBJECT (skeleton)->manager, invocation, id, dictionary);
   return TRUE;
 }
 
@@ -598,6 +480,7 @@ ob_root_object_iface_init (ObDBusBackup1Iface *iface)
   iface->handle_list_backups = handle_list_backups;
   iface->handle_get_backup = handle_get_backup;
   iface->handle_restore = handle_restore;
+  iface->handle_plan_restore = handle_plan_restore;
   iface->handle_undo_restore = handle_undo_restore;
   iface->handle_release_previous = handle_release_previous;
   iface->handle_delete = handle_delete;

@@ -18,19 +18,33 @@ is_local (const char *host)
 
 /* methods of this room */
 
-ObSpaceGuard *
-ob_restore_guard_space (const ObDatabaseConfig *config, GCancellable *cancellable)
+char *
+ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *postgres,
+                                GCancellable *cancellable)
 {
-  g_autoptr (ObPostgres) postgres = NULL;
   g_autofree char *directory = NULL;
 
   if (!is_local (config->host))
     return NULL;
-  postgres = ob_database_connect_admin (config, cancellable, NULL);
-  if (postgres != NULL)
-    directory = ob_postgres_get_text (postgres, "SELECT current_setting('data_directory', true)",
-                                      NULL, cancellable, NULL);
-  if (directory == NULL || *directory != '/')
+  directory = ob_postgres_get_text (postgres, "SELECT current_setting('data_directory', true)",
+                                    NULL, cancellable, NULL);
+  return directory != NULL && *directory == '/' ? g_steal_pointer (&directory) : NULL;
+}
+
+guint64
+ob_restore_get_least_free (guint64 total)
+{
+  return CLAMP (total / 20, LEAST_FREE, MOST_FREE);
+}
+
+ObSpaceGuard *
+ob_restore_guard_space (const ObDatabaseConfig *config, GCancellable *cancellable)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, NULL);
+  g_autofree char *directory
+    = postgres != NULL ? ob_restore_find_data_directory (config, postgres, cancellable) : NULL;
+
+  if (directory == NULL)
     return NULL;
   return ob_space_guard_new (directory, LEAST_FREE, MOST_FREE, cancellable);
 }

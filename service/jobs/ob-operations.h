@@ -29,6 +29,7 @@ typedef struct
   const char *database; /* NULL, or name of a new database */
   ObNumber number;      /* in place: whether the database keeps its number */
   gboolean force;       /* in place: end sessions of bbdd.user that outlive the application's stop */
+  gboolean plan;        /* in place: only tell what would be done */
 } ObRestoreOptions;
 
 /* @instance may be NULL where only @directory is asked for. @id as ob_catalogue_find() takes it;

@@ -37,7 +37,8 @@ begin (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
       if (!ob_restore_task_choose_number (task, journal, error))
         return FALSE;
     }
-  return ob_restore_units_plan (journal, task->instance, task->context, task->parts, error)
+  return ob_restore_units_plan (journal, task->instance, task->context, task->parts, FALSE,
+                                error)
          && ob_instance_save (task->instance, task->context->restores_fd, error)
          && ob_restore_journal_save (journal, task->context, error);
 }

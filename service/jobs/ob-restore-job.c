@@ -17,6 +17,7 @@
 #include "ob-manifest.h"
 #include "ob-operations.h"
 #include "ob-reader.h"
+#include "ob-restore-forecast.h"
 #include "ob-restore-recover.h"
 #include "ob-restore-task.h"
 
@@ -36,6 +37,7 @@ typedef struct
   char *database;
   ObNumber number;
   gboolean force;
+  gboolean plan;
 } Data;
 
 /* internal methods */
@@ -249,7 +251,7 @@ restore_foreign (ObRestoreTask *task, const Data *data, GError **error)
 }
 
 static void
-tell_result (ObRestoreTask *task, gint64 began)
+tell_result (ObRestoreTask *task, const Data *data, gint64 began)
 {
   GVariantBuilder parts = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_STRING_ARRAY);
   char hex[OB_ID_HEX_SIZE];
@@ -260,6 +262,14 @@ tell_result (ObRestoreTask *task, gint64 began)
       g_variant_builder_add (&parts, "s", ob_part_get_name (part));
   ob_job_set_result (task->job, "id", g_variant_new_string (hex));
   ob_job_set_result (task->job, "parts", g_variant_builder_end (&parts));
+  if (data->plan)
+    {
+      ob_job_set_result (task->job, "time",
+                         g_variant_new_uint64 ((guint64) task->record->snapshot->time.tv_sec));
+      ob_job_set_result (task->job, "instance",
+                         g_variant_new_string (ob_instance_get_name (task->instance)));
+      return;
+    }
   ob_job_set_result (task->job, "rows", g_variant_new_uint64 (task->rows));
   ob_job_set_result (task->job, "files", g_variant_new_uint64 (task->files));
   ob_job_set_result (task->job, "bytes", g_variant_new_uint64 (task->bytes));
@@ -305,6 +315,8 @@ restore (ObRestoreTask *task, const Data *data, GError **error)
   task->manifest = manifest;
   if (!choose_parts (task, data, error) || !ob_restore_task_estimate (task, error))
     return FALSE;
+  if (data->plan)
+    return ob_restore_task_forecast (task, error);
   return is_in_place (data) ? ob_restore_task_in_place (task, error)
                             : restore_elsewhere (task, data, error);
 }
@@ -326,7 +338,7 @@ run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **e
   gint64 began = g_get_monotonic_time ();
 
   ob_progress_set_phase (task.progress, "preparing");
-  if (is_in_place (data)
+  if (is_in_place (data) && !data->plan
       && !ob_restore_settle (data->context, ob_instance_get_name (data->instance), task.progress,
                              error))
     return FALSE;
@@ -341,7 +353,7 @@ run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **e
   task.repository = repository;
   if (!restore (&task, data, error))
     return FALSE;
-  tell_result (&task, began);
+  tell_result (&task, data, began);
   return TRUE;
 }
 
@@ -350,6 +362,12 @@ check_options (ObInstance *instance, const ObRestoreOptions *options, GError **e
 {
   const char *name = options->database;
 
+  if (options->plan && (options->directory >= 0 || name != NULL))
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                           "A plan is made for a restore in place; elsewhere nothing is replaced.");
+      return FALSE;
+    }
   if (instance == NULL && (options->directory < 0 || name != NULL))
     {
       g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
@@ -409,6 +427,8 @@ ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destina
   data->database = g_strdup (options->database);
   data->number = options->number;
   data->force = options->force;
-  return ob_job_new ("restore", instance != NULL ? ob_instance_get_name (instance) : NULL,
+  data->plan = options->plan;
+  return ob_job_new (options->plan ? "plan-restore" : "restore",
+                     instance != NULL ? ob_instance_get_name (instance) : NULL,
                      destination, uid, run_restore, data, free_data);
 }

@@ -222,6 +222,14 @@ add_all_staging (ObContext *context, GPtrArray *files, GPtrArray *paths)
 
 /* methods of this room */
 
+guint64
+ob_restore_previous_measure_path (const char *path)
+{
+  ob_autofd int fd = ob_path_open (path, O_RDONLY | O_DIRECTORY, NULL);
+
+  return fd < 0 ? 0 : measure_directory (fd);
+}
+
 void
 ob_restore_previous_measure (ObRestoreJournal *journal, ObInstance *instance)
 {

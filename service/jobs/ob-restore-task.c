@@ -172,6 +172,15 @@ ob_restore_task_estimate (ObRestoreTask *task, GError **error)
 }
 
 gboolean
+ob_restore_task_measure (ObRestoreTask *task, ObParts part, guint64 *bytes, GError **error)
+{
+  g_autoptr (ObNode) node = find_node (task, ob_part_get_name (part), OB_NODE_DIRECTORY, error);
+
+  return node != NULL
+         && ob_file_restore_estimate (task->repository, node, bytes, task->cancellable, error);
+}
+
+gboolean
 ob_restore_task_tree (ObRestoreTask *task, ObParts part, int fd, const char *path, GError **error)
 {
   g_autoptr (ObNode) node = find_node (task, ob_part_get_name (part), OB_NODE_DIRECTORY, error);

@@ -34,6 +34,10 @@ typedef struct
 /* Adds what @task's parts have to the job's total. Blocks. */
 gboolean ob_restore_task_estimate (ObRestoreTask *task, GError **error);
 
+/* The bytes of regular files that @part has in the backup. Blocks. */
+gboolean ob_restore_task_measure (ObRestoreTask *task, ObParts part, guint64 *bytes,
+                                  GError **error);
+
 /* Restores the tree of one part into the empty directory @fd; @path is where it will be, for
  * messages. Blocks. */
 gboolean ob_restore_task_tree (ObRestoreTask *task, ObParts part, int fd, const char *path,

@@ -170,14 +170,31 @@ choose_staging_parent (ObRestoreUnit *unit, ObInstance *instance, guint64 mount,
   return FALSE;
 }
 
+/* @path, or the nearest directory above it that is there. Transfer full. */
+static char *
+find_existing (const char *path)
+{
+  char *directory = g_strdup (path);
+
+  while (strcmp (directory, "/") != 0 && access (directory, F_OK) != 0)
+    {
+      char *above = g_path_get_dirname (directory);
+
+      g_free (directory);
+      directory = above;
+    }
+  return directory;
+}
+
 static gboolean
-plan_unit (ObRestoreUnit *unit, ObRestoreJournal *journal, ObInstance *instance, GError **error)
+plan_unit (ObRestoreUnit *unit, ObRestoreJournal *journal, ObInstance *instance, gboolean dry,
+           GError **error)
 {
   g_autofree char *parent = g_path_get_dirname (unit->path);
   Place living = { 0 };
   Place holder = { 0 };
 
-  if (!make_parents (unit->path, error) || !look_at_path (unit->path, &living, error)
+  if ((!dry && !make_parents (unit->path, error)) || !look_at_path (unit->path, &living, error)
       || !look_at_path (parent, &holder, error))
     return FALSE;
   if (living.is_mount_root)
@@ -186,7 +203,10 @@ plan_unit (ObRestoreUnit *unit, ObRestoreJournal *journal, ObInstance *instance,
   unit->had_former = living.inode != 0;
   unit->staging_name = g_strdup_printf (".obbackup-%s-%s-%s", journal->instance,
                                         ob_part_get_name (unit->part), journal->time);
-  return choose_staging_parent (unit, instance, holder.mount, error);
+  if (holder.inode != 0)
+    return choose_staging_parent (unit, instance, holder.mount, error);
+  unit->staging_parent = find_existing (parent);
+  return TRUE;
 }
 
 static gboolean
@@ -400,7 +420,7 @@ check_units (ObRestoreJournal *journal, ObContext *context, GError **error)
 
 gboolean
 ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
-                       ObParts parts, GError **error)
+                       ObParts parts, gboolean dry, GError **error)
 {
   g_autoptr (GPtrArray) trees = ob_instance_get_trees (instance, OB_PART_ALL);
   g_autoptr (GPtrArray) wanted = ob_instance_get_trees (instance, parts);
@@ -414,7 +434,7 @@ ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance, ObContex
 
       if (find_unit (journal, tree->path, NULL) == NULL
           && !plan_unit (ob_restore_journal_add_unit (journal, tree->part, tree->path), journal,
-                         instance, error))
+                         instance, dry, error))
         return FALSE;
     }
   for (guint i = 0; i < trees->len; i++)

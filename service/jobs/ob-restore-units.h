@@ -8,12 +8,12 @@ G_BEGIN_DECLS
 
 /* Adds a unit for each directory of @parts to the journal: nested parts that are restored too are
  * part of the outer one's unit, those that are not are carried over. Looks at the file system, makes
- * missing parents, and makes nothing else. Blocks; job threads. Errors: NOT_SUPPORTED where a
+ * missing parents, unless @dry, and makes nothing else. Blocks; job threads. Errors: NOT_SUPPORTED where a
  * directory cannot be exchanged (a mount point, for example), or would take away what has to stay (a
  * repository, another restore's former state, a mount in it), INVALID_ARGUMENT where a path leads
  * through a symbolic link. */
 gboolean ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance,
-                                ObContext *context, ObParts parts, GError **error);
+                                ObContext *context, ObParts parts, gboolean dry, GError **error);
 
 /* Makes the unit's staging directory with an empty "new" in it, and notes their inodes in the unit.
  * The descriptor of "new"; -1 on error. Blocks. */

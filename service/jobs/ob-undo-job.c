@@ -121,7 +121,7 @@ plan_units (ObRestoreTask *task, const ObRestoreJournal *record, ObRestoreJourna
   ObParts parts = get_parts (record);
 
   if (parts != 0
-      && !ob_restore_units_plan (journal, task->instance, task->context, parts, error))
+      && !ob_restore_units_plan (journal, task->instance, task->context, parts, FALSE, error))
     return FALSE;
   for (guint i = 0; i < journal->units->len; i++)
     {

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-database-survey.h"
+
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "ob-database-exchange.h"
+#include "ob-database-restore-private.h"
+
+#define MAX_MODULES "10000"
+
+/* internal methods */
+
+static gboolean
+look_at_role (ObPostgres *postgres, ObDatabaseSurvey *survey, GCancellable *cancellable,
+              GError **error)
+{
+  PGresult *result = ob_postgres_query (
+    postgres, "SELECT rolname, rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user",
+    NULL, cancellable, error);
+
+  if (result == NULL)
+    return FALSE;
+  if (PQntuples (result) > 0)
+    {
+      survey->role = g_strdup (PQgetvalue (result, 0, 0));
+      survey->may_create = strcmp (PQgetvalue (result, 0, 1), "t") == 0;
+    }
+  PQclear (result);
+  return TRUE;
+}
+
+/* As ob_restore_guard_space() sees it. */
+static void
+look_at_space (const ObDatabaseConfig *config, ObPostgres *postgres, ObDatabaseSurvey *survey,
+               GCancellable *cancellable)
+{
+  struct statvfs info = { 0 };
+  guint64 total, free_bytes, least_free;
+
+  survey->free_bytes = G_MAXUINT64;
+  survey->data_directory = ob_restore_find_data_directory (config, postgres, cancellable);
+  if (survey->data_directory == NULL || statvfs (survey->data_directory, &info) < 0)
+    return;
+  total = (guint64) info.f_blocks * info.f_frsize;
+  free_bytes = (guint64) info.f_bavail * info.f_frsize;
+  least_free = ob_restore_get_least_free (total);
+  survey->free_bytes = free_bytes > least_free ? free_bytes - least_free : 0;
+}
+
+/* SECURITY: over the owner's connection, since a view with functions may stand in the place of the
+ * table. */
+static gboolean
+read_modules (const ObDatabaseConfig *config, ObDatabaseSurvey *survey, GCancellable *cancellable,
+              GError **error)
+{
+  g_autoptr (ObPostgres) postgres
+    = ob_postgres_connect (config, OB_ROLE_OWNER, NULL, cancellable, error);
+  g_autofree char *there = NULL;
+  PGresult *result = NULL;
+
+  if (postgres == NULL)
+    return FALSE;
+  there = ob_postgres_get_text (
+    postgres,
+    "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass ('public.ad_module')"
+    " AND attname IN ('javapackage', 'version') AND NOT attisdropped",
+    NULL, cancellable, error);
+  if (there == NULL)
+    return FALSE;
+  if (strcmp (there, "2") != 0)
+    return TRUE;
+  result = ob_postgres_query (postgres,
+                              "SELECT left (javapackage::text, 1000), left (version::text, 1000)"
+                              "  FROM public.ad_module WHERE javapackage IS NOT NULL"
+                              "   AND version IS NOT NULL LIMIT " MAX_MODULES,
+                              NULL, cancellable, error);
+  if (result == NULL)
+    return FALSE;
+  for (int row = 0; row < PQntuples (result); row++)
+    g_hash_table_insert (survey->modules, g_strdup (PQgetvalue (result, row, 0)),
+                         g_strdup (PQgetvalue (result, row, 1)));
+  PQclear (result);
+  return TRUE;
+}
+
+/* public methods */
+
+void
+ob_database_survey_clear (ObDatabaseSurvey *survey)
+{
+  g_clear_pointer (&survey->role, g_free);
+  g_clear_pointer (&survey->sessions, g_free);
+  g_clear_pointer (&survey->data_directory, g_free);
+  g_clear_pointer (&survey->modules, g_hash_table_unref);
+}
+
+gboolean
+ob_database_survey (const ObDatabaseConfig *config, ObDatabaseSurvey *survey,
+                    GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+
+  survey->modules = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (postgres == NULL || !look_at_role (postgres, survey, cancellable, error)
+      || !ob_database_exists (config, config->name, &survey->exists, cancellable, error))
+    return FALSE;
+  survey->server_version = ob_postgres_get_version (postgres);
+  look_at_space (config, postgres, survey, cancellable);
+  if (!survey->exists)
+    return TRUE;
+  return ob_database_get_size (config, config->name, &survey->size, cancellable, error)
+         && ob_database_has_activation_key (config, &survey->has_key, cancellable, error)
+         && ob_database_find_sessions (config, &survey->sessions, cancellable, error)
+         && read_modules (config, survey, cancellable, error);
+}
