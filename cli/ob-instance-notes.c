@@ -47,6 +47,34 @@ note_previous (GVariant *details, const char *name, GString *notes)
                           end != NULL ? end : "", name, name);
 }
 
+static void
+note_change (GVariant *details, const char *name, GPtrArray *troubles, GString *notes)
+{
+  g_autoptr (GVariant) change
+    = g_variant_lookup_value (details, "change", G_VARIANT_TYPE_VARDICT);
+  const char *label = change != NULL ? ob_dict_text (change, "label") : "";
+  const char *id = change != NULL ? ob_dict_text (change, "id") : "";
+  g_autofree char *age = NULL;
+  g_autofree char *text = NULL;
+  gboolean overdue = FALSE, stopped = FALSE;
+
+  if (change == NULL)
+    return;
+  g_variant_lookup (change, "overdue", "b", &overdue);
+  g_variant_lookup (change, "stopped", "b", &stopped);
+  age = ob_format_age (ob_dict_number (change, "since"));
+  text = g_strdup_printf ("a change of %s was begun %s%s%s%s", name, age, *label != '\0' ? ": " : "",
+                          label, stopped ? "; the application is stopped for it" : "");
+  if (!overdue)
+    g_string_append_printf (notes, "%s.\n", text);
+  else
+    g_ptr_array_add (troubles,
+                     g_strdup_printf ("%s, and is still open. Did it succeed? Then: obbackupctl change "
+                                      "end %s --succeeded. If not, to go back to how it was before: "
+                                      "obbackupctl change end %s --failed",
+                                      text, id, id));
+}
+
 /* public methods */
 
 void
@@ -59,5 +87,6 @@ ob_note_instance (GVariant *details, const char *name, GPtrArray *troubles, GStr
                      g_strdup_printf ("the application is stopped: %s was being restored, and then "
                                       "it could not be started (%s)",
                                       name, stopped));
+  note_change (details, name, troubles, notes);
   note_previous (details, name, notes);
 }

@@ -242,12 +242,21 @@ on_recovery_late (gpointer user_data)
 }
 
 static void
+tell (GPtrArray *deeds)
+{
+  for (guint i = 0; i < deeds->len; i++)
+    g_message ("%s", (const char *) g_ptr_array_index (deeds, i));
+}
+
+static void
 recover_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  g_autoptr (GPtrArray) deeds = ob_restore_recover (ob_manager_get_context (OB_MANAGER (source)));
+  ObContext *context = ob_manager_get_context (OB_MANAGER (source));
+  g_autoptr (GPtrArray) deeds = ob_restore_recover (context);
+  g_autoptr (GPtrArray) changes = ob_change_recover (context);
 
-  for (guint i = 0; deeds != NULL && i < deeds->len; i++)
-    g_message ("%s", (const char *) g_ptr_array_index (deeds, i));
+  tell (deeds);
+  tell (changes);
   g_task_return_boolean (task, TRUE);
 }
 
@@ -304,6 +313,7 @@ on_recovered (GObject *source, GAsyncResult *result, gpointer user_data)
   Service *service = user_data;
 
   ob_manager_set_recovered (service->manager);
+  ob_manager_look_at_changes (service->manager);
   own_name (service);
   service->retry_seconds = FIRST_RETRY_SECONDS;
   service->retry_timeout = g_timeout_add_seconds (service->retry_seconds, on_retry, service);

@@ -15,31 +15,33 @@
 #define MAX_PENDING_OF_USER 32
 
 static const ObAuthorizerRule rules[] = {
-  { OB_ROOT_INTERFACE, "AddInstance", "configure", FALSE },
-  { OB_ROOT_INTERFACE, "AddDestination", "configure", FALSE },
-  { OB_ROOT_INTERFACE, "Backup", "backup", FALSE },
-  { OB_ROOT_INTERFACE, "ListBackups", "view", FALSE },
-  { OB_ROOT_INTERFACE, "GetBackup", "view", FALSE },
-  { OB_ROOT_INTERFACE, "PlanRestore", "view", FALSE },
-  { OB_ROOT_INTERFACE, "Restore", "restore", FALSE },
-  { OB_ROOT_INTERFACE, "UndoRestore", "restore", FALSE },
-  { OB_ROOT_INTERFACE, "ReleasePrevious", "restore", FALSE },
-  { OB_ROOT_INTERFACE, "Delete", "delete", FALSE },
-  { OB_ROOT_INTERFACE, "Prune", "delete", FALSE },
-  { OB_ROOT_INTERFACE, "Verify", "backup", FALSE },
-  { OB_ROOT_INTERFACE, "Repair", "delete", FALSE },
-  { OB_INSTANCE_INTERFACE, "Check", "configure", FALSE },
-  { OB_INSTANCE_INTERFACE, "Update", "configure", FALSE },
-  { OB_INSTANCE_INTERFACE, "Remove", "configure", FALSE },
-  { OB_INSTANCE_INTERFACE, "GetDetails", "view", FALSE },
-  { OB_DESTINATION_INTERFACE, "Check", "configure", FALSE },
-  { OB_DESTINATION_INTERFACE, "Update", "configure", FALSE },
-  { OB_DESTINATION_INTERFACE, "Remove", "configure", FALSE },
-  { OB_DESTINATION_INTERFACE, "RecoveryKey", "transfer", FALSE },
-  { OB_DESTINATION_INTERFACE, "GetDetails", "view", FALSE },
-  { OB_JOB_INTERFACE, "Cancel", "cancel", TRUE },
-  { OB_JOB_INTERFACE, "GetResult", "view", FALSE },
-  { OB_JOB_INTERFACE, "GetLog", "view", FALSE },
+  { OB_ROOT_INTERFACE, "AddInstance", "configure", NULL },
+  { OB_ROOT_INTERFACE, "AddDestination", "configure", NULL },
+  { OB_ROOT_INTERFACE, "Backup", "backup", NULL },
+  { OB_ROOT_INTERFACE, "ListBackups", "view", NULL },
+  { OB_ROOT_INTERFACE, "GetBackup", "view", NULL },
+  { OB_ROOT_INTERFACE, "PlanRestore", "view", NULL },
+  { OB_ROOT_INTERFACE, "Restore", "restore", NULL },
+  { OB_ROOT_INTERFACE, "UndoRestore", "restore", NULL },
+  { OB_ROOT_INTERFACE, "ReleasePrevious", "restore", NULL },
+  { OB_ROOT_INTERFACE, "BeginChange", "backup", NULL },
+  { OB_ROOT_INTERFACE, "EndChange", "restore", "backup" },
+  { OB_ROOT_INTERFACE, "Delete", "delete", NULL },
+  { OB_ROOT_INTERFACE, "Prune", "delete", NULL },
+  { OB_ROOT_INTERFACE, "Verify", "backup", NULL },
+  { OB_ROOT_INTERFACE, "Repair", "delete", NULL },
+  { OB_INSTANCE_INTERFACE, "Check", "configure", NULL },
+  { OB_INSTANCE_INTERFACE, "Update", "configure", NULL },
+  { OB_INSTANCE_INTERFACE, "Remove", "configure", NULL },
+  { OB_INSTANCE_INTERFACE, "GetDetails", "view", NULL },
+  { OB_DESTINATION_INTERFACE, "Check", "configure", NULL },
+  { OB_DESTINATION_INTERFACE, "Update", "configure", NULL },
+  { OB_DESTINATION_INTERFACE, "Remove", "configure", NULL },
+  { OB_DESTINATION_INTERFACE, "RecoveryKey", "transfer", NULL },
+  { OB_DESTINATION_INTERFACE, "GetDetails", "view", NULL },
+  { OB_JOB_INTERFACE, "Cancel", "cancel", "" },
+  { OB_JOB_INTERFACE, "GetResult", "view", NULL },
+  { OB_JOB_INTERFACE, "GetLog", "view", NULL },
 };
 
 /* What an action lets one do, for the person who was refused. */
@@ -65,6 +67,8 @@ struct _ObAuthorizer
   GHashTable *asked;          /* uid → how many of these are with polkit */
   PolkitAuthority *authority; /* NULL until polkit was reached */
   GPtrArray *waiting;         /* of Call: those that wait for it; NULL while nobody asks */
+  ObAuthorizerIsOwn is_own;   /* may be NULL */
+  gpointer is_own_data;
 };
 
 G_DEFINE_FINAL_TYPE (ObAuthorizer, ob_authorizer, G_TYPE_OBJECT)
@@ -87,6 +91,7 @@ typedef struct
   GDBusInterfaceSkeleton *skeleton;
   GDBusMethodInvocation *invocation;
   const ObAuthorizerRule *rule;
+  const char *action; /* that is asked for */
   guint owner;
   guint uid;
   PolkitSubject *subject;
@@ -169,6 +174,7 @@ call_new (const Guard *guard, GDBusInterfaceSkeleton *skeleton, GDBusMethodInvoc
   call->skeleton = g_object_ref (skeleton);
   call->invocation = invocation;
   call->rule = rule;
+  call->action = rule->action;
   call->owner = guard->owner;
   call->cancellable = g_cancellable_new ();
   call->authorizer->n_pending++;
@@ -207,8 +213,8 @@ deny (Call *call, const char *reason)
 {
   ob_reply_error (g_steal_pointer (&call->invocation),
                   g_error_new (OB_ERROR, OB_ERROR_NOT_AUTHORIZED,
-                               "You are not authorised to %s (%s%s): %s", describe_action (call->rule->action),
-                               OB_ACTION_PREFIX, call->rule->action, reason));
+                               "You are not authorised to %s (%s%s): %s", describe_action (call->action),
+                               OB_ACTION_PREFIX, call->action, reason));
 }
 
 static GDBusInterfaceSkeletonClass *
@@ -275,7 +281,7 @@ on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 check (Call *call)
 {
-  g_autofree char *action = g_strconcat (OB_ACTION_PREFIX, call->rule->action, NULL);
+  g_autofree char *action = g_strconcat (OB_ACTION_PREFIX, call->action, NULL);
   GDBusMessage *message = g_dbus_method_invocation_get_message (call->invocation);
   PolkitCheckAuthorizationFlags flags = POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE;
 
@@ -345,6 +351,19 @@ refuse_as_busy (GDBusMethodInvocation *invocation)
                                            "later"));
 }
 
+/* Whether another action holds, since it is about what is the caller's own. */
+static gboolean
+is_own (Call *call)
+{
+  ObAuthorizer *self = call->authorizer;
+
+  if (call->rule->own == NULL || call->uid == OB_NOBODY)
+    return FALSE;
+  return call->uid == call->owner
+         || (self->is_own != NULL
+             && self->is_own (call->invocation, call->uid, self->is_own_data));
+}
+
 static void
 on_uid (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -360,8 +379,9 @@ on_uid (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   g_variant_get (answer, "(u)", &call->uid);
-  if (call->uid == 0
-      || (call->rule->owner_needs_none && call->uid == call->owner && call->uid != OB_NOBODY))
+  if (is_own (call))
+    call->action = call->rule->own;
+  if (call->uid == 0 || *call->action == '\0')
     {
       pass_on (call);
       return;
@@ -428,6 +448,13 @@ ObAuthorizer *
 ob_authorizer_new (void)
 {
   return g_object_new (OB_TYPE_AUTHORIZER, NULL);
+}
+
+void
+ob_authorizer_set_is_own (ObAuthorizer *self, ObAuthorizerIsOwn func, gpointer user_data)
+{
+  self->is_own = func;
+  self->is_own_data = user_data;
 }
 
 void

@@ -18,9 +18,13 @@ typedef struct
 {
   const char *interface;
   const char *method;
-  const char *action;   /* without OB_ACTION_PREFIX */
-  gboolean owner_needs_none; /* whoever owns the object calls it without being asked */
+  const char *action; /* without OB_ACTION_PREFIX */
+  const char *own;    /* the one for what is the caller's own; "": none is needed; NULL: the same */
 } ObAuthorizerRule;
+
+/* Whether what a call is about is @uid's own, beside the objects that he owns. Main context. */
+typedef gboolean (*ObAuthorizerIsOwn) (GDBusMethodInvocation *invocation, guint uid,
+                                       gpointer user_data);
 
 /* The table, @n_rules lines. Any thread. */
 const ObAuthorizerRule *ob_authorizer_get_rules (gsize *n_rules);
@@ -33,6 +37,11 @@ G_DECLARE_FINAL_TYPE (ObAuthorizer, ob_authorizer, OB, AUTHORIZER, GObject)
 
 /* Transfer full. Main context. */
 ObAuthorizer *ob_authorizer_new (void);
+
+/* Asked for the methods whose rule has an action of its own for what is the caller's own. Main
+ * context. */
+void ob_authorizer_set_is_own (ObAuthorizer *authorizer, ObAuthorizerIsOwn is_own,
+                               gpointer user_data);
 
 /* Lets @skeleton serve calls, after asking. @owner: a uid, or OB_NOBODY. A skeleton that was never
  * given to an authorizer denies everything. Main context. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "ob-authorizer.h"
+#include "ob-change-call.h"
 #include "ob-discovery.h"
 #include "ob-io.h"
 #include "ob-manager.h"
@@ -254,6 +255,22 @@ remove_configuration (ObInstanceObject *self, GError **error)
   return TRUE;
 }
 
+/* What an open change could go back to would be forgotten with the installation. */
+static gboolean
+check_no_change (ObInstanceObject *self, GError **error)
+{
+  g_autoptr (ObChange) change
+    = ob_change_load (ob_manager_get_context (self->manager), get_name (self), NULL);
+
+  if (change == NULL)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
+               "A change of instance %s is open; end it first: \"obbackupctl change end %s\" with "
+               "--succeeded or --failed",
+               get_name (self), change->id);
+  return FALSE;
+}
+
 static gboolean
 handle_remove (ObDBusBackup1Instance *skeleton, GDBusMethodInvocation *invocation,
                GVariant *options)
@@ -264,7 +281,7 @@ handle_remove (ObDBusBackup1Instance *skeleton, GDBusMethodInvocation *invocatio
   gboolean removed = FALSE;
   GError *error = NULL;
 
-  if (!ob_options_read_none (options, &error)
+  if (!ob_options_read_none (options, &error) || !check_no_change (self, &error)
       || !ob_manager_hold (self->manager, OB_FOLDER_INSTANCES, name, &error))
     return ob_reply_error (invocation, error);
   removed = remove_configuration (self, &error);
@@ -337,6 +354,8 @@ describe (ObInstanceObject *self, GVariant *previous)
   guint64 last_success = ob_dbus_backup1_instance_get_last_success (skeleton);
   g_autofree char *stopped
     = ob_restore_stopped_get (ob_manager_get_context (self->manager), get_name (self));
+  GVariant *change
+    = ob_change_call_describe (ob_manager_get_context (self->manager), get_name (self));
   GVariantDict dict = { 0 };
 
   g_variant_dict_init (&dict, NULL);
@@ -347,6 +366,8 @@ describe (ObInstanceObject *self, GVariant *previous)
   if (last_success > 0)
     g_variant_dict_insert (&dict, "last-success", "t", last_success);
   add_text (&dict, "stopped", stopped);
+  if (change != NULL)
+    g_variant_dict_insert_value (&dict, "change", change);
   if (previous != NULL && g_variant_n_children (previous) > 0)
     g_variant_dict_insert_value (&dict, "previous", previous);
   return g_variant_dict_end (&dict);
@@ -403,6 +424,7 @@ ob_instance_object_new (ObManager *manager, ObInstance *instance)
   self->instance = ob_instance_ref (instance);
   ob_dbus_backup1_instance_set_name (OB_DBUS_BACKUP1_INSTANCE (self), get_name (self));
   load (self);
+  ob_instance_object_look_at_change (self);
   return self;
 }
 
@@ -422,11 +444,24 @@ ob_instance_object_take_notes (ObInstanceObject *self, const char *const *notes)
 }
 
 void
+ob_instance_object_look_at_change (ObInstanceObject *self)
+{
+  g_autoptr (ObChange) change
+    = ob_change_load (ob_manager_get_context (self->manager), get_name (self), NULL);
+
+  ob_dbus_backup1_instance_set_change_since (
+    OB_DBUS_BACKUP1_INSTANCE (self),
+    change != NULL && change->state == OB_CHANGE_OPEN ? (guint64) change->time : 0);
+  g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
+}
+
+void
 ob_instance_object_take_job (ObInstanceObject *self, ObJob *job)
 {
   const char *operation = ob_job_get_operation (job);
   g_autoptr (GVariant) result = NULL;
 
+  ob_instance_object_look_at_change (self);
   if (ob_job_get_state (job) == OB_JOB_CANCELLED)
     return;
   result = ob_job_dup_result (job);

@@ -24,6 +24,9 @@ ObInstance *ob_instance_object_get_instance (ObInstanceObject *object);
 void ob_instance_object_take_notes (ObInstanceObject *object, const char *const *notes);
 
 /* Learns from a job about this instance that has ended. */
+/* Sets ChangeSince anew. */
+void ob_instance_object_look_at_change (ObInstanceObject *object);
+
 void ob_instance_object_take_job (ObInstanceObject *object, ObJob *job);
 
 /* Learns from the result of a deletion (a{sv}), which may have been of its last backup. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "ob-authorizer.h"
+#include "ob-change-call.h"
 #include "ob-destination-object.h"
 #include "ob-error.h"
 #include "ob-instance-object.h"
@@ -13,6 +14,7 @@
 #include "ob-job-queue.h"
 #include "ob-keyfile.h"
 #include "ob-object-path.h"
+#include "ob-operations.h"
 #include "ob-path.h"
 #include "ob-root-object.h"
 #include "ob-state-file.h"
@@ -64,6 +66,7 @@ ob_manager_dispose (GObject *object)
   g_hash_table_remove_all (self->instances);
   g_hash_table_remove_all (self->destinations);
   g_clear_object (&self->queue);
+  ob_authorizer_set_is_own (self->authorizer, NULL, NULL);
   g_clear_object (&self->authorizer);
   G_OBJECT_CLASS (ob_manager_parent_class)->dispose (object);
 }
@@ -196,6 +199,7 @@ on_job_finished (ObJob *job, gpointer user_data)
   ObJobObject *object = g_hash_table_lookup (self->jobs, job);
 
   end_set_up (self, job);
+  ob_change_take_job (self->context, job);
   take_job (self, job);
   tell_backups (self, job);
   ob_job_object_end (object);
@@ -365,6 +369,7 @@ ob_manager_new (ObContext *context)
   ObManager *self = g_object_new (OB_TYPE_MANAGER, NULL);
 
   self->context = context;
+  ob_authorizer_set_is_own (self->authorizer, ob_change_call_is_own, self);
   self->root = ob_root_object_new (self);
   load_folder (self, context->instances_fd, OB_FOLDER_INSTANCES, load_instance);
   load_folder (self, context->destinations_fd, OB_FOLDER_DESTINATIONS, load_destination);
@@ -396,6 +401,17 @@ ob_manager_shut_down (ObManager *self, guint seconds)
   self->stopping = TRUE;
   ob_job_queue_shut_down (self->queue, seconds);
   return !ob_job_queue_is_busy (self->queue, NULL, NULL);
+}
+
+void
+ob_manager_look_at_changes (ObManager *self)
+{
+  GHashTableIter iter = { 0 };
+  gpointer object = NULL;
+
+  g_hash_table_iter_init (&iter, self->instances);
+  while (g_hash_table_iter_next (&iter, NULL, &object))
+    ob_instance_object_look_at_change (object);
 }
 
 ObContext *

@@ -33,6 +33,9 @@ gboolean ob_manager_shut_down (ObManager *manager, guint seconds);
 /* ---- For the objects of this room -------------------------------------------------------------- */
 
 /* Transfer none; lives as long as the manager. */
+/* A change was ended: the instances tell so. */
+void ob_manager_look_at_changes (ObManager *manager);
+
 ObContext *ob_manager_get_context (ObManager *manager);
 
 /* By name. Transfer none. Errors: NOT_FOUND. */

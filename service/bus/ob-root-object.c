@@ -7,6 +7,7 @@
 #include "config.h"
 #include "ob-authorizer.h"
 #include "ob-backup-query.h"
+#include "ob-change-call.h"
 #include "ob-delete-call.h"
 #include "ob-descriptor.h"
 #include "ob-discovery.h"
@@ -412,6 +413,39 @@ handle_release_previous (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocat
 }
 
 static gboolean
+handle_begin_change (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
+                     const char *instance, const char *label, GVariant *dictionary)
+{
+  GError *error = NULL;
+  g_autofree char *id = NULL;
+  g_autofree char *path
+    = ob_change_call_begin (OB_ROOT_OBJECT (skeleton)->manager, instance, label, dictionary,
+                            ob_authorizer_get_caller (invocation), &id, &error);
+
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_begin_change (skeleton, invocation, id, path);
+  return TRUE;
+}
+
+static gboolean
+handle_end_change (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *change,
+                   gboolean succeeded, GVariant *dictionary)
+{
+  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
+  GError *error = NULL;
+  g_autofree char *path
+    = ob_change_call_end (self->manager, change, succeeded, dictionary,
+                          ob_authorizer_get_caller (invocation), &error);
+
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_manager_look_at_changes (self->manager);
+  ob_dbus_backup1_complete_end_change (skeleton, invocation, path);
+  return TRUE;
+}
+
+static gboolean
 handle_verify (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *const *ids,
                GVariant *dictionary)
 {
@@ -483,6 +517,8 @@ ob_root_object_iface_init (ObDBusBackup1Iface *iface)
   iface->handle_plan_restore = handle_plan_restore;
   iface->handle_undo_restore = handle_undo_restore;
   iface->handle_release_previous = handle_release_previous;
+  iface->handle_begin_change = handle_begin_change;
+  iface->handle_end_change = handle_end_change;
   iface->handle_delete = handle_delete;
   iface->handle_prune = handle_prune;
   iface->handle_verify = handle_verify;

@@ -26,6 +26,9 @@ typedef struct
   ObDestination *destination;
   ObParts parts;
   char *kind, *label;
+  ObJobFunc after;
+  gpointer after_data;
+  GDestroyNotify after_free;
 } Data;
 
 /* internal methods */
@@ -39,6 +42,8 @@ free_data (gpointer pointer)
   ob_destination_unref (data->destination);
   g_free (data->kind);
   g_free (data->label);
+  if (data->after_free != NULL)
+    data->after_free (data->after_data);
   g_free (data);
 }
 
@@ -290,6 +295,8 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   stored = store (&run, lock, error);
   g_clear_pointer (&run.snapshots, g_ptr_array_unref);
   ob_fd_clear (&run.attachments_list);
+  if (stored && data->after != NULL)
+    return data->after (job, data->after_data, cancellable, error);
   return stored;
 }
 
@@ -330,30 +337,37 @@ check_kind (const char *kind, GError **error)
   return FALSE;
 }
 
+static gboolean
+check_parts (ObInstance *instance, ObParts parts, GError **error)
+{
+  ObParts there = ob_instance_get_parts (instance);
+  g_autofree char *missing = ob_parts_to_text (parts & ~there);
+  g_autofree char *present = ob_parts_to_text (there);
+
+  if ((parts & ~there) == 0)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT, "Instance %s has no %s; it has %s.",
+               ob_instance_get_name (instance), missing, present);
+  return FALSE;
+}
+
 /* public methods */
 
 ObJob *
 ob_backup_job_new (ObContext *context, ObInstance *instance, ObDestination *destination,
                    const ObBackupOptions *options, guint uid, GError **error)
 {
-  ObParts there = ob_instance_get_parts (instance);
-  ObParts parts = options->parts != 0 ? options->parts : there;
+  ObParts parts = options->parts != 0 ? options->parts : ob_instance_get_parts (instance);
   Data *data = NULL;
   ObJob *job = NULL;
 
-  if (!check_label (options->label, error) || !check_kind (options->kind, error))
-    return NULL;
-  if ((parts & ~there) != 0)
+  if (!check_label (options->label, error) || !check_kind (options->kind, error)
+      || !check_parts (instance, parts, error))
     {
-      g_autofree char *missing = ob_parts_to_text (parts & ~there);
-      g_autofree char *present = ob_parts_to_text (there);
-
-      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "Instance %s has no %s; it has %s.", ob_instance_get_name (instance), missing,
-                   present);
+      if (options->after_free != NULL)
+        options->after_free (options->after_data);
       return NULL;
     }
-
   data = g_new0 (Data, 1);
   data->context = context;
   data->instance = ob_instance_ref (instance);
@@ -361,6 +375,9 @@ ob_backup_job_new (ObContext *context, ObInstance *instance, ObDestination *dest
   data->parts = parts;
   data->kind = g_strdup (options->kind);
   data->label = g_strdup (options->label);
+  data->after = options->after;
+  data->after_data = options->after_data;
+  data->after_free = options->after_free;
   job = ob_job_new ("backup", ob_instance_get_name (instance),
                     ob_destination_get_name (destination), uid, run_backup, data, free_data);
   if (options->label != NULL)

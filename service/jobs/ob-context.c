@@ -19,6 +19,7 @@
 #define DEFAULT_REPOSITORY_TIMEOUT 60
 #define DEFAULT_COMMAND_TIMEOUT 180
 #define MAX_TIMEOUT 86400
+#define DEFAULT_CHANGE_LIMIT (4 * 60 * 60)
 #define DEFAULT_KEEP_PREVIOUS (3 * 24 * 60 * 60)
 #define MAX_DURATION (10u * 366 * 24 * 60 * 60)
 
@@ -86,6 +87,9 @@ open_state_directories (ObContext *context, GError **error)
     return FALSE;
   context->restores_fd = open_directory (fd, path, "restores", error);
   if (context->restores_fd < 0 || !make_private (context->restores_fd, path, "restores", error))
+    return FALSE;
+  context->changes_fd = open_directory (fd, path, "changes", error);
+  if (context->changes_fd < 0 || !make_private (context->changes_fd, path, "changes", error))
     return FALSE;
   cache = ob_make_directories (context->cache_path, 0700, error);
   if (cache < 0)
@@ -181,6 +185,7 @@ read_config (ObContext *context, GError **error)
          && read_number (file, "repository-lock-timeout", MAX_TIMEOUT, &context->repository_timeout,
                          error)
          && read_number (file, "command-timeout", MAX_TIMEOUT, &context->command_timeout, error)
+         && read_duration (file, "change-limit", &context->change_limit, error)
          && read_duration (file, "keep-previous", &context->keep_previous, error);
 }
 
@@ -197,11 +202,12 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
   context->cache_path = g_strdup (cache_path);
   context->runtime_path = g_strdup (runtime_path);
   context->instances_fd = context->destinations_fd = context->keys_fd = -1;
-  context->jobs_fd = context->restores_fd = -1;
+  context->jobs_fd = context->restores_fd = context->changes_fd = -1;
   context->n_threads = CLAMP (g_get_num_processors (), 1, MAX_THREADS);
   context->lock_timeout = DEFAULT_LOCK_TIMEOUT;
   context->repository_timeout = DEFAULT_REPOSITORY_TIMEOUT;
   context->command_timeout = DEFAULT_COMMAND_TIMEOUT;
+  context->change_limit = DEFAULT_CHANGE_LIMIT;
   context->keep_previous = DEFAULT_KEEP_PREVIOUS;
 
   if (!open_config_directories (context, error) || !open_state_directories (context, error)
@@ -220,6 +226,7 @@ ob_context_free (ObContext *context)
   ob_fd_clear (&context->keys_fd);
   ob_fd_clear (&context->jobs_fd);
   ob_fd_clear (&context->restores_fd);
+  ob_fd_clear (&context->changes_fd);
   g_free (context->config_path);
   g_free (context->state_path);
   g_free (context->cache_path);

@@ -15,16 +15,18 @@ typedef struct
   int keys_fd;         /* CONFIG/keys, mode 0700 */
   int jobs_fd;         /* STATE/jobs */
   int restores_fd;     /* STATE/restores: journals */
+  int changes_fd;      /* STATE/changes */
   guint n_threads;     /* for pipelines: processors, 1 to 16 */
   guint lock_timeout;  /* seconds to wait for the locks of a dump */
   guint repository_timeout; /* seconds to wait while somebody else locks a repository */
   guint command_timeout; /* seconds that stopping or starting the application may take */
+  guint change_limit;    /* seconds after which an open change is a question */
   guint keep_previous;   /* seconds that the state before a restore is kept; 0: until it is released */
 } ObContext;
 
 /* Makes what is missing (0700, but the config directory itself 0755) and reads CONFIG/obbackup.conf
  * (group [obbackup]: threads, lock-timeout, repository-lock-timeout,
- * command-timeout, keep-previous). Transfer full. */
+ * command-timeout, change-limit, keep-previous). Transfer full. */
 ObContext *ob_context_new (const char *config_path, const char *state_path,
                            const char *cache_path, const char *runtime_path, GError **error);
 void ob_context_free (ObContext *context);

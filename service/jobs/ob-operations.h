@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ob-catalogue.h"
+#include "ob-change.h"
 #include "ob-destination.h"
 #include "ob-instance.h"
 #include "ob-job.h"
@@ -16,6 +17,9 @@ typedef struct
   ObParts parts;     /* those that the instance has */
   const char *kind;  /* "manual" */
   const char *label; /* NULL or a line of at most 200 characters */
+  ObJobFunc after;   /* called in the job's thread when all is stored; NULL for nothing */
+  gpointer after_data; /* transfer full, also on error */
+  GDestroyNotify after_free;
 } ObBackupOptions;
 
 /* Errors: INVALID_ARGUMENT (label, parts that the instance does not have). */
@@ -30,6 +34,8 @@ typedef struct
   ObNumber number;      /* in place: whether the database keeps its number */
   gboolean force;       /* in place: end sessions of bbdd.user that outlive the application's stop */
   gboolean plan;        /* in place: only tell what would be done */
+  const char *change;   /* in place: the id of the change that it rolls back; NULL for none */
+  gboolean stopped;     /* in place: the application is stopped already */
 } ObRestoreOptions;
 
 /* @instance may be NULL where only @directory is asked for. @id as ob_catalogue_find() takes it;
@@ -37,6 +43,22 @@ typedef struct
 ObJob *ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
                            const char *id, const ObRestoreOptions *options, guint uid,
                            GError **error);
+
+/* A backup, after which @change, which has been written down, is open, and the application is stopped if
+ * @stop. Where it fails the change is dropped. @options: kind and after are set here. */
+ObJob *ob_begin_change_job_new (ObContext *context, ObInstance *instance, ObDestination *destination,
+                                const ObBackupOptions *options, const ObChange *change,
+                                gboolean stop, guint uid, GError **error);
+
+/* After the end of any job: a change whose backup was not made is none, and is dropped. Main context. */
+void ob_change_take_job (ObContext *context, ObJob *job);
+
+/* Ends the open @change: starts the application that was stopped for it, and, where it has not
+ * @succeeded, restores its backup before. Its result tells "age" (t), "gained" (a{st}) and all that
+ * Restore's does. Errors: BUSY where it is old and the application has been in use, unless @force. */
+ObJob *ob_end_change_job_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
+                              const ObChange *change, gboolean succeeded, gboolean force, guint uid,
+                              GError **error);
 
 /* Brings back the state before the last restore in place; what lives is kept in its turn. */
 ObJob *ob_undo_restore_job_new (ObContext *context, ObInstance *instance, gboolean force, guint uid);

@@ -29,8 +29,9 @@ stop_application (ObRestoreTask *task, ObRestoreJournal *journal, GError **error
     }
   ob_progress_set_phase (task->progress, "stopping");
   return ob_restore_journal_advance (journal, task->context, OB_RESTORE_STOPPING, error)
-         && ob_application_stop (task->instance, task->context->command_timeout, task->cancellable,
-                                 error);
+         && (task->stopped
+             || ob_application_stop (task->instance, task->context->command_timeout,
+                                     task->cancellable, error));
 }
 
 /* An application that goes on writing would write into what is taken away. */

@@ -172,6 +172,7 @@ ob_restore_task_in_place (ObRestoreTask *task, GError **error)
   ob_id_to_hex (ob_snapshot_get_public_id (task->record->snapshot), id);
   journal = ob_restore_journal_new (task->context, task->instance, id);
   journal->lossy = task->lossy;
+  journal->change = g_strdup (task->change);
   if (!begin (task, journal, error))
     {
       ob_restore_journal_remove (journal, task->context, NULL);

@@ -17,6 +17,7 @@
 #include "ob-manifest.h"
 #include "ob-operations.h"
 #include "ob-reader.h"
+#include "ob-restore-data.h"
 #include "ob-restore-forecast.h"
 #include "ob-restore-recover.h"
 #include "ob-restore-task.h"
@@ -26,7 +27,7 @@
 #define MAX_NAMED_LOSSES 20
 #define FILE_PARTS (OB_PART_ALL & ~OB_PART_DATABASE)
 
-typedef struct
+struct _ObRestoreData
 {
   ObContext *context;
   ObInstance *instance;
@@ -38,7 +39,11 @@ typedef struct
   ObNumber number;
   gboolean force;
   gboolean plan;
-} Data;
+  char *change;
+  gboolean stopped;
+};
+
+typedef ObRestoreData Data;
 
 /* internal methods */
 
@@ -52,6 +57,7 @@ free_data (gpointer pointer)
   ob_fd_clear (&data->directory);
   g_free (data->id);
   g_free (data->database);
+  g_free (data->change);
   g_free (data);
 }
 
@@ -324,7 +330,12 @@ restore (ObRestoreTask *task, const Data *data, GError **error)
 static gboolean
 run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error)
 {
-  Data *data = pointer;
+  return ob_restore_data_run (pointer, job, cancellable, error);
+}
+
+static gboolean
+run (Data *data, ObJob *job, GCancellable *cancellable, GError **error)
+{
   ObBackupFilter filter = { .parts = data->parts };
   g_autoptr (ObBackupRecord) record = NULL;
   g_autoptr (ObRepository) repository = NULL;
@@ -334,6 +345,8 @@ run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **e
                          .progress = ob_job_get_progress (job),
                          .cancellable = cancellable,
                          .number = data->number,
+                         .change = data->change,
+                         .stopped = data->stopped,
                          .force = data->force };
   gint64 began = g_get_monotonic_time ();
 
@@ -392,14 +405,12 @@ check_options (ObInstance *instance, const ObRestoreOptions *options, GError **e
   return TRUE;
 }
 
-/* public methods */
+/* methods of this room */
 
-ObJob *
-ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
-                    const char *id, const ObRestoreOptions *options, guint uid, GError **error)
+ObRestoreData *
+ob_restore_data_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
+                     const char *id, const ObRestoreOptions *options, GError **error)
 {
-  const char *destination
-    = destinations->len == 1 ? ob_destination_get_name (g_ptr_array_index (destinations, 0)) : NULL;
   ob_autofd int directory = -1;
   Data *data = NULL;
 
@@ -428,7 +439,38 @@ ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destina
   data->number = options->number;
   data->force = options->force;
   data->plan = options->plan;
+  data->change = g_strdup (options->change);
+  data->stopped = options->stopped;
+  return data;
+}
+
+void
+ob_restore_data_free (ObRestoreData *data)
+{
+  if (data != NULL)
+    free_data (data);
+}
+
+gboolean
+ob_restore_data_run (ObRestoreData *data, ObJob *job, GCancellable *cancellable, GError **error)
+{
+  return run (data, job, cancellable, error);
+}
+
+/* public methods */
+
+ObJob *
+ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
+                    const char *id, const ObRestoreOptions *options, guint uid, GError **error)
+{
+  const char *destination
+    = destinations->len == 1 ? ob_destination_get_name (g_ptr_array_index (destinations, 0)) : NULL;
+  ObRestoreData *data
+    = ob_restore_data_new (context, instance, destinations, id, options, error);
+
+  if (data == NULL)
+    return NULL;
   return ob_job_new (options->plan ? "plan-restore" : "restore",
-                     instance != NULL ? ob_instance_get_name (instance) : NULL,
-                     destination, uid, run_restore, data, free_data);
+                     instance != NULL ? ob_instance_get_name (instance) : NULL, destination, uid,
+                     run_restore, data, free_data);
 }

@@ -140,6 +140,7 @@ build (const ObRestoreJournal *journal)
   json_object_set_int_member (object, "kept-size", (gint64) journal->kept_size);
   json_object_set_int_member (object, "kept-since", journal->kept_since);
   json_object_set_boolean_member (object, "undo", journal->undo);
+  set_text (object, "change", journal->change);
   json_object_set_boolean_member (object, "lossy", journal->lossy);
   json_object_set_boolean_member (object, "whole", journal->whole);
   for (guint i = 0; i < journal->units->len; i++)
@@ -252,6 +253,7 @@ parse (ObRestoreJournal *journal, JsonObject *object)
   journal->kept_size = ob_manifest_get_number (object, "kept-size");
   journal->kept_since = (gint64) ob_manifest_get_number (object, "kept-since");
   journal->undo = get_flag (object, "undo");
+  journal->change = dup_text (object, "change");
   journal->lossy = get_flag (object, "lossy");
   journal->whole = get_flag (object, "whole");
   for (guint i = 0; units != NULL && i < json_array_get_length (units); i++)
@@ -420,6 +422,7 @@ ob_restore_journal_free (ObRestoreJournal *journal)
   g_free (journal->staged_database);
   g_free (journal->kept_database);
   g_free (journal->moving_database);
+  g_free (journal->change);
   g_ptr_array_unref (journal->units);
   g_free (journal);
 }

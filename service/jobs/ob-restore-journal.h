@@ -61,6 +61,7 @@ typedef struct
   guint64 kept_size;     /* bytes of the former database, once it is kept */
   gint64 kept_since;     /* seconds since the epoch: end of the last exchange */
   gboolean undo;         /* what is staged is the former state */
+  char *change;          /* whose rollback this is; NULL for none */
   gboolean lossy;        /* what was restored lacks something */
   gboolean whole;        /* what lives is whole and was seen to be well: the former state may go */
   GPtrArray *units;      /* of ObRestoreUnit */

@@ -25,6 +25,8 @@ typedef struct
   ObParts parts; /* to restore */
   ObNumber number;
   gboolean lossy; /* the backup lacks something that was taken out of it */
+  const char *change; /* whose rollback this is; NULL for none */
+  gboolean stopped;   /* the application is stopped already, and is started at the end */
   gboolean force; /* end sessions of bbdd.user that outlive the application's stop */
   guint64 rows, files, bytes; /* restored so far */
   guint64 file_bytes, database_bytes; /* and how long it took */

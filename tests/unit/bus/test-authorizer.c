@@ -23,9 +23,9 @@ static const struct
 } design[] = {
   { "view", "ListBackups GetBackup GetResult GetLog GetDetails PlanRestore", "auth_admin_keep",
     "auth_admin_keep", "yes" },
-  { "backup", "Backup BeginChange EndChange Verify Trigger", "auth_admin_keep", "auth_admin_keep",
+  { "backup", "Backup BeginChange Verify Trigger", "auth_admin_keep", "auth_admin_keep",
     "auth_admin_keep" },
-  { "restore", "Restore UndoRestore ReleasePrevious", "auth_admin", "auth_admin", "auth_admin" },
+  { "restore", "Restore UndoRestore ReleasePrevious EndChange", "auth_admin", "auth_admin", "auth_admin" },
   { "delete", "Delete Prune Repair", "auth_admin", "auth_admin", "auth_admin" },
   { "configure", "AddInstance AddDestination AddSchedule EditBackup Update Remove Check Unlock",
     "auth_admin", "auth_admin", "auth_admin" },
@@ -79,9 +79,13 @@ check_method (const char *interface, const char *method)
   g_assert_cmpstr (rule->interface, ==, interface);
   g_assert_cmpstr (rule->method, ==, method);
   g_assert_cmpstr (rule->action, ==, get_designed_action (method));
-  /* One's own jobs, and nothing else. */
-  g_assert_true (rule->owner_needs_none
-                 == (strcmp (interface, OB_JOB_INTERFACE) == 0 && strcmp (method, "Cancel") == 0));
+  /* One's own jobs and changes, and nothing else. */
+  if (strcmp (interface, OB_JOB_INTERFACE) == 0 && strcmp (method, "Cancel") == 0)
+    g_assert_cmpstr (rule->own, ==, "");
+  else if (strcmp (method, "EndChange") == 0)
+    g_assert_cmpstr (rule->own, ==, "backup");
+  else
+    g_assert_null (rule->own);
 }
 
 static void
