@@ -39,6 +39,12 @@ read_space (const char *directory, guint64 *free_bytes, guint64 *total)
   return TRUE;
 }
 
+static guint64
+get_floor (guint64 total, guint64 least, guint64 most)
+{
+  return CLAMP (total / 20, least, most);
+}
+
 static gboolean
 is_below_floor (ObSpaceGuard *self)
 {
@@ -46,7 +52,7 @@ is_below_floor (ObSpaceGuard *self)
 
   if (!read_space (self->directory, &self->free_bytes, &total))
     return FALSE;
-  self->floor = CLAMP (total / 20, self->least, self->most);
+  self->floor = get_floor (total, self->least, self->most);
   return self->free_bytes < self->floor;
 }
 
@@ -83,6 +89,26 @@ watch (gpointer data)
 }
 
 /* public methods */
+
+gboolean
+ob_space_check (const char *directory, guint64 least, guint64 most, guint64 needed,
+                const char *what, GError **error)
+{
+  guint64 free_bytes, total, floor;
+
+  if (!read_space (directory, &free_bytes, &total))
+    return TRUE;
+  floor = get_floor (total, least, most);
+  if (free_bytes >= floor && free_bytes - floor >= needed)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_NO_SPACE,
+               "%s would need %" G_GUINT64_FORMAT " MiB on the file system of %s, which has %"
+               G_GUINT64_FORMAT " MiB left, and %" G_GUINT64_FORMAT
+               " MiB of them have to stay free for what lives on it; make space there and try "
+               "again",
+               what, needed / MIB + 1, directory, free_bytes / MIB, floor / MIB);
+  return FALSE;
+}
 
 ObSpaceGuard *
 ob_space_guard_new (const char *directory, guint64 least, guint64 most, GCancellable *cancellable)

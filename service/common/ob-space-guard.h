@@ -7,6 +7,12 @@
 
 G_BEGIN_DECLS
 
+/* Whether the file system of @directory has room for @needed bytes of @what ("The database") above
+ * the same floor as below. Blocks. Errors: NO_SPACE telling what is needed and what is free. Where
+ * the directory cannot be seen nothing is known, and it is TRUE. */
+gboolean ob_space_check (const char *directory, guint64 least, guint64 most, guint64 needed,
+                         const char *what, GError **error);
+
 typedef struct _ObSpaceGuard ObSpaceGuard;
 
 /* Cancels @cancellable when less than the floor is free on the file system of @directory (absolute):

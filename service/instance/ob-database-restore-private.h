@@ -138,8 +138,8 @@ void ob_row_tally_add (ObRowTally *tally, const char *schema, const char *name, 
 void ob_row_tally_free (ObRowTally *tally);
 
 /* ANALYZE and the number of rows of every table, in parallel: as the server counted them while they
- * were loaded; a table that the tally does not know is counted. Errors: CORRUPT naming a table whose
- * number is not the manifest's. */
+ * were loaded; a table that the tally does not know is counted, and in a scratch database every one.
+ * Errors: CORRUPT naming a table whose number is not the manifest's. */
 gboolean ob_restore_check_rows (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
 /* ---- ob-database-swap.c */

@@ -427,6 +427,9 @@ ob_restore_settings (ObRestoreRun *run, GCancellable *cancellable, GError **erro
                                error))
         return FALSE;
     }
+  /* What follows opens it. */
+  if (run->request->scratch)
+    return TRUE;
   if (comment != NULL
       && !ob_postgres_runf (postgres, cancellable, error, "COMMENT ON DATABASE %I IS %L",
                             run->request->target, comment))

@@ -48,3 +48,17 @@ ob_restore_guard_space (const ObDatabaseConfig *config, GCancellable *cancellabl
     return NULL;
   return ob_space_guard_new (directory, LEAST_FREE, MOST_FREE, cancellable);
 }
+
+/* public methods */
+
+gboolean
+ob_database_check_space (const ObDatabaseConfig *config, guint64 bytes, GCancellable *cancellable,
+                         GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, NULL);
+  g_autofree char *directory
+    = postgres != NULL ? ob_restore_find_data_directory (config, postgres, cancellable) : NULL;
+
+  return directory == NULL
+         || ob_space_check (directory, LEAST_FREE, MOST_FREE, bytes, "The database", error);
+}

@@ -102,6 +102,8 @@ typedef struct
   guint n_parallel;     /* connections that load rows or build indexes at a time */
   ObDatabaseFeed feed;
   gpointer user_data;
+  gboolean scratch;     /* to be looked at and dropped: it stays closed to all but owner and
+                           superusers, and every row is counted in the database itself */
 } ObDatabaseRestore;
 
 /* Makes @target and fills it: roles that are missing (without password, NOLOGIN, warned of),
@@ -110,6 +112,36 @@ typedef struct
  * filled nobody but the owner and superusers can connect. On error @target is dropped again. */
 gboolean ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *restore,
                               ObProgress *progress, GCancellable *cancellable, GError **error);
+
+/* Whether the file system of a server on this host has room for a database of @bytes above the
+ * floor of free space that a restore leaves (5 %, but 32 MiB at least and 1 GiB at most). TRUE where
+ * the server's files cannot be seen from here. Errors: NO_SPACE telling what is needed and free. */
+gboolean ob_database_check_space (const ObDatabaseConfig *config, guint64 bytes,
+                                  GCancellable *cancellable, GError **error);
+
+/* ---- Checks ---------------------------------------------------------------------------------- */
+
+#define OB_DATABASE_MAX_CHECKS 32
+#define OB_DATABASE_MAX_CHECK_SIZE 4096 /* bytes of one */
+
+/* How one check ended. */
+typedef struct
+{
+  char *sql;
+  gboolean ok;
+  char *message; /* a sentence: why not; NULL where it is good */
+} ObDatabaseCheck;
+
+void ob_database_check_free (ObDatabaseCheck *check);
+
+/* Runs each of @checks (NULL-terminated, may be NULL) in @database, as config->user, in a read-only
+ * transaction of its own that is rolled back, for @seconds at most. One is good if it gives one row
+ * with one column that is true, or a number above 0; what the server refuses (a write, two statements
+ * in one text, an error) is not. Array of ObDatabaseCheck, transfer full. Errors: those of
+ * connecting, and CANCELLED; then nothing was learnt of the checks. */
+GPtrArray *ob_database_run_checks (const ObDatabaseConfig *config, const char *database,
+                                   const char *const *checks, guint seconds,
+                                   GCancellable *cancellable, GError **error);
 
 /* ---- Databases by name ------------------------------------------------------------------------ */
 

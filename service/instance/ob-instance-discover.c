@@ -260,11 +260,14 @@ read_control (ObInstance *instance, const ObInstanceOptions *options, GError **e
     instance->unit = strchr (options->unit, '.') != NULL
                          ? g_strdup (options->unit)
                          : g_strconcat (options->unit, ".service", NULL);
+  instance->check_sql = g_strdupv ((GStrv) options->check_sql);
   instance->stop_command = g_strdupv ((GStrv) options->stop_command);
   instance->start_command = g_strdupv ((GStrv) options->start_command);
   instance->health_url = dup_text (options->health_url);
   instance->health_sql = dup_text (options->health_sql);
   instance->health_timeout = options->health_timeout;
+  if (!ob_instance_validate_checks (instance, error))
+    return FALSE;
   if (instance->stop_command == NULL && instance->start_command == NULL)
     return ob_instance_validate_control (instance, error);
 

@@ -8,6 +8,7 @@
  *                  ssl-root-cert
  *   [application]  unit, or stop-command, start-command (lists) and user; health-url, health-sql,
  *                  health-timeout
+ *   [drill]        check-sql (list)
  *
  * A key that is not known is an error, so that a slip of the pen is noticed.
  */
@@ -41,6 +42,7 @@ static const struct
   { "application", "start-command" }, { "application", "user" },
   { "application", "health-url" }, { "application", "health-sql" },
   { "application", "health-timeout" },
+  { "drill", "check-sql" },
 };
 
 /* internal methods */
@@ -178,7 +180,8 @@ read_fields (GKeyFile *file, ObInstance *instance, GError **error)
          && get_text (file, "application", "health-sql", &instance->health_sql, error)
          && (!g_key_file_has_key (file, "application", "health-timeout", NULL)
              || get_number (file, "application", "health-timeout", &instance->health_timeout,
-                            error));
+                            error))
+         && get_list (file, "drill", "check-sql", &instance->check_sql, error);
 }
 
 static void
@@ -261,6 +264,7 @@ ob_instance_save (ObInstance *instance, int dirfd, GError **error)
   set_text (file, "application", "health-sql", instance->health_sql);
   if (instance->health_timeout != 0)
     g_key_file_set_integer (file, "application", "health-timeout", (int) instance->health_timeout);
+  set_list (file, "drill", "check-sql", instance->check_sql);
 
   if (ob_keyfile_save_at (dirfd, conf, file, error))
     return TRUE;

@@ -35,6 +35,7 @@ struct _ObInstance
   char *health_url;   /* or NULL */
   char *health_sql;   /* or NULL */
   guint health_timeout; /* seconds; 0: the default */
+  GStrv check_sql;    /* NULL for none */
 };
 
 /* The part of index @tree. */
@@ -52,6 +53,9 @@ gboolean ob_instance_validate (ObInstance *instance, const char *const *reserved
 
 /* The application's control alone, as part of the above. */
 gboolean ob_instance_validate_control (ObInstance *instance, GError **error);
+
+/* The texts of the checks alone, as part of the above: their number and sizes. */
+gboolean ob_instance_validate_checks (ObInstance *instance, GError **error);
 
 /* Whether root can run @command: nobody else can change its program, nor a file that another
  * argument names by an absolute path. Errors: NOT_FOUND, INVALID_ARGUMENT. */

@@ -43,6 +43,7 @@ instance_free (ObInstance *instance)
   g_free (instance->command_user);
   g_free (instance->health_url);
   g_free (instance->health_sql);
+  g_strfreev (instance->check_sql);
   g_free (instance);
 }
 
@@ -270,10 +271,31 @@ ob_instance_validate_control (ObInstance *instance, GError **error)
 }
 
 gboolean
+ob_instance_validate_checks (ObInstance *instance, GError **error)
+{
+  guint n = instance->check_sql != NULL ? g_strv_length (instance->check_sql) : 0;
+
+  if (n > OB_DATABASE_MAX_CHECKS)
+    return refuse (error, "An instance has %d checks (check-sql) at most, not %u",
+                   OB_DATABASE_MAX_CHECKS, n);
+  for (guint i = 0; i < n; i++)
+    {
+      const char *sql = instance->check_sql[i];
+
+      if (*sql == '\0' || strlen (sql) > OB_DATABASE_MAX_CHECK_SIZE
+          || !g_utf8_validate (sql, -1, NULL))
+        return refuse (error, "Check %u (check-sql) has to be a query of 1 to %d bytes of UTF-8",
+                       i + 1, OB_DATABASE_MAX_CHECK_SIZE);
+    }
+  return TRUE;
+}
+
+gboolean
 ob_instance_validate (ObInstance *instance, const char *const *reserved, GError **error)
 {
   if (!validate_names (instance, error) || !validate_database (instance->database, error)
-      || !ob_instance_validate_control (instance, error))
+      || !ob_instance_validate_control (instance, error)
+      || !ob_instance_validate_checks (instance, error))
     return FALSE;
 
   if (instance->paths[OB_TREE_SOURCES] == NULL || instance->paths[OB_TREE_ATTACHMENTS] == NULL)
@@ -408,6 +430,12 @@ guint
 ob_instance_get_health_timeout (ObInstance *instance)
 {
   return instance->health_timeout != 0 ? instance->health_timeout : DEFAULT_HEALTH_TIMEOUT;
+}
+
+const char *const *
+ob_instance_get_check_sql (ObInstance *instance)
+{
+  return (const char *const *) instance->check_sql;
 }
 
 GPtrArray *

@@ -49,6 +49,7 @@ typedef struct
   const char *health_sql;           /* one query, true when it is; "none" */
   guint health_timeout;             /* seconds that a start may take until then; 0: 180 */
   const char *machine_name;         /* machine.name of the application; NULL: this host's name */
+  const char *const *check_sql;     /* queries that a drill runs, see ob_database_run_checks() */
   const char *const *reserved;      /* directories of the backup itself (destinations, the service's
                                        own): no part may hold one, be one or lie in one */
 } ObInstanceOptions;
@@ -95,6 +96,8 @@ const char *ob_instance_get_health_url (ObInstance *instance);
 const char *ob_instance_get_health_sql (ObInstance *instance);
 /* Seconds until a started application has to be well, 1 to 86400. */
 guint ob_instance_get_health_timeout (ObInstance *instance);
+/* The queries that a drill runs in the restored database; NULL for none. */
+const char *const *ob_instance_get_check_sql (ObInstance *instance);
 
 /* Compares the properties as they are now with what is frozen: a sentence for each difference
  * (keys and paths, never passwords), none where all is the same. Transfer full. Blocks. */
