@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-command.h"
 
+#include "ob-dictionary.h"
 #include "ob-error.h"
 #include "ob-follow.h"
 #include "ob-format.h"
@@ -14,6 +15,7 @@ typedef struct
 {
   char *properties, *webapp, *unit, *stop, *start, *user, *health_url, *health_sql;
   int health_timeout;
+  char **checks;
 } Options;
 
 /* internal methods */
@@ -29,6 +31,7 @@ options_clear (Options *options)
   g_free (options->user);
   g_free (options->health_url);
   g_free (options->health_sql);
+  g_strfreev (options->checks);
 }
 
 #define INSTANCE_ENTRIES(options)                                                                  \
@@ -50,6 +53,8 @@ options_clear (Options *options)
       "Query that gives true when the application is well", "QUERY" },                             \
     { "health-timeout", 0, 0, G_OPTION_ARG_INT, &(options).health_timeout,                         \
       "Seconds that it may take until it is well; 180 by default", "SECONDS" },                    \
+    { "check-sql", 0, 0, G_OPTION_ARG_STRING_ARRAY, &(options).checks,                             \
+      "Query that has to be true, or above 0, in a drill; may be repeated", "SQL" },               \
     G_OPTION_ENTRY_NULL
 
 /* A path the service can use whatever its working directory is. Made absolute, no more. */
@@ -105,6 +110,11 @@ build_options (const Options *options, GError **error)
   if (options->health_timeout > 0)
     g_variant_builder_add (&builder, "{sv}", "health-timeout",
                            g_variant_new_uint32 ((guint32) options->health_timeout));
+  if (options->checks != NULL && *options->checks[0] == '\0' && options->checks[1] == NULL)
+    g_variant_builder_add (&builder, "{sv}", "clear-check-sql", g_variant_new_boolean (TRUE));
+  else if (options->checks != NULL)
+    g_variant_builder_add (&builder, "{sv}", "check-sql",
+                           g_variant_new_strv ((const char *const *) options->checks, -1));
   if (!add_command (&builder, "stop-command", options->stop, error)
       || !add_command (&builder, "start-command", options->start, error))
     {
@@ -142,6 +152,28 @@ print_list (const char *name, const char *const *items)
 }
 
 static void
+print_checks (GVariant *details)
+{
+  g_autofree const char **checks = NULL;
+  guint64 proven = ob_dict_number (details, "proven");
+
+  if (g_variant_lookup (details, "check-sql", "^a&s", &checks))
+    for (gsize i = 0; checks[i] != NULL; i++)
+      {
+        g_autofree char *escaped = ob_output_escape (checks[i]);
+
+        g_print ("%-14s %s\n", i == 0 ? "check-sql" : "", escaped);
+      }
+  if (proven > 0)
+    {
+      g_autofree char *age = ob_format_age (proven);
+
+      g_print ("%-14s %s, %s (%.8s)\n", "drill", age, ob_dict_text (details, "proven-result"),
+               ob_dict_text (details, "proven-backup"));
+    }
+}
+
+static void
 print_details (GVariant *details)
 {
   static const char *const keys[] = { "name", "properties", "database", "database-user", "sources",
@@ -167,6 +199,7 @@ print_details (GVariant *details)
     }
   if (g_variant_lookup (details, "command-user", "&s", &user))
     g_print ("%-14s %s\n", "command-user", user);
+  print_checks (details);
   if (g_variant_lookup (details, "last-success", "t", &last))
     {
       g_autofree char *when = ob_format_time (last);
@@ -342,7 +375,7 @@ run_edit (ObClient *client, int argc, char **argv)
 
   if (ob_command_parse (client, &ob_command_instance_edit, entries,
                         "Reads the properties again and accepts what they say now. What is not "
-                        "given stays as it was.",
+                        "given stays as it was; --check-sql \"\" takes all checks away.",
                         argc, argv, 0, 1, &operands, &status))
     status = edit (client, operands[0], &options);
   options_clear (&options);

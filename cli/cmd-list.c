@@ -63,6 +63,18 @@ size_of (GVariant *backup, const char *key)
   return ob_format_size (size);
 }
 
+/* When a drill restored it, or that one could not. */
+static char *
+proof_of (GVariant *backup)
+{
+  guint64 proven = ob_dict_number (backup, "proven");
+
+  if (proven == 0)
+    return g_strdup ("-");
+  return strcmp (ob_dict_text (backup, "proven-result"), "proven") == 0 ? ob_format_age (proven)
+                                                                       : g_strdup ("FAILED");
+}
+
 static void
 add_row (ObTable *table, GVariant *backup)
 {
@@ -75,6 +87,7 @@ add_row (ObTable *table, GVariant *backup)
   g_autofree const char **parts = NULL;
   g_autofree char *parts_text = NULL;
   gboolean damaged = strcmp (ob_dict_text (backup, "verified-result"), "damaged") == 0;
+  g_autofree char *proven = proof_of (backup);
 
   g_variant_lookup (backup, "time", "t", &time);
   when = ob_format_time (time);
@@ -92,14 +105,15 @@ add_row (ObTable *table, GVariant *backup)
   ob_table_add (table, id, when, ob_dict_text (backup, "instance"), ob_dict_text (backup, "kind"),
                 damaged ? "damaged" : ob_dict_text (backup, "result"), size, stored, took,
                 ob_dict_text (backup, "destination"), parts_text != NULL ? parts_text : "",
-                ob_dict_text (backup, "label"), NULL);
+                proven, ob_dict_text (backup, "label"), NULL);
 }
 
 static void
 print_table (GVariant *backups)
 {
   g_autoptr (ObTable) table
-    = ob_table_new ("ID|TIME|INSTANCE|KIND|RESULT|>SIZE|>STORED|>TOOK|DESTINATION|PARTS|LABEL");
+    = ob_table_new ("ID|TIME|INSTANCE|KIND|RESULT|>SIZE|>STORED|>TOOK|DESTINATION|PARTS|PROVEN|"
+                    "LABEL");
   GVariantIter iter;
   GVariant *backup;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-command.h"
 
+#include "ob-dictionary.h"
 #include "ob-format.h"
 #include "ob-output.h"
 
@@ -172,6 +173,25 @@ print_verified (GVariant *backup)
 }
 
 static void
+print_proof (GVariant *backup)
+{
+  guint64 time = 0;
+  g_autofree char *age = NULL;
+  g_autofree char *text = NULL;
+
+  if (!g_variant_lookup (backup, "proven", "t", &time))
+    {
+      print_line ("drill", "never");
+      return;
+    }
+  age = ob_format_age (time);
+  text = strcmp (ob_dict_text (backup, "proven-result"), "proven") == 0
+           ? g_strdup_printf ("proven %s", age)
+           : g_strdup_printf ("FAILED %s; not to be relied on", age);
+  print_line ("drill", text);
+}
+
+static void
 print_backup (GVariant *backup)
 {
   gboolean pinned = FALSE;
@@ -193,6 +213,7 @@ print_backup (GVariant *backup)
   print_warnings (backup);
   print_losses (backup);
   print_verified (backup);
+  print_proof (backup);
 }
 
 static ObExit

@@ -3,6 +3,7 @@
 
 #include "ob-confirm.h"
 #include "ob-dictionary.h"
+#include "ob-drill-output.h"
 #include "ob-error.h"
 #include "ob-follow.h"
 #include "ob-format.h"
@@ -19,7 +20,7 @@ typedef struct
 {
   char **ids;
   char *from, *instance, *sample;
-  gboolean read_data, repair, yes, no_wait;
+  gboolean read_data, drill, repair, yes, no_wait;
   gint64 seed;
 } Request;
 
@@ -62,6 +63,10 @@ check (const Request *request, GError **error)
   else if (request->sample != NULL && request->read_data)
     g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
                          "Say --read-data or --sample, not both");
+  else if (request->drill && (request->read_data || request->sample != NULL || request->repair))
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                         "A drill reads all data of the backups that it restores: say --drill "
+                         "without --read-data, --sample and --repair");
   else if (request->repair
            && (request->ids[0] != NULL || request->instance != NULL || request->sample != NULL))
     g_set_error_literal (
@@ -89,6 +94,8 @@ begin_verify (ObClient *client, const Request *request, GError **error)
     g_variant_builder_add (&options, "{sv}", "instance", g_variant_new_string (request->instance));
   if (request->read_data)
     g_variant_builder_add (&options, "{sv}", "read-data", g_variant_new_boolean (TRUE));
+  if (request->drill)
+    g_variant_builder_add (&options, "{sv}", "drill", g_variant_new_boolean (TRUE));
   if (request->sample != NULL && parse_share (request->sample, &share))
     g_variant_builder_add (&options, "{sv}", "sample", g_variant_new_double (share));
   if (request->seed > 0)
@@ -277,7 +284,12 @@ verify (ObClient *client, const Request *request)
 
   status = ob_follow_job (client, job, TRUE, &result);
   if (result != NULL && !client->json && !client->quiet && status != OB_EXIT_CANCELLED)
-    print_result (result);
+    {
+      if (request->drill)
+        ob_print_drills (result);
+      else
+        print_result (result);
+    }
   return status;
 }
 
@@ -290,6 +302,8 @@ run (ObClient *client, int argc, char **argv)
     { "sample", 0, 0, G_OPTION_ARG_STRING, &request.sample,
       "Read this share of the stored data, chosen at random", "5%" },
     { "seed", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT64, &request.seed, "Of the choice", "N" },
+    { "drill", 0, 0, G_OPTION_ARG_NONE, &request.drill,
+      "Prove backups by restoring them, for the moment only", NULL },
     { "repair", 0, 0, G_OPTION_ARG_NONE, &request.repair,
       "Read all, rebuild the index, drop what cannot be read", NULL },
     { "from", 0, 0, G_OPTION_ARG_STRING, &request.from, "Destination, all if left out", "DEST" },
@@ -304,8 +318,10 @@ run (ObClient *client, int argc, char **argv)
 
   if (ob_command_parse (client, &ob_command_verify, entries,
                         "Without --read-data and --sample it is seen whether all that the backups "
-                        "need is there;\nthe data itself is not read. Exit status 1: damage was "
-                        "found.",
+                        "need is there;\nthe data itself is not read. A drill restores each backup "
+                        "into a scratch database and\ndirectory, compares rows and files, runs the "
+                        "checks of the instance (--check-sql) and\nremoves all of it; without an ID "
+                        "the newest backup of each installation. Exit status 1:\ndamage was found.",
                         argc, argv, 0, 250, &request.ids, &status))
     status = verify (client, &request);
   request_clear (&request);

@@ -254,9 +254,11 @@ recover_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
   ObContext *context = ob_manager_get_context (OB_MANAGER (source));
   g_autoptr (GPtrArray) deeds = ob_restore_recover (context);
   g_autoptr (GPtrArray) changes = ob_change_recover (context);
+  g_autoptr (GPtrArray) drills = ob_drill_recover (context);
 
   tell (deeds);
   tell (changes);
+  tell (drills);
   g_task_return_boolean (task, TRUE);
 }
 

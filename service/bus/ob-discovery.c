@@ -12,7 +12,7 @@ const ObOptionSpec ob_discovery_add_options[] = {
   { "unit", "s", FALSE },          { "stop-command", "as", FALSE },
   { "start-command", "as", FALSE }, { "command-user", "s", FALSE },
   { "health-url", "s", FALSE },    { "health-sql", "s", FALSE },
-  { "health-timeout", "u", FALSE },
+  { "health-timeout", "u", FALSE }, { "check-sql", "as", FALSE },
   { NULL, NULL, FALSE },
 };
 
@@ -22,6 +22,7 @@ const ObOptionSpec ob_discovery_update_options[] = {
   { "start-command", "as", FALSE }, { "command-user", "s", FALSE },
   { "health-url", "s", FALSE },    { "health-sql", "s", FALSE },
   { "health-timeout", "u", FALSE },
+  { "check-sql", "as", FALSE },    { "clear-check-sql", "b", FALSE },
   { NULL, NULL, FALSE },
 };
 
@@ -83,6 +84,16 @@ fill_health (Discovery *self, ObInstanceOptions *options)
     options->health_timeout = ob_instance_get_health_timeout (self->old);
 }
 
+/* Checks are given anew as a whole, cleared, or stay. */
+static void
+fill_checks (Discovery *self, ObInstanceOptions *options)
+{
+  options->check_sql = ob_options_get_strings (self->options, "check-sql");
+  if (options->check_sql == NULL && self->old != NULL
+      && !ob_options_get_boolean (self->options, "clear-check-sql"))
+    options->check_sql = ob_instance_get_check_sql (self->old);
+}
+
 static void
 fill_options (Discovery *self, ObInstanceOptions *options)
 {
@@ -94,6 +105,7 @@ fill_options (Discovery *self, ObInstanceOptions *options)
     options->webapp = ob_instance_get_path (self->old, OB_PART_WEBAPP);
   fill_control (self, options);
   fill_health (self, options);
+  fill_checks (self, options);
 }
 
 static gboolean

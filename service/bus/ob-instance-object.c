@@ -2,6 +2,7 @@
 #include "ob-instance-object.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ob-authorizer.h"
@@ -24,6 +25,9 @@ struct _ObInstanceObject
   GStrv problems;      /* of the last check */
   char *last_backup;   /* id */
   char *last_error;    /* of the last backup, NULL where it went well */
+  guint64 proven;      /* when a drill last tried a backup of it; 0: never */
+  char *proven_result; /* "proven" or "failed" */
+  char *proven_backup; /* id */
   gint64 updated;      /* when this was last written, seconds since the epoch */
 };
 
@@ -45,6 +49,8 @@ ob_instance_object_finalize (GObject *object)
   g_clear_pointer (&self->problems, g_strfreev);
   g_clear_pointer (&self->last_backup, g_free);
   g_clear_pointer (&self->last_error, g_free);
+  g_clear_pointer (&self->proven_result, g_free);
+  g_clear_pointer (&self->proven_backup, g_free);
   G_OBJECT_CLASS (ob_instance_object_parent_class)->finalize (object);
 }
 
@@ -80,6 +86,9 @@ load (ObInstanceObject *self)
   self->problems = g_key_file_get_string_list (file, OB_STATE_GROUP, "problems", NULL, NULL);
   self->last_backup = g_key_file_get_string (file, OB_STATE_GROUP, "last-backup", NULL);
   self->last_error = g_key_file_get_string (file, OB_STATE_GROUP, "last-error", NULL);
+  self->proven = g_key_file_get_uint64 (file, OB_STATE_GROUP, "proven", NULL);
+  self->proven_result = g_key_file_get_string (file, OB_STATE_GROUP, "proven-result", NULL);
+  self->proven_backup = g_key_file_get_string (file, OB_STATE_GROUP, "proven-backup", NULL);
   self->updated = g_key_file_get_int64 (file, OB_STATE_GROUP, "updated", NULL);
   ob_dbus_backup1_instance_set_health (skeleton, health != NULL ? health : "unknown");
   ob_dbus_backup1_instance_set_last_success (skeleton, last_success);
@@ -106,6 +115,12 @@ save (ObInstanceObject *self)
     g_key_file_set_string (file, OB_STATE_GROUP, "last-backup", self->last_backup);
   if (self->last_error != NULL)
     g_key_file_set_string (file, OB_STATE_GROUP, "last-error", self->last_error);
+  if (self->proven > 0 && self->proven_result != NULL && self->proven_backup != NULL)
+    {
+      g_key_file_set_uint64 (file, OB_STATE_GROUP, "proven", self->proven);
+      g_key_file_set_string (file, OB_STATE_GROUP, "proven-result", self->proven_result);
+      g_key_file_set_string (file, OB_STATE_GROUP, "proven-backup", self->proven_backup);
+    }
   ob_state_file_save (context, OB_FOLDER_INSTANCES, get_name (self), file);
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
 }
@@ -345,6 +360,7 @@ add_installation (ObInstance *instance, GVariantDict *dict)
   add_text (dict, "command-user", ob_instance_get_command_user (instance));
   add_text (dict, "health-url", ob_instance_get_health_url (instance));
   add_text (dict, "health-sql", ob_instance_get_health_sql (instance));
+  add_texts (dict, "check-sql", ob_instance_get_check_sql (instance));
 }
 
 static GVariant *
@@ -368,6 +384,12 @@ describe (ObInstanceObject *self, GVariant *previous)
   add_text (&dict, "stopped", stopped);
   if (change != NULL)
     g_variant_dict_insert_value (&dict, "change", change);
+  if (self->proven > 0)
+    {
+      g_variant_dict_insert (&dict, "proven", "t", self->proven);
+      add_text (&dict, "proven-result", self->proven_result);
+      add_text (&dict, "proven-backup", self->proven_backup);
+    }
   if (previous != NULL && g_variant_n_children (previous) > 0)
     g_variant_dict_insert_value (&dict, "previous", previous);
   return g_variant_dict_end (&dict);
@@ -488,6 +510,23 @@ ob_instance_object_take_deletion (ObInstanceObject *self, GVariant *result)
   g_clear_pointer (&self->last_backup, g_free);
   if (remaining != NULL && g_variant_lookup (remaining, get_name (self), "t", &newest))
     ob_dbus_backup1_instance_set_last_success (OB_DBUS_BACKUP1_INSTANCE (self), newest);
+  save (self);
+}
+
+void
+ob_instance_object_take_drill (ObInstanceObject *self, guint64 time, GVariant *backup)
+{
+  const char *result = "", *id = "";
+
+  g_variant_lookup (backup, "result", "&s", &result);
+  g_variant_lookup (backup, "id", "&s", &id);
+  if (strcmp (result, "proven") != 0 && strcmp (result, "failed") != 0)
+    return;
+  self->proven = time;
+  g_free (self->proven_result);
+  self->proven_result = g_strdup (result);
+  g_free (self->proven_backup);
+  self->proven_backup = g_strdup (id);
   save (self);
 }
 

@@ -32,6 +32,10 @@ void ob_instance_object_take_job (ObInstanceObject *object, ObJob *job);
 /* Learns from the result of a deletion (a{sv}), which may have been of its last backup. */
 void ob_instance_object_take_deletion (ObInstanceObject *object, GVariant *result);
 
+/* Learns from what a drill that ended at @time found (an a{sv} of "backups" of its result). Where
+ * nothing was learnt of the backup, nothing is. */
+void ob_instance_object_take_drill (ObInstanceObject *object, guint64 time, GVariant *backup);
+
 /* Whether a job of the history ended before what is remembered was written. */
 gboolean ob_instance_object_knows_job (ObInstanceObject *object, ObJob *job);
 

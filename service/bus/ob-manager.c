@@ -174,6 +174,30 @@ tell_instances (ObManager *self, GVariant *result)
     ob_instance_object_take_deletion (object, result);
 }
 
+/* Each instance learns how the drill of its backup ended. */
+static void
+tell_drills (ObManager *self, ObJob *job, GVariant *result)
+{
+  g_autoptr (GVariant) backups
+    = g_variant_lookup_value (result, "backups", G_VARIANT_TYPE ("aa{sv}"));
+  GVariantIter iter = { 0 };
+  GVariant *backup = NULL;
+
+  if (backups == NULL)
+    return;
+  g_variant_iter_init (&iter, backups);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &backup))
+    {
+      const char *name = "";
+      ObInstanceObject *object = NULL;
+
+      g_variant_lookup (backup, "instance", "&s", &name);
+      object = g_hash_table_lookup (self->instances, name);
+      if (object != NULL)
+        ob_instance_object_take_drill (object, (guint64) ob_job_get_end_time (job), backup);
+    }
+}
+
 static void
 tell_backups (ObManager *self, ObJob *job)
 {
@@ -184,6 +208,8 @@ tell_backups (ObManager *self, ObJob *job)
   if (g_strcmp0 (ob_job_get_operation (job), "backup") == 0
       && g_variant_lookup (result, "id", "&s", &id))
     ob_dbus_backup1_emit_backup_added (OB_DBUS_BACKUP1 (self->root), id);
+  if (g_strcmp0 (ob_job_get_operation (job), "drill") == 0)
+    tell_drills (self, job, result);
   if (g_strcmp0 (ob_job_get_operation (job), "delete") == 0
       && g_variant_lookup (result, "removed", "^a&s", &removed) && *removed != NULL)
     {
@@ -488,6 +514,29 @@ ob_manager_select_destinations (ObManager *self, const char *name, GError **erro
   while (g_hash_table_iter_next (&iter, NULL, &object))
     g_ptr_array_add (selected, ob_destination_ref (ob_destination_object_get_destination (object)));
   return g_steal_pointer (&selected);
+}
+
+GPtrArray *
+ob_manager_select_instances (ObManager *self, const char *name, GError **error)
+{
+  g_autoptr (GPtrArray) instances
+    = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_instance_unref);
+  GHashTableIter iter = { 0 };
+  gpointer object = NULL;
+
+  if (name != NULL)
+    {
+      ObInstance *instance = ob_manager_find_instance (self, name, error);
+
+      if (instance == NULL)
+        return NULL;
+      g_ptr_array_add (instances, ob_instance_ref (instance));
+      return g_steal_pointer (&instances);
+    }
+  g_hash_table_iter_init (&iter, self->instances);
+  while (g_hash_table_iter_next (&iter, NULL, &object))
+    g_ptr_array_add (instances, ob_instance_ref (ob_instance_object_get_instance (object)));
+  return g_steal_pointer (&instances);
 }
 
 char *

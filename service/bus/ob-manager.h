@@ -51,6 +51,9 @@ ObDestination *ob_manager_choose_destination (ObManager *manager, const char *na
  * NOT_FOUND. */
 GPtrArray *ob_manager_select_destinations (ObManager *manager, const char *name, GError **error);
 
+/* The same of instances: of ObInstance. */
+GPtrArray *ob_manager_select_instances (ObManager *manager, const char *name, GError **error);
+
 /* Queues @job (transfer full) and gives its path (transfer full). Errors: BUSY, also where its
  * instance or destination is held. */
 char *ob_manager_start_job (ObManager *manager, ObJob *job, GError **error);

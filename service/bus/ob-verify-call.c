@@ -7,7 +7,8 @@
 
 static const ObOptionSpec options_of_verify[] = {
   { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "read-data", "b", FALSE },
-  { "sample", "d", FALSE },      { "seed", "t", FALSE },     { NULL, NULL, FALSE },
+  { "sample", "d", FALSE },      { "seed", "t", FALSE },     { "drill", "b", FALSE },
+  { NULL, NULL, FALSE },
 };
 
 static gboolean
@@ -38,6 +39,34 @@ read_share (ObOptions *options, ObVerifyJobOptions *job, GError **error)
 }
 
 static char *
+start_drill (ObManager *manager, const char *const *ids, ObOptions *options, guint uid,
+             GError **error)
+{
+  ObDrillOptions drill = { .instance = ob_options_get_string (options, "instance") };
+  g_autoptr (GPtrArray) instances = NULL;
+  g_autoptr (GPtrArray) destinations = NULL;
+  ObJob *job;
+
+  if (ob_options_has (options, "sample") || ob_options_get_boolean (options, "read-data"))
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                           "A drill reads all data of the backups that it restores: give \"drill\" "
+                           "without \"read-data\" and \"sample\"");
+      return NULL;
+    }
+  instances = ob_manager_select_instances (manager, drill.instance, error);
+  if (instances == NULL)
+    return NULL;
+  destinations = ob_manager_select_destinations (
+    manager, ob_options_get_string (options, "destination"), error);
+  if (destinations == NULL)
+    return NULL;
+  job = ob_drill_job_new (ob_manager_get_context (manager), instances, destinations, ids, &drill,
+                          uid, error);
+  return job != NULL ? ob_manager_start_job (manager, job, error) : NULL;
+}
+
+static char *
 start (ObManager *manager, const char *destination, const char *const *ids,
        const ObVerifyJobOptions *options, guint uid, GError **error)
 {
@@ -65,8 +94,11 @@ ob_verify_call_verify (ObManager *manager, const char *const *ids, GVariant *dic
   g_autoptr (ObOptions) options = ob_options_read (dictionary, options_of_verify, NULL, error);
   ObVerifyJobOptions verify = { 0 };
 
-  if (options == NULL || !ob_options_check_ids (ids, error)
-      || !read_share (options, &verify, error))
+  if (options == NULL || !ob_options_check_ids (ids, error))
+    return NULL;
+  if (ob_options_get_boolean (options, "drill"))
+    return start_drill (manager, ids, options, uid, error);
+  if (!read_share (options, &verify, error))
     return NULL;
   verify.instance = ob_options_get_string (options, "instance");
   return start (manager, ob_options_get_string (options, "destination"), ids, &verify, uid, error);

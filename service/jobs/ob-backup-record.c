@@ -133,6 +133,11 @@ insert_losses (GVariantDict *dict, const ObSnapshot *snapshot)
 static void
 insert_verified (GVariantDict *dict, const ObVerified *verified)
 {
+  if (verified->proven > 0)
+    {
+      g_variant_dict_insert (dict, "proven", "t", (guint64) verified->proven);
+      insert_string (dict, "proven-result", verified->proof ? "proven" : "failed");
+    }
   if (verified->time == 0)
     return;
   g_variant_dict_insert (dict, "verified", "t", (guint64) verified->time);

@@ -22,7 +22,7 @@ typedef struct
 {
   ObDestination *destination;
   ObSnapshot *snapshot;
-  ObVerified verified; /* its time is 0 where it never was */
+  ObVerified verified; /* its times are 0 where it never was */
 } ObBackupRecord;
 
 void ob_backup_record_free (ObBackupRecord *record);

@@ -11,6 +11,7 @@
 #include "ob-fd.h"
 #include "ob-io.h"
 #include "ob-keyfile.h"
+#include "ob-path.h"
 
 #define CONFIG_FILE "obbackup.conf"
 #define GROUP "obbackup"
@@ -91,6 +92,9 @@ open_state_directories (ObContext *context, GError **error)
   context->changes_fd = open_directory (fd, path, "changes", error);
   if (context->changes_fd < 0 || !make_private (context->changes_fd, path, "changes", error))
     return FALSE;
+  context->drills_fd = open_directory (fd, path, "drills", error);
+  if (context->drills_fd < 0 || !make_private (context->drills_fd, path, "drills", error))
+    return FALSE;
   cache = ob_make_directories (context->cache_path, 0700, error);
   if (cache < 0)
     return FALSE;
@@ -163,6 +167,25 @@ read_duration (GKeyFile *file, const char *key, guint *value, GError **error)
 }
 
 static gboolean
+read_path (GKeyFile *file, const char *key, char **value, GError **error)
+{
+  g_autofree char *text = g_key_file_get_string (file, GROUP, key, NULL);
+  g_autofree char *path = text != NULL ? ob_path_normalize (text) : NULL;
+
+  if (!g_key_file_has_key (file, GROUP, key, NULL))
+    return TRUE;
+  if (path == NULL)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "%s: \"%s\" has to be an absolute path without \"..\".", CONFIG_FILE, key);
+      return FALSE;
+    }
+  g_free (*value);
+  *value = g_steal_pointer (&path);
+  return TRUE;
+}
+
+static gboolean
 read_config (ObContext *context, GError **error)
 {
   g_autoptr (GKeyFile) file = NULL;
@@ -186,7 +209,8 @@ read_config (ObContext *context, GError **error)
                          error)
          && read_number (file, "command-timeout", MAX_TIMEOUT, &context->command_timeout, error)
          && read_duration (file, "change-limit", &context->change_limit, error)
-         && read_duration (file, "keep-previous", &context->keep_previous, error);
+         && read_duration (file, "keep-previous", &context->keep_previous, error)
+         && read_path (file, "drill-directory", &context->drill_path, error);
 }
 
 /* public methods */
@@ -202,7 +226,8 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
   context->cache_path = g_strdup (cache_path);
   context->runtime_path = g_strdup (runtime_path);
   context->instances_fd = context->destinations_fd = context->keys_fd = -1;
-  context->jobs_fd = context->restores_fd = context->changes_fd = -1;
+  context->jobs_fd = context->restores_fd = context->changes_fd = context->drills_fd = -1;
+  context->drill_path = g_build_filename (state_path, "drills", NULL);
   context->n_threads = CLAMP (g_get_num_processors (), 1, MAX_THREADS);
   context->lock_timeout = DEFAULT_LOCK_TIMEOUT;
   context->repository_timeout = DEFAULT_REPOSITORY_TIMEOUT;
@@ -227,8 +252,10 @@ ob_context_free (ObContext *context)
   ob_fd_clear (&context->jobs_fd);
   ob_fd_clear (&context->restores_fd);
   ob_fd_clear (&context->changes_fd);
+  ob_fd_clear (&context->drills_fd);
   g_free (context->config_path);
   g_free (context->state_path);
+  g_free (context->drill_path);
   g_free (context->cache_path);
   g_free (context->runtime_path);
   g_free (context);

@@ -16,6 +16,8 @@ typedef struct
   int jobs_fd;         /* STATE/jobs */
   int restores_fd;     /* STATE/restores: journals */
   int changes_fd;      /* STATE/changes */
+  int drills_fd;       /* STATE/drills: records of what drills have made */
+  char *drill_path;    /* where drills restore files; STATE/drills if it is not set */
   guint n_threads;     /* for pipelines: processors, 1 to 16 */
   guint lock_timeout;  /* seconds to wait for the locks of a dump */
   guint repository_timeout; /* seconds to wait while somebody else locks a repository */
@@ -26,7 +28,7 @@ typedef struct
 
 /* Makes what is missing (0700, but the config directory itself 0755) and reads CONFIG/obbackup.conf
  * (group [obbackup]: threads, lock-timeout, repository-lock-timeout,
- * command-timeout, change-limit, keep-previous). Transfer full. */
+ * command-timeout, change-limit, keep-previous, drill-directory). Transfer full. */
 ObContext *ob_context_new (const char *config_path, const char *state_path,
                            const char *cache_path, const char *runtime_path, GError **error);
 void ob_context_free (ObContext *context);

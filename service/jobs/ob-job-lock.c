@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-job-lock.h"
 
+#include "ob-error.h"
+
 static void
 tell (const char *message, gpointer user_data)
 {
@@ -22,4 +24,23 @@ ob_job_lock_repository (ObJob *job, ObContext *context, ObRepository *repository
   if (lock != NULL && phase != NULL)
     ob_progress_set_phase (progress, phase);
   return lock;
+}
+
+gboolean
+ob_job_lock_to_read (ObJob *job, ObContext *context, ObRepository *repository, ObLock **lock,
+                     GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  *lock = ob_job_lock_repository (job, context, repository, FALSE, cancellable, &local);
+  if (*lock != NULL)
+    return TRUE;
+  if (g_error_matches (local, OB_ERROR, OB_ERROR_LOCKED)
+      || g_error_matches (local, OB_ERROR, OB_ERROR_CANCELLED))
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  ob_job_log (job, "Reading without a lock: %s", local->message);
+  return TRUE;
 }

@@ -13,4 +13,9 @@ G_BEGIN_DECLS
 ObLock *ob_job_lock_repository (ObJob *job, ObContext *context, ObRepository *repository,
                                 gboolean exclusive, GCancellable *cancellable, GError **error);
 
+/* The same to read a backup that is wanted now: where the repository cannot be written, it is read
+ * without a lock, which the log says. *@lock is NULL then. Errors: LOCKED, CANCELLED. */
+gboolean ob_job_lock_to_read (ObJob *job, ObContext *context, ObRepository *repository,
+                              ObLock **lock, GCancellable *cancellable, GError **error);
+
 G_END_DECLS

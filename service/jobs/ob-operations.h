@@ -87,6 +87,20 @@ ObJob *ob_verify_job_new (ObContext *context, GPtrArray *destinations, const cha
 
 typedef struct
 {
+  const char *instance; /* only its backups; NULL: of all */
+} ObDrillOptions;
+
+/* Restores each backup into a scratch database and a scratch directory, compares what came out with
+ * what the backup says, runs the instance's checks, and removes all of it. @ids: as
+ * ob_catalogue_find() takes them; none, or "latest": the newest backup of each instance. @instances: of
+ * ObInstance; backups of others cannot be drilled. @destinations: of ObDestination. What the backup is
+ * to blame for is the job's error CORRUPT. Errors: INVALID_ARGUMENT, NOT_FOUND. */
+ObJob *ob_drill_job_new (ObContext *context, GPtrArray *instances, GPtrArray *destinations,
+                         const char *const *ids, const ObDrillOptions *options, guint uid,
+                         GError **error);
+
+typedef struct
+{
   const char *destination; /* to look for the backups in; NULL: all */
   gboolean force;          /* also the last good one, and pinned ones */
   gboolean prune;          /* free what they took at once */
@@ -123,6 +137,10 @@ gboolean ob_job_get_space (ObJob *job, guint64 *free_bytes, guint64 *total_bytes
  * STATE/restores), clears its staging. Instances are loaded from the configuration by name. What it
  * did: a sentence each, for the log. Blocks; before the bus name is taken, or in a thread. */
 GPtrArray *ob_restore_recover (ObContext *context);
+
+/* At the start of the service: removes what drills left that were cut off. What it did, or could not
+ * do: a sentence each. Blocks, any thread. Array of char *, transfer full. */
+GPtrArray *ob_drill_recover (ObContext *context);
 
 /* The former states that restores of this instance left: array of a{ss} ("part", "where", "size" in
  * bytes as text where known). aa{ss}, transfer full, not floating. */

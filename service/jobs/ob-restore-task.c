@@ -202,10 +202,12 @@ ob_restore_task_database (ObRestoreTask *task, const char *target, GError **erro
 {
   g_auto (GStrv) streams = list_streams (task);
   JsonObject *facts = ob_manifest_get_object (task->manifest, "database");
+  guint n_parallel = task->context->n_threads - (task->scratch ? 1 : 0);
   ObDatabaseRestore request = { .target = target,
                                 .facts = facts,
                                 .streams = (const char *const *) streams,
-                                .n_parallel = CLAMP (task->context->n_threads, 1, MAX_PARALLEL),
+                                .n_parallel = CLAMP (n_parallel, 1, MAX_PARALLEL),
+                                .scratch = task->scratch,
                                 .feed = feed_stream,
                                 .user_data = task };
   gint64 began = g_get_monotonic_time ();

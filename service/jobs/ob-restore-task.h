@@ -28,6 +28,7 @@ typedef struct
   const char *change; /* whose rollback this is; NULL for none */
   gboolean stopped;   /* the application is stopped already, and is started at the end */
   gboolean force; /* end sessions of bbdd.user that outlive the application's stop */
+  gboolean scratch; /* to be looked at and removed: closed, counted anew, with a connection less */
   guint64 rows, files, bytes; /* restored so far */
   guint64 file_bytes, database_bytes; /* and how long it took */
   gdouble file_seconds, database_seconds;

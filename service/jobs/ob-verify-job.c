@@ -152,20 +152,12 @@ find_targets (Task *task, GError **error)
 static gboolean
 lock_repository (Task *task, ObRepository *repository, ObLock **lock, GError **error)
 {
-  g_autoptr (GError) local = NULL;
+  ObContext *context = task->data->context;
 
-  *lock = ob_job_lock_repository (task->job, task->data->context, repository, task->data->repair,
-                                  task->cancellable, &local);
-  if (*lock != NULL)
-    return TRUE;
-  if (task->data->repair || g_error_matches (local, OB_ERROR, OB_ERROR_LOCKED)
-      || g_error_matches (local, OB_ERROR, OB_ERROR_CANCELLED))
-    {
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
-  ob_job_log (task->job, "Reading without a lock: %s", local->message);
-  return TRUE;
+  if (!task->data->repair)
+    return ob_job_lock_to_read (task->job, context, repository, lock, task->cancellable, error);
+  *lock = ob_job_lock_repository (task->job, context, repository, TRUE, task->cancellable, error);
+  return *lock != NULL;
 }
 
 static ObVerifiedDepth

@@ -69,6 +69,8 @@ read_entry (ObVerifyRecord *self, const char *key, JsonNode *node)
   entry->sound = get_number (object, "sound") != 0;
   entry->depth = (ObVerifiedDepth) depth;
   entry->read = get_number (object, "read");
+  entry->proven = get_number (object, "proven");
+  entry->proof = get_number (object, "proof") != 0;
   g_hash_table_replace (self->entries, g_strdup (key), entry);
 }
 
@@ -105,12 +107,30 @@ build_text (ObVerifyRecord *self)
 
       g_string_append_printf (text,
                               "%s\n\"%s\":{\"time\":%" G_GINT64_FORMAT
-                              ",\"sound\":%d,\"depth\":%d,\"read\":%" G_GINT64_FORMAT "}",
+                              ",\"sound\":%d,\"depth\":%d,\"read\":%" G_GINT64_FORMAT
+                              ",\"proven\":%" G_GINT64_FORMAT ",\"proof\":%d}",
                               text->len > 1 ? "," : "", (const char *) key, entry->time,
-                              entry->sound ? 1 : 0, (int) entry->depth, entry->read);
+                              entry->sound ? 1 : 0, (int) entry->depth, entry->read, entry->proven,
+                              entry->proof ? 1 : 0);
     }
   g_string_append (text, "\n}\n");
   return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+/* Transfer none. */
+static ObVerified *
+find_or_make (ObVerifyRecord *self, const ObId *id)
+{
+  g_autofree char *key = make_key (id);
+  ObVerified *entry = g_hash_table_lookup (self->entries, key);
+
+  if (entry == NULL)
+    {
+      entry = g_new0 (ObVerified, 1);
+      entry->sound = TRUE;
+      g_hash_table_insert (self->entries, g_steal_pointer (&key), entry);
+    }
+  return entry;
 }
 
 static int
@@ -168,15 +188,8 @@ void
 ob_verify_record_add (ObVerifyRecord *self, const ObId *id, gint64 time, gboolean sound,
                       ObVerifiedDepth depth)
 {
-  g_autofree char *key = make_key (id);
-  ObVerified *entry = g_hash_table_lookup (self->entries, key);
+  ObVerified *entry = find_or_make (self, id);
 
-  if (entry == NULL)
-    {
-      entry = g_new0 (ObVerified, 1);
-      entry->sound = TRUE;
-      g_hash_table_insert (self->entries, g_steal_pointer (&key), entry);
-    }
   entry->time = time;
   if (sound && !entry->sound && depth < entry->depth)
     return;
@@ -184,6 +197,15 @@ ob_verify_record_add (ObVerifyRecord *self, const ObId *id, gint64 time, gboolea
   entry->depth = depth;
   if (sound && depth == OB_VERIFIED_DATA)
     entry->read = time;
+}
+
+void
+ob_verify_record_prove (ObVerifyRecord *self, const ObId *id, gint64 time, gboolean proof)
+{
+  ObVerified *entry = find_or_make (self, id);
+
+  entry->proven = time;
+  entry->proof = proof;
 }
 
 void

@@ -24,6 +24,8 @@ typedef struct
   gboolean sound;
   ObVerifiedDepth depth; /* of that verification; of a damage: the one that found it */
   gint64 read;           /* when all of its data was last read and found sound; 0: never */
+  gint64 proven;         /* when a drill last restored it, or could not; 0: never */
+  gboolean proof;        /* whether that drill proved it */
 } ObVerified;
 
 /* What is remembered of the verifications of one repository: STATE/verified/REPOSITORY.json, which may
@@ -35,7 +37,8 @@ ObVerifyRecord *ob_verify_record_load (ObContext *context, const char *repositor
 void ob_verify_record_free (ObVerifyRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObVerifyRecord, ob_verify_record_free)
 
-/* FALSE where it was never verified. @id: as ob_snapshot_get_public_id(); NULL: the whole repository,
+/* FALSE where nothing is known of it; what no verification, but a drill has seen, has a time of 0.
+ * @id: as ob_snapshot_get_public_id(); NULL: the whole repository,
  * when all of its backups were verified at once. */
 gboolean ob_verify_record_get (ObVerifyRecord *record, const ObId *id, ObVerified *verified);
 
@@ -43,6 +46,9 @@ gboolean ob_verify_record_get (ObVerifyRecord *record, const ObId *id, ObVerifie
  * that reads less does not see it. */
 void ob_verify_record_add (ObVerifyRecord *record, const ObId *id, gint64 time, gboolean sound,
                            ObVerifiedDepth depth);
+
+/* Takes in what a drill that ended at @time learnt of a backup. */
+void ob_verify_record_prove (ObVerifyRecord *record, const ObId *id, gint64 time, gboolean proof);
 
 /* Forgets all backups that were not verified at @time or later: those that are gone. */
 void ob_verify_record_forget_older (ObVerifyRecord *record, gint64 time);

@@ -105,6 +105,7 @@ test_config (Fixture *fixture, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (ObContext) usual = make_context (fixture, &error);
   g_autoptr (ObContext) given = NULL;
+  g_autoptr (ObContext) elsewhere = NULL;
 
   g_assert_no_error (error);
   g_assert_cmpuint (usual->n_threads, >=, 1);
@@ -119,6 +120,12 @@ test_config (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (given->n_threads, ==, 3);
   g_assert_cmpuint (given->lock_timeout, ==, 1);
   g_assert_cmpuint (given->command_timeout, ==, 86400);
+  g_assert_true (g_str_has_prefix (given->drill_path, given->state_path));
+
+  write_config (fixture, "[obbackup]\ndrill-directory=/srv//drills/\n");
+  elsewhere = make_context (fixture, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (elsewhere->drill_path, ==, "/srv/drills");
 }
 
 static void
@@ -168,6 +175,8 @@ test_bad_config (Fixture *fixture, gconstpointer data)
     { "keep-previous=3661d", "keep-previous" },
     { "keep-previous=18446744073709551617d", "keep-previous" },
     { "what is this", "obbackup.conf" },
+    { "drill-directory=drills", "drill-directory" },
+    { "drill-directory=/srv/../etc", "drill-directory" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)

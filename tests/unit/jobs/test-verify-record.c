@@ -109,6 +109,34 @@ test_rubbish (JobsFixture *fixture, gconstpointer data)
     }
 }
 
+/* What a drill found stays beside what verifications find, and goes with the backup. */
+static void
+test_proof (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObVerifyRecord) record = ob_verify_record_load (fixture->context, REPOSITORY);
+  g_autoptr (ObVerifyRecord) again = NULL;
+  g_autoptr (GError) error = NULL;
+
+  ob_verify_record_prove (record, &one, 50, TRUE);
+  ob_verify_record_prove (record, &two, 60, TRUE);
+  ob_verify_record_prove (record, &two, 70, FALSE);
+  g_assert_cmpint (get (record, &one).time, ==, 0);
+  ob_verify_record_add (record, &one, 100, FALSE, OB_VERIFIED_SAMPLE);
+  ob_verify_record_save (record, fixture->context, &error);
+  g_assert_no_error (error);
+
+  again = ob_verify_record_load (fixture->context, REPOSITORY);
+  g_assert_cmpint (get (again, &one).proven, ==, 50);
+  g_assert_true (get (again, &one).proof);
+  g_assert_false (get (again, &one).sound);
+  g_assert_cmpint (get (again, &two).proven, ==, 70);
+  g_assert_false (get (again, &two).proof);
+  g_assert_cmpint (get (again, &two).time, ==, 0);
+  ob_verify_record_forget_older (again, 100);
+  g_assert_cmpint (get (again, &one).proven, ==, 50);
+  g_assert_cmpint (get (again, &two).proven, ==, 0);
+}
+
 #define ADD(name, function)                                                                        \
   g_test_add ("/verify-record/" name, JobsFixture, NULL, jobs_fixture_set_up, function,            \
               jobs_fixture_tear_down)
@@ -120,6 +148,7 @@ main (int argc, char **argv)
   ADD ("round-trip", test_round_trip);
   ADD ("depth", test_depth);
   ADD ("forget", test_forget);
+  ADD ("proof", test_proof);
   ADD ("rubbish", test_rubbish);
   return g_test_run ();
 }
