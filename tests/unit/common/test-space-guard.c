@@ -43,6 +43,31 @@ test_strikes (Fixture *fixture, gconstpointer data)
   g_assert_message (error, path);
 }
 
+/* What is needed has to be there above the floor; the message has all three numbers. */
+static void
+test_check (Fixture *fixture, gconstpointer data)
+{
+  const guint64 mib = 1024 * KIB;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = fixture_path (fixture, "small");
+
+  if (!fixture_begin_mounts (fixture))
+    return;
+  fixture_mount_tmpfs (fixture, "small", "size=40m");
+  g_assert_true (ob_space_check (path, 32 * mib, 64 * mib, 8 * mib, "It", &error));
+  g_assert_no_error (error);
+  g_assert_false (ob_space_check (path, 32 * mib, 64 * mib, 8 * mib + 1, "It", &error));
+  g_assert_ob_error (error, OB_ERROR_NO_SPACE);
+  g_assert_message (error, path);
+  g_assert_message (error, "9 MiB");
+  g_assert_message (error, "40 MiB left");
+  g_assert_message (error, "32 MiB");
+  g_clear_error (&error);
+  g_assert_false (ob_space_check (path, 48 * mib, 64 * mib, 0, "It", NULL));
+  g_assert_false (ob_space_check (path, 1, 1, G_MAXUINT64, "It", NULL));
+  g_assert_true (ob_space_check ("/no/such/directory", 1, 1, G_MAXUINT64, "It", NULL));
+}
+
 static void
 test_nothing (Fixture *fixture, gconstpointer data)
 {
@@ -60,6 +85,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/space-guard/strikes", Fixture, NULL, fixture_set_up, test_strikes,
+              fixture_tear_down);
+  g_test_add ("/space-guard/check", Fixture, NULL, fixture_set_up, test_check,
               fixture_tear_down);
   g_test_add ("/space-guard/nothing", Fixture, NULL, fixture_set_up, test_nothing,
               fixture_tear_down);

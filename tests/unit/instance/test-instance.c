@@ -277,6 +277,43 @@ test_round_trip (Config *config, gconstpointer data)
   g_assert_null (ob_instance_get_path (loaded, OB_PART_DATABASE));
 }
 
+/* The queries of a drill come back with every character that they have, and are bounded. */
+static void
+test_checks (Config *config, gconstpointer data)
+{
+  static const char *const checks[]
+    = { "SELECT count(*) FROM x WHERE a ~ '\\d;' AND b = 'ñ'\n", ";", " SELECT 1 ", NULL };
+  g_autoptr (ObInstance) saved = make_full_instance ();
+  g_autoptr (ObInstance) loaded = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (ob_instance_get_check_sql (saved));
+  saved->check_sql = g_strdupv ((GStrv) checks);
+  ob_instance_validate (saved, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (ob_instance_save (saved, config->fd, &error));
+  loaded = ob_instance_load (config->fd, "ob", &error);
+  g_assert_no_error (error);
+  g_assert_true (g_strv_equal (ob_instance_get_check_sql (loaded), checks));
+
+  g_free (saved->check_sql[1]);
+  saved->check_sql[1] = g_strnfill (OB_DATABASE_MAX_CHECK_SIZE + 1, 'x');
+  g_assert_false (ob_instance_validate (saved, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT);
+  g_assert_nonnull (strstr (error->message, "Check 2"));
+  g_clear_error (&error);
+  *saved->check_sql[1] = '\0';
+  g_assert_false (ob_instance_validate (saved, NULL, NULL));
+
+  g_strfreev (saved->check_sql);
+  saved->check_sql = g_new0 (char *, OB_DATABASE_MAX_CHECKS + 2);
+  for (guint i = 0; i < OB_DATABASE_MAX_CHECKS; i++)
+    saved->check_sql[i] = g_strdup ("SELECT 1");
+  g_assert_true (ob_instance_validate (saved, NULL, NULL));
+  saved->check_sql[OB_DATABASE_MAX_CHECKS] = g_strdup ("SELECT 1");
+  g_assert_false (ob_instance_validate (saved, NULL, NULL));
+}
+
 static void
 test_describe (void)
 {
@@ -430,6 +467,7 @@ main (int argc, char **argv)
   g_test_add_func ("/instance/describe", test_describe);
   g_test_add ("/instance/round-trip", Config, NULL, config_set_up, test_round_trip,
               config_tear_down);
+  g_test_add ("/instance/checks", Config, NULL, config_set_up, test_checks, config_tear_down);
   g_test_add ("/instance/good", Config, NULL, config_set_up, test_good, config_tear_down);
   g_test_add ("/instance/hostile", Config, NULL, config_set_up, test_hostile, config_tear_down);
   g_test_add ("/instance/mutations", Config, NULL, config_set_up, test_mutations,
