@@ -43,34 +43,6 @@ take_instance (Status *self, GVariant *properties)
       g_strdup_printf ("%s has problems: obbackupctl instance check %s", name, name));
 }
 
-/* How the last drill of a backup of it ended; said to those who may look. */
-static void
-take_proof (Status *self, ObClient *client, const char *path, const char *name)
-{
-  g_autoptr (GVariant) reply = ob_client_call (client, path, OB_INSTANCE_INTERFACE, "GetDetails",
-                                               ob_no_options (), NULL, NULL);
-  g_autoptr (GVariant) details = NULL;
-  g_autofree char *age = NULL;
-  guint64 proven;
-
-  if (reply == NULL)
-    return;
-  details = g_variant_get_child_value (reply, 0);
-  proven = ob_dict_number (details, "proven");
-  if (proven == 0)
-    return;
-  age = ob_format_age (proven);
-  if (strcmp (ob_dict_text (details, "proven-result"), "proven") == 0)
-    g_string_append_printf (self->notes, "%s: backup %.8s was proven %s by a drill.\n", name,
-                            ob_dict_text (details, "proven-backup"), age);
-  else
-    g_ptr_array_add (self->troubles,
-                     g_strdup_printf ("the last drill of %s failed (%s, backup %.8s): make another "
-                                      "backup and try it: obbackupctl verify --drill --instance "
-                                      "%s",
-                                      name, age, ob_dict_text (details, "proven-backup"), name));
-}
-
 static void
 take_destination (Status *self, GVariant *properties)
 {
@@ -180,7 +152,6 @@ take_objects (Status *self, ObClient *client, GVariant *objects)
         {
           take_instance (self, instance);
           take_details (self, client, path, ob_dict_text (instance, "Name"));
-          take_proof (self, client, path, ob_dict_text (instance, "Name"));
         }
       if (destination != NULL)
         {

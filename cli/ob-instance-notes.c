@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-instance-notes.h"
 
+#include <string.h>
+
 #include "ob-dictionary.h"
 #include "ob-format.h"
 
@@ -75,6 +77,26 @@ note_change (GVariant *details, const char *name, GPtrArray *troubles, GString *
                                       text, id, id));
 }
 
+/* How the last drill of a backup of it ended. */
+static void
+note_proof (GVariant *details, const char *name, GPtrArray *troubles, GString *notes)
+{
+  guint64 proven = ob_dict_number (details, "proven");
+  const char *backup = ob_dict_text (details, "proven-backup");
+  g_autofree char *age = NULL;
+
+  if (proven == 0)
+    return;
+  age = ob_format_age (proven);
+  if (strcmp (ob_dict_text (details, "proven-result"), "proven") == 0)
+    g_string_append_printf (notes, "%s: backup %.8s was proven %s by a drill.\n", name, backup, age);
+  else
+    g_ptr_array_add (troubles,
+                     g_strdup_printf ("the last drill of %s failed (%s, backup %.8s): make another "
+                                      "backup and try it: obbackupctl verify --drill --instance %s",
+                                      name, age, backup, name));
+}
+
 /* public methods */
 
 void
@@ -88,5 +110,6 @@ ob_note_instance (GVariant *details, const char *name, GPtrArray *troubles, GStr
                                       "it could not be started (%s)",
                                       name, stopped));
   note_change (details, name, troubles, notes);
+  note_proof (details, name, troubles, notes);
   note_previous (details, name, notes);
 }
