@@ -9,6 +9,7 @@
 
 #include "ob-drill-steps.h"
 #include "ob-error.h"
+#include "ob-fd.h"
 #include "ob-job-lock.h"
 #include "ob-manifest.h"
 #include "ob-operations.h"
@@ -187,6 +188,7 @@ drill_in_repository (ObRestoreTask *task, ObDrill *drill, gboolean *blame, GErro
 static void
 remember (Run *run, const ObDrill *drill, const char *repository)
 {
+  ob_autofd int lock = ob_verify_record_lock (run->data->context);
   g_autoptr (ObVerifyRecord) record = ob_verify_record_load (run->data->context, repository);
   g_autoptr (GError) error = NULL;
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "ob-error.h"
+#include "ob-fd.h"
 #include "ob-job-lock.h"
 #include "ob-job-private.h"
 #include "ob-operations.h"
@@ -174,6 +175,7 @@ static void
 remember (Task *task, ObRepository *repository, const Target *target, const ObVerifyReport *report,
           ObVerifiedDepth depth)
 {
+  ob_autofd int lock = ob_verify_record_lock (task->data->context);
   g_autoptr (ObVerifyRecord) record
     = ob_verify_record_load (task->data->context, ob_repository_get_id (repository));
   g_autoptr (GError) error = NULL;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "ob-fd.h"
 #include "ob-io.h"
@@ -147,6 +148,16 @@ const char *
 ob_verified_depth_get_name (ObVerifiedDepth depth)
 {
   return depth_names[depth];
+}
+
+int
+ob_verify_record_lock (ObContext *context)
+{
+  int fd = open_directory (context, NULL);
+
+  if (fd >= 0)
+    flock (fd, LOCK_EX);
+  return fd;
 }
 
 ObVerifyRecord *

@@ -32,14 +32,18 @@ typedef struct
  * be lost without harm. For one thread at a time. */
 typedef struct _ObVerifyRecord ObVerifyRecord;
 
+/* Keeps other jobs from changing records, from before one is loaded until it was saved: a descriptor to
+ * close then; -1 where it cannot be had, which is no reason not to go on. Blocks; any thread. */
+int ob_verify_record_lock (ObContext *context);
+
 /* An empty one where there is none or it cannot be read. Blocks. Transfer full. */
 ObVerifyRecord *ob_verify_record_load (ObContext *context, const char *repository);
 void ob_verify_record_free (ObVerifyRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObVerifyRecord, ob_verify_record_free)
 
 /* FALSE where nothing is known of it; what no verification, but a drill has seen, has a time of 0.
- * @id: as ob_snapshot_get_public_id(); NULL: the whole repository,
- * when all of its backups were verified at once. */
+ * @id: as ob_snapshot_get_public_id(); NULL: the whole repository, when all of its backups were
+ * verified at once. */
 gboolean ob_verify_record_get (ObVerifyRecord *record, const ObId *id, ObVerified *verified);
 
 /* Takes a verification in. A damage stays until a verification that looked as deep finds none: one

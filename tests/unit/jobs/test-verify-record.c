@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "jobs-fixture.h"
+#include "ob-fd.h"
 
 #define REPOSITORY "00000000000000000000000000000000000000000000000000000000000000aa"
 
@@ -137,6 +138,42 @@ test_proof (JobsFixture *fixture, gconstpointer data)
   g_assert_cmpint (get (again, &two).proven, ==, 0);
 }
 
+typedef struct
+{
+  JobsFixture *fixture;
+  const ObId *id;
+} Writer;
+
+static gpointer
+write_many (gpointer data)
+{
+  Writer *writer = data;
+  ObContext *context = writer->fixture->context;
+
+  for (guint i = 1; i <= 50; i++)
+    {
+      ob_autofd int lock = ob_verify_record_lock (context);
+      g_autoptr (ObVerifyRecord) record = ob_verify_record_load (context, REPOSITORY);
+
+      g_assert_cmpint (lock, >=, 0);
+      g_assert_cmpint (get (record, writer->id).proven, ==, i - 1);
+      ob_verify_record_prove (record, writer->id, i, TRUE);
+      g_assert_true (ob_verify_record_save (record, context, NULL));
+    }
+  return NULL;
+}
+
+/* Two jobs that end at the same time lose nothing of each other's. */
+static void
+test_lock (JobsFixture *fixture, gconstpointer data)
+{
+  Writer writers[] = { { fixture, &one }, { fixture, &two } };
+  GThread *thread = g_thread_new ("writer", write_many, &writers[0]);
+
+  write_many (&writers[1]);
+  g_thread_join (thread);
+}
+
 #define ADD(name, function)                                                                        \
   g_test_add ("/verify-record/" name, JobsFixture, NULL, jobs_fixture_set_up, function,            \
               jobs_fixture_tear_down)
@@ -149,6 +186,7 @@ main (int argc, char **argv)
   ADD ("depth", test_depth);
   ADD ("forget", test_forget);
   ADD ("proof", test_proof);
+  ADD ("lock", test_lock);
   ADD ("rubbish", test_rubbish);
   return g_test_run ();
 }
