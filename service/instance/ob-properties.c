@@ -9,6 +9,7 @@
 #include "ob-fd.h"
 #include "ob-io.h"
 #include "ob-path.h"
+#include "ob-properties-private.h"
 #include "ob-secret.h"
 
 #define MAX_DEPTH 16
@@ -30,16 +31,6 @@ struct _ObProperties
 
 /* A line of the file on its way to a value, which may be a password. */
 typedef GString SecretString;
-
-/* Where the parser stands in the bytes of a file. */
-typedef struct
-{
-  const char *data;
-  gsize size;
-  gsize position;
-  guint line; /* of the natural line read last, from 1 */
-  const char *label;
-} Cursor;
 
 /* One value whose ${name} are being replaced. */
 typedef struct
@@ -111,7 +102,7 @@ check_text (const char *data, gsize size, const char *label, GError **error)
 
 /* One line as it stands in the file, without its end. FALSE at the end of the file. */
 static gboolean
-next_natural_line (Cursor *cursor, const char **start, gsize *length)
+next_natural_line (ObPropertiesCursor *cursor, const char **start, gsize *length)
 {
   gsize end = cursor->position;
 
@@ -125,6 +116,7 @@ next_natural_line (Cursor *cursor, const char **start, gsize *length)
 
   if (end + 1 < cursor->size && cursor->data[end] == '\r' && cursor->data[end + 1] == '\n')
     end++;
+  cursor->end = *length + (gsize) (*start - cursor->data);
   cursor->position = end + 1;
   cursor->line++;
   return TRUE;
@@ -150,36 +142,16 @@ is_continued (const char *start, gsize length)
   return backslashes % 2 == 1;
 }
 
-/* The next line that has a key, with its continuations joined; still escaped. */
-static gboolean
-next_logical_line (Cursor *cursor, GString *logical, guint *line)
+static void
+append_piece (ObPropertiesCursor *cursor, GString *logical, const char *start, gsize length)
 {
-  const char *start;
-  gsize length;
-
-  g_string_truncate (logical, 0);
-
-  while (next_natural_line (cursor, &start, &length))
+  g_string_append_len (logical, start, (gssize) length);
+  for (gsize i = 0; cursor->origins != NULL && i < length; i++)
     {
-      skip_blanks (&start, &length);
-      if (length == 0 || *start == '#' || *start == '!')
-        continue;
+      gsize origin = (gsize) (start - cursor->data) + i;
 
-      *line = cursor->line;
-      while (is_continued (start, length))
-        {
-          g_string_append_len (logical, start, (gssize) length - 1);
-          length = 0;
-          if (!next_natural_line (cursor, &start, &length))
-            break;
-          skip_blanks (&start, &length);
-        }
-      g_string_append_len (logical, start, (gssize) length);
-      if (logical->len > 0)
-        return TRUE;
+      g_array_append_val (cursor->origins, origin);
     }
-
-  return FALSE;
 }
 
 static gboolean
@@ -230,7 +202,7 @@ append_unit (GString *out, gunichar *high, gunichar unit)
 
 /* The UTF-16 unit of the escape whose four digits are @text. 0 is no character of any value. */
 static gboolean
-parse_unicode_escape (const Cursor *cursor, guint line, const char *text, gsize length,
+parse_unicode_escape (const ObPropertiesCursor *cursor, guint line, const char *text, gsize length,
                       gunichar *unit, GError **error)
 {
   if (parse_hex4 (text, length, unit) && *unit != 0)
@@ -243,64 +215,9 @@ parse_unicode_escape (const Cursor *cursor, guint line, const char *text, gsize 
   return FALSE;
 }
 
-/* Escaped ISO-8859-1 to UTF-8. */
-static char *
-unescape (const Cursor *cursor, guint line, const char *text, gsize length, gboolean *odd,
-          GError **error)
-{
-  g_autoptr (SecretString) out = g_string_sized_new (length + 1);
-  gunichar high = 0;
-
-  for (gsize i = 0; i < length; i++)
-    {
-      gunichar unit = (guchar) text[i];
-
-      if (text[i] == '\\' && i + 1 == length)
-        break;
-      if (text[i] == '\\' && text[i + 1] == 'u')
-        {
-          if (!parse_unicode_escape (cursor, line, text + i + 2, length - i - 2, &unit, error))
-            return NULL;
-          i += 5;
-        }
-      else if (text[i] == '\\')
-        {
-          static const char letters[] = "tnrf", meanings[] = "\t\n\r\f";
-          const char *letter = strchr (letters, text[++i]);
-
-          *odd = *odd || g_ascii_isalnum (text[i]);
-          unit = letter != NULL ? (guchar) meanings[letter - letters] : (guchar) text[i];
-        }
-      append_unit (out, &high, unit);
-    }
-
-  flush_surrogate (out, &high);
-  return g_strndup (out->str, out->len);
-}
-
-/* Where the key ends and where the value begins. */
-static void
-split_line (const GString *logical, gsize *key_length, gsize *value_start)
-{
-  gsize i = 0;
-
-  while (i < logical->len && !is_blank (logical->str[i]) && strchr ("=:", logical->str[i]) == NULL)
-    i += logical->str[i] == '\\' ? 2 : 1;
-  *key_length = MIN (i, logical->len);
-
-  i = *key_length;
-  while (i < logical->len && is_blank (logical->str[i]))
-    i++;
-  if (i < logical->len && strchr ("=:", logical->str[i]) != NULL)
-    i++;
-  while (i < logical->len && is_blank (logical->str[i]))
-    i++;
-  *value_start = i;
-}
-
 static gboolean
-parse_line (ObProperties *properties, const Cursor *cursor, const GString *logical, guint line,
-            GError **error)
+parse_line (ObProperties *properties, const ObPropertiesCursor *cursor, const GString *logical,
+            guint line, GError **error)
 {
   g_autofree char *key = NULL;
   gsize key_length, value_start;
@@ -308,13 +225,13 @@ parse_line (ObProperties *properties, const Cursor *cursor, const GString *logic
   Value *value;
   char *text;
 
-  split_line (logical, &key_length, &value_start);
-  key = unescape (cursor, line, logical->str, key_length, &odd, error);
+  ob_properties_split_line (logical, &key_length, &value_start);
+  key = ob_properties_unescape (cursor, line, logical->str, key_length, &odd, error);
   if (key == NULL)
     return FALSE;
   odd = FALSE;
-  text = unescape (cursor, line, logical->str + value_start, logical->len - value_start, &odd,
-                   error);
+  text = ob_properties_unescape (cursor, line, logical->str + value_start,
+                                 logical->len - value_start, &odd, error);
   if (text == NULL)
     return FALSE;
 
@@ -419,12 +336,99 @@ expand_into (Expansion *expansion, const char *value, guint depth, GError **erro
 }
 
 /* public methods */
+gboolean
+ob_properties_next_line (ObPropertiesCursor *cursor, GString *logical, guint *line)
+{
+  const char *start;
+  gsize length;
+
+  g_string_truncate (logical, 0);
+  if (cursor->origins != NULL)
+    g_array_set_size (cursor->origins, 0);
+
+  while (next_natural_line (cursor, &start, &length))
+    {
+      skip_blanks (&start, &length);
+      if (length == 0 || *start == '#' || *start == '!')
+        continue;
+
+      *line = cursor->line;
+      while (is_continued (start, length))
+        {
+          append_piece (cursor, logical, start, length - 1);
+          length = 0;
+          cursor->open = !next_natural_line (cursor, &start, &length);
+          if (cursor->open)
+            break;
+          skip_blanks (&start, &length);
+        }
+      append_piece (cursor, logical, start, length);
+      if (logical->len > 0)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+char *
+ob_properties_unescape (const ObPropertiesCursor *cursor, guint line, const char *text,
+                        gsize length, gboolean *odd, GError **error)
+{
+  g_autoptr (SecretString) out = g_string_sized_new (length + 1);
+  gunichar high = 0;
+
+  for (gsize i = 0; i < length; i++)
+    {
+      gunichar unit = (guchar) text[i];
+
+      if (text[i] == '\\' && i + 1 == length)
+        break;
+      if (text[i] == '\\' && text[i + 1] == 'u')
+        {
+          if (!parse_unicode_escape (cursor, line, text + i + 2, length - i - 2, &unit, error))
+            return NULL;
+          i += 5;
+        }
+      else if (text[i] == '\\')
+        {
+          static const char letters[] = "tnrf", meanings[] = "\t\n\r\f";
+          const char *letter = strchr (letters, text[++i]);
+
+          *odd = *odd || g_ascii_isalnum (text[i]);
+          unit = letter != NULL ? (guchar) meanings[letter - letters] : (guchar) text[i];
+        }
+      append_unit (out, &high, unit);
+    }
+
+  flush_surrogate (out, &high);
+  return g_strndup (out->str, out->len);
+}
+
+void
+ob_properties_split_line (const GString *logical, gsize *key_length, gsize *value_start)
+{
+  gsize i = 0;
+
+  while (i < logical->len && !is_blank (logical->str[i]) && strchr ("=:", logical->str[i]) == NULL)
+    i += logical->str[i] == '\\' ? 2 : 1;
+  *key_length = MIN (i, logical->len);
+
+  i = *key_length;
+  while (i < logical->len && is_blank (logical->str[i]))
+    i++;
+  if (i < logical->len && strchr ("=:", logical->str[i]) != NULL)
+    i++;
+  while (i < logical->len && is_blank (logical->str[i]))
+    i++;
+  *value_start = i;
+}
+
 ObProperties *
 ob_properties_parse (const char *data, gsize size, const char *label, GError **error)
 {
   g_autoptr (ObProperties) properties = properties_new ();
   g_autoptr (SecretString) logical = g_string_new (NULL);
-  Cursor cursor = { data, size, 0, 0, label };
+  ObPropertiesCursor cursor = { .data = data, .size = size, .label = label };
   guint line;
 
   if (size > OB_PROPERTIES_MAX_SIZE)
@@ -436,7 +440,7 @@ ob_properties_parse (const char *data, gsize size, const char *label, GError **e
   if (!check_text (data, size, label, error))
     return NULL;
 
-  while (next_logical_line (&cursor, logical, &line))
+  while (ob_properties_next_line (&cursor, logical, &line))
     if (!parse_line (properties, &cursor, logical, line, error))
       return NULL;
 
