@@ -17,7 +17,7 @@ typedef struct
 {
   const char *id;
   char *from, *instance, *only, *into, *into_database;
-  gboolean plan, yes, no_wait, force, keep_oid, quick;
+  gboolean original_settings, plan, yes, no_wait, force, keep_oid, quick;
 } Request;
 
 /* internal methods */
@@ -38,6 +38,25 @@ is_in_place (const Request *request)
   return request->into == NULL && request->into_database == NULL;
 }
 
+/* "sources/modules/org.example" beside "sources". */
+static gboolean
+names_files (const Request *request)
+{
+  return request->only != NULL && strchr (request->only, '/') != NULL;
+}
+
+static void
+add_parts (GVariantBuilder *options, const Request *request)
+{
+  g_auto (GStrv) parts = NULL;
+
+  if (request->only == NULL || names_files (request))
+    return;
+  parts = ob_split_list (request->only);
+  g_variant_builder_add (options, "{sv}", "parts",
+                         g_variant_new_strv ((const char *const *) parts, -1));
+}
+
 static void
 add_common_options (GVariantBuilder *options, const Request *request)
 {
@@ -45,13 +64,7 @@ add_common_options (GVariantBuilder *options, const Request *request)
     g_variant_builder_add (options, "{sv}", "destination", g_variant_new_string (request->from));
   if (request->instance != NULL)
     g_variant_builder_add (options, "{sv}", "instance", g_variant_new_string (request->instance));
-  if (request->only != NULL)
-    {
-      g_auto (GStrv) parts = ob_split_list (request->only);
-
-      g_variant_builder_add (options, "{sv}", "parts",
-                             g_variant_new_strv ((const char *const *) parts, -1));
-    }
+  add_parts (options, request);
 }
 
 /* Looks the backup up: *@id is its whole id, so that what was agreed to is what is restored even if a
@@ -64,7 +77,12 @@ find (ObClient *client, const Request *request, char **id, GError **error)
   GVariantBuilder options;
 
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
-  add_common_options (&options, request);
+  if (request->from != NULL)
+    g_variant_builder_add (&options, "{sv}", "destination", g_variant_new_string (request->from));
+  add_parts (&options, request);
+  /* The latest is one of that instance; an id may be of another one, which is restored into it. */
+  if (request->instance != NULL && strcmp (request->id, "latest") == 0)
+    g_variant_builder_add (&options, "{sv}", "instance", g_variant_new_string (request->instance));
   reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "GetBackup",
                           g_variant_new ("(sa{sv})", request->id, &options), NULL, error);
   if (reply == NULL)
@@ -81,6 +99,24 @@ add_in_place_options (GVariantBuilder *options, const Request *request)
     g_variant_builder_add (options, "{sv}", "force", g_variant_new_boolean (TRUE));
   if (request->keep_oid || request->quick)
     g_variant_builder_add (options, "{sv}", "keep-oid", g_variant_new_boolean (request->keep_oid));
+}
+
+static void
+add_elsewhere_options (GVariantBuilder *options, const Request *request)
+{
+  if (request->original_settings)
+    g_variant_builder_add (options, "{sv}", "original-settings", g_variant_new_boolean (TRUE));
+  if (names_files (request))
+    {
+      g_auto (GStrv) files = ob_split_list (request->only);
+
+      /* As a shell completes the name of a directory. */
+      for (gsize i = 0; files[i] != NULL; i++)
+        if (g_str_has_suffix (files[i], "/"))
+          files[i][strlen (files[i]) - 1] = '\0';
+      g_variant_builder_add (options, "{sv}", "files",
+                             g_variant_new_strv ((const char *const *) files, -1));
+    }
 }
 
 /* Begins the job. Transfer full; NULL on error. */
@@ -112,6 +148,7 @@ begin (ObClient *client, const Request *request, const char *id, GError **error)
     g_variant_builder_add (&options, "{sv}", "database",
                            g_variant_new_string (request->into_database));
   add_in_place_options (&options, request);
+  add_elsewhere_options (&options, request);
 
   reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "Restore",
                           g_variant_new ("(sa{sv})", id, &options), fds, error);
@@ -239,7 +276,8 @@ run (ObClient *client, int argc, char **argv)
   Request request = { 0 };
   const GOptionEntry entries[] = {
     { "only", 0, 0, G_OPTION_ARG_STRING, &request.only,
-      "Of database, sources, webapp, attachments, reprintables", "PART,…" },
+      "Of database, sources, webapp, attachments, reprintables; with --into also files of them, as in "
+      "sources/modules/org.example", "PART[/PATH],…" },
     { "into", 0, 0, G_OPTION_ARG_FILENAME, &request.into,
       "Restore files into this new or empty directory instead", "DIR" },
     { "into-database", 0, 0, G_OPTION_ARG_STRING, &request.into_database,
@@ -247,6 +285,8 @@ run (ObClient *client, int argc, char **argv)
     { "from", 0, 0, G_OPTION_ARG_STRING, &request.from, "Destination that holds it", "DEST" },
     { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance,
       "Installation to restore, if not the backup's own", "INSTANCE" },
+    { "original-settings", 0, 0, G_OPTION_ARG_NONE, &request.original_settings,
+      "Leave connection and paths in restored properties as they are in the backup", NULL },
     { "plan", 0, 0, G_OPTION_ARG_NONE, &request.plan,
       "Only tell what would be done, and what stands in the way", NULL },
     { "keep-oid", 0, 0, G_OPTION_ARG_NONE, &request.keep_oid,

@@ -22,7 +22,8 @@ static const ObOptionSpec options_of_undo[] = {
 static const ObOptionSpec options_of_restore[] = {
   { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "parts", "as", FALSE },
   { "directory", "h", FALSE },   { "database", "s", FALSE }, { "keep-oid", "b", FALSE },
-  { "force", "b", FALSE },       { NULL, NULL, FALSE },
+  { "force", "b", FALSE },       { "files", "as", FALSE },   { "original-settings", "b", FALSE },
+  { NULL, NULL, FALSE },
 };
 
 static const ObOptionSpec options_of_plan[] = {
@@ -96,6 +97,8 @@ static void
 read_in_place (ObOptions *options, ObRestoreOptions *restore)
 {
   restore->force = ob_options_get_boolean (options, "force");
+  restore->original_settings = ob_options_get_boolean (options, "original-settings");
+  restore->files = ob_options_get_strings (options, "files");
   if (ob_options_has (options, "keep-oid"))
     restore->number
       = ob_options_get_boolean (options, "keep-oid") ? OB_NUMBER_KEEP : OB_NUMBER_CHANGE;

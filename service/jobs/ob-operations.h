@@ -33,6 +33,8 @@ typedef struct
   const char *database; /* NULL, or name of a new database */
   ObNumber number;      /* in place: whether the database keeps its number */
   gboolean force;       /* in place: end sessions of bbdd.user that outlive the application's stop */
+  gboolean original_settings; /* restored properties stay as they are in the backup */
+  const char *const *files; /* with @directory: only these, "PART/PATH"; NULL: whole parts */
   gboolean plan;        /* in place: only tell what would be done */
   const char *change;   /* in place: the id of the change that it rolls back; NULL for none */
   gboolean stopped;     /* in place: the application is stopped already */

@@ -6,6 +6,7 @@
  * which was interrupted).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "ob-error.h"
@@ -13,6 +14,7 @@
 #include "ob-io.h"
 #include "ob-path.h"
 #include "ob-restore-exchange.h"
+#include "ob-restore-settings.h"
 #include "ob-restore-swap.h"
 #include "ob-restore-task.h"
 #include "ob-restore-units.h"
@@ -109,13 +111,32 @@ fill_unit (ObRestoreTask *task, const ObRestoreUnit *unit, int fd, GError **erro
   return filled;
 }
 
+/* The living installation's connection and paths stay. */
+static gboolean
+settle_unit (ObRestoreTask *task, const ObRestoreUnit *unit, int fd, GError **error)
+{
+  for (ObParts part = OB_PART_SOURCES; !task->original_settings && part < OB_PART_ALL; part <<= 1)
+    {
+      const char *relative = get_relative_path (task, unit, part);
+      ob_autofd int inner = -1;
+
+      if ((unit->parts & part) == 0)
+        continue;
+      inner = ob_path_open_at (fd, *relative != '\0' ? relative : ".", O_RDONLY | O_DIRECTORY,
+                               error);
+      if (inner < 0 || !ob_restore_task_settle (task, part, inner, NULL, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 stage_unit (ObRestoreTask *task, ObRestoreJournal *journal, ObRestoreUnit *unit, GError **error)
 {
   ob_autofd int fd = ob_restore_unit_make_staging (unit, error);
 
   return fd >= 0 && ob_restore_journal_save (journal, task->context, error)
-         && fill_unit (task, unit, fd, error);
+         && fill_unit (task, unit, fd, error) && settle_unit (task, unit, fd, error);
 }
 
 /* A power cut after the exchange must not find empty files. Each file system once. */

@@ -16,13 +16,17 @@
 #include "ob-job-lock.h"
 #include "ob-manifest.h"
 #include "ob-operations.h"
+#include "ob-path-selection.h"
 #include "ob-reader.h"
 #include "ob-restore-data.h"
 #include "ob-restore-forecast.h"
 #include "ob-restore-recover.h"
+#include "ob-restore-settings.h"
 #include "ob-restore-task.h"
 
 #define MAX_DATABASE_NAME 63
+#define MAX_FILES 1000
+#define MAX_PATH_LENGTH 4096
 #define MAX_NAMED_PROBLEMS 5
 #define MAX_NAMED_LOSSES 20
 #define FILE_PARTS (OB_PART_ALL & ~OB_PART_DATABASE)
@@ -41,6 +45,8 @@ struct _ObRestoreData
   gboolean plan;
   char *change;
   gboolean stopped;
+  gboolean original_settings;
+  GStrv files;
 };
 
 typedef ObRestoreData Data;
@@ -58,6 +64,7 @@ free_data (gpointer pointer)
   g_free (data->id);
   g_free (data->database);
   g_free (data->change);
+  g_strfreev (data->files);
   g_free (data);
 }
 
@@ -232,13 +239,86 @@ restore_files_elsewhere (ObRestoreTask *task, int directory, GError **error)
   return ok;
 }
 
-/* The database last, since it is the one that cannot be made if something has its name. */
+/* Where the directory @fd is. NULL where it has been removed. Transfer full. */
+static char *
+find_directory_path (int fd, GError **error)
+{
+  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autofree char *path = g_file_read_link (link, NULL);
+  struct stat opened = { 0 }, named = { 0 };
+
+  if (path != NULL && *path == '/' && fstat (fd, &opened) == 0 && stat (path, &named) == 0
+      && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+    return g_steal_pointer (&path);
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+                       "The directory to restore into has been removed or moved away.");
+  return NULL;
+}
+
+/* A copy of files and database runs as one beside the living installation, and never against it. */
+static gboolean
+settle_copy (ObRestoreTask *task, const Data *data, GError **error)
+{
+  g_autofree char *directory = find_directory_path (data->directory, error);
+  g_autofree char *sources = NULL;
+  g_autofree char *attachments = NULL;
+  ObInstanceCopy copy = { .database = data->database };
+
+  if (directory == NULL)
+    return FALSE;
+  copy.sources = sources
+    = g_build_filename (directory, ob_part_get_name (OB_PART_SOURCES), NULL);
+  copy.attachments = attachments
+    = g_build_filename (directory, ob_part_get_name (OB_PART_ATTACHMENTS), NULL);
+  for (ObParts part = OB_PART_SOURCES; part < OB_PART_ALL; part <<= 1)
+    {
+      ob_autofd int fd = -1;
+
+      if ((task->parts & part) == 0)
+        continue;
+      fd = openat (data->directory, ob_part_get_name (part),
+                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (fd < 0)
+        return ob_set_error_errno (error, errno, "%s/%s cannot be opened", directory,
+                                   ob_part_get_name (part));
+      if (!ob_restore_task_settle (task, part, fd, &copy, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+remove_files (ObRestoreTask *task, int directory)
+{
+  for (ObParts part = OB_PART_SOURCES; part < OB_PART_ALL; part <<= 1)
+    if (task->parts & part)
+      ob_remove_tree_at (directory, ob_part_get_name (part), NULL, NULL);
+}
+
+static gboolean
+restore_and_settle (ObRestoreTask *task, const Data *data, GError **error)
+{
+  if (!restore_files_elsewhere (task, data->directory, error))
+    return FALSE;
+  if (data->database == NULL || data->directory < 0 || data->original_settings)
+    return TRUE;
+  if (settle_copy (task, data, error))
+    return TRUE;
+  remove_files (task, data->directory);
+  return FALSE;
+}
+
+/* The database first, since it is the one that cannot be made if something has its name. */
 static gboolean
 restore_elsewhere (ObRestoreTask *task, const Data *data, GError **error)
 {
+  if ((task->parts & (OB_PART_SOURCES | OB_PART_WEBAPP)) && data->database == NULL
+      && task->only_files == NULL)
+    ob_job_log (task->job, "The properties of what is restored name the original database; restored "
+                           "together with a database they would name that one");
   if ((task->parts & OB_PART_DATABASE) && !ob_restore_task_database (task, data->database, error))
     return FALSE;
-  if (restore_files_elsewhere (task, data->directory, error))
+  if (restore_and_settle (task, data, error))
     return TRUE;
   if (task->parts & OB_PART_DATABASE)
     ob_database_drop (ob_instance_get_database (task->instance), data->database, NULL, NULL);
@@ -323,6 +403,7 @@ restore (ObRestoreTask *task, const Data *data, GError **error)
     return FALSE;
   if (data->plan)
     return ob_restore_task_forecast (task, error);
+  ob_restore_task_tell_differences (task);
   return is_in_place (data) ? ob_restore_task_in_place (task, error)
                             : restore_elsewhere (task, data, error);
 }
@@ -347,6 +428,8 @@ run (Data *data, ObJob *job, GCancellable *cancellable, GError **error)
                          .number = data->number,
                          .change = data->change,
                          .stopped = data->stopped,
+                         .original_settings = data->original_settings,
+                         .only_files = (const char *const *) data->files,
                          .force = data->force };
   gint64 began = g_get_monotonic_time ();
 
@@ -370,11 +453,59 @@ run (Data *data, ObJob *job, GCancellable *cancellable, GError **error)
   return TRUE;
 }
 
+/* Each is a part with a path in it. */
+static gboolean
+check_files (const ObRestoreOptions *options, GError **error)
+{
+  if (options->directory < 0 || options->database != NULL || *options->files == NULL)
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                           "Single files are restored into a directory: name one (--into).");
+      return FALSE;
+    }
+  for (gsize i = 0; options->files[i] != NULL; i++)
+    {
+      g_auto (GStrv) words = g_strsplit (options->files[i], "/", 2);
+      g_autoptr (ObPathSelection) selection = ob_path_selection_new ();
+
+      if (i >= MAX_FILES || strlen (options->files[i]) > MAX_PATH_LENGTH
+          || (ob_part_from_name (words[0]) & FILE_PARTS) == 0
+          || g_strcmp0 (words[1], "") == 0)
+        {
+          g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                       "\"%.200s\" names no file of a backup: write a part and a path in it, like "
+                       "sources/modules/org.example, at most %d of them.",
+                       options->files[i], MAX_FILES);
+          return FALSE;
+        }
+      if (words[1] != NULL && !ob_path_selection_add (selection, words[1], error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The parts that @files are of. */
+static ObParts
+get_parts_of_files (const char *const *files)
+{
+  ObParts parts = 0;
+
+  for (gsize i = 0; files != NULL && files[i] != NULL; i++)
+    {
+      g_auto (GStrv) words = g_strsplit (files[i], "/", 2);
+
+      parts |= ob_part_from_name (words[0]);
+    }
+  return parts;
+}
+
 static gboolean
 check_options (ObInstance *instance, const ObRestoreOptions *options, GError **error)
 {
   const char *name = options->database;
 
+  if (options->files != NULL && !check_files (options, error))
+    return FALSE;
   if (options->plan && (options->directory >= 0 || name != NULL))
     {
       g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
@@ -433,7 +564,7 @@ ob_restore_data_new (ObContext *context, ObInstance *instance, GPtrArray *destin
   for (guint i = 0; i < destinations->len; i++)
     g_ptr_array_add (data->destinations, ob_destination_ref (g_ptr_array_index (destinations, i)));
   data->id = g_strdup (id);
-  data->parts = options->parts;
+  data->parts = options->files != NULL ? get_parts_of_files (options->files) : options->parts;
   data->directory = ob_fd_steal (&directory);
   data->database = g_strdup (options->database);
   data->number = options->number;
@@ -441,6 +572,8 @@ ob_restore_data_new (ObContext *context, ObInstance *instance, GPtrArray *destin
   data->plan = options->plan;
   data->change = g_strdup (options->change);
   data->stopped = options->stopped;
+  data->original_settings = options->original_settings;
+  data->files = g_strdupv ((GStrv) options->files);
   return data;
 }
 

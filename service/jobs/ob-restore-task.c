@@ -112,15 +112,71 @@ count_rows (JsonObject *facts)
   return rows;
 }
 
+/* The path in @part that @file names; NULL where it is of another part. "" is all of it. */
+static const char *
+get_path_in_part (const char *file, ObParts part)
+{
+  const char *name = ob_part_get_name (part);
+  gsize length = strlen (name);
+
+  if (!g_str_has_prefix (file, name) || (file[length] != '/' && file[length] != '\0'))
+    return NULL;
+  return file[length] == '/' ? file + length + 1 : "";
+}
+
+/* *@selection: NULL for all of the part. */
 static gboolean
-restore_tree (ObRestoreTask *task, const ObNode *node, int fd, const char *path, GError **error)
+select_files (ObRestoreTask *task, ObParts part, ObPathSelection **selection, GError **error)
+{
+  g_autoptr (ObPathSelection) paths = ob_path_selection_new ();
+
+  *selection = NULL;
+  for (gsize i = 0; task->only_files != NULL && task->only_files[i] != NULL; i++)
+    {
+      const char *path = get_path_in_part (task->only_files[i], part);
+
+      if (path == NULL)
+        continue;
+      if (*path == '\0')
+        return TRUE;
+      if (!ob_path_selection_add (paths, path, error))
+        return FALSE;
+    }
+  if (task->only_files != NULL)
+    *selection = g_steal_pointer (&paths);
+  return TRUE;
+}
+
+static gboolean
+estimate_files (ObRestoreTask *task, GError **error)
+{
+  for (gsize i = 0; task->only_files[i] != NULL; i++)
+    {
+      g_autoptr (ObNode) node
+        = ob_reader_find (task->repository, &task->record->snapshot->tree, task->only_files[i],
+                          task->cancellable, error);
+
+      if (node == NULL)
+        return FALSE;
+      if (node->type != OB_NODE_DIRECTORY)
+        ob_progress_add_total (task->progress, node->size);
+      else if (!estimate_tree (task, node, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+restore_tree (ObRestoreTask *task, const ObNode *node, const ObPathSelection *selection, int fd,
+              const char *path, GError **error)
 {
   ObFileRestoreStats stats = { 0 };
   gint64 began = g_get_monotonic_time ();
 
   ob_progress_set_phase (task->progress, "restoring files");
-  if (!ob_file_restore_run (task->repository, node, fd, path, TRUE, task->context->n_threads,
-                            task->progress, &stats, task->cancellable, error))
+  if (!ob_file_restore_run_selected (task->repository, node, selection, fd, path, TRUE,
+                                     task->context->n_threads, task->progress, &stats,
+                                     task->cancellable, error))
     return FALSE;
   task->files += stats.files;
   task->bytes += stats.bytes;
@@ -158,6 +214,8 @@ ob_restore_task_estimate (ObRestoreTask *task, GError **error)
 {
   if ((task->parts & OB_PART_DATABASE) && !estimate_database (task, error))
     return FALSE;
+  if (task->only_files != NULL)
+    return estimate_files (task, error);
   for (ObParts part = OB_PART_SOURCES; part < OB_PART_ALL; part <<= 1)
     {
       g_autoptr (ObNode) node = NULL;
@@ -185,7 +243,10 @@ ob_restore_task_tree (ObRestoreTask *task, ObParts part, int fd, const char *pat
 {
   g_autoptr (ObNode) node = find_node (task, ob_part_get_name (part), OB_NODE_DIRECTORY, error);
 
-  return node != NULL && restore_tree (task, node, fd, path, error);
+  g_autoptr (ObPathSelection) selection = NULL;
+
+  return node != NULL && select_files (task, part, &selection, error)
+         && restore_tree (task, node, selection, fd, path, error);
 }
 
 gboolean
@@ -194,7 +255,7 @@ ob_restore_task_foreign (ObRestoreTask *task, int fd, GError **error)
   g_autoptr (ObNode) node = make_root_node (task, fd, error);
 
   return node != NULL && estimate_tree (task, node, error)
-         && restore_tree (task, node, fd, "The snapshot", error);
+         && restore_tree (task, node, NULL, fd, "The snapshot", error);
 }
 
 gboolean

@@ -23,7 +23,9 @@ typedef struct
 
   gint64 began;  /* monotonic microseconds */
   ObParts parts; /* to restore */
+  const char *const *only_files; /* only these of the parts, "PART/PATH"; NULL: all of them */
   ObNumber number;
+  gboolean original_settings; /* restored properties stay as they are in the backup */
   gboolean lossy; /* the backup lacks something that was taken out of it */
   const char *change; /* whose rollback this is; NULL for none */
   gboolean stopped;   /* the application is stopped already, and is started at the end */

@@ -44,6 +44,16 @@ ob_file_restore_run (ObRepository *repository, const ObNode *node, int fd, const
                      gboolean owners_by_name, guint n_workers, ObProgress *progress,
                      ObFileRestoreStats *stats, GCancellable *cancellable, GError **error)
 {
+  return ob_file_restore_run_selected (repository, node, NULL, fd, path, owners_by_name, n_workers,
+                                       progress, stats, cancellable, error);
+}
+
+gboolean
+ob_file_restore_run_selected (ObRepository *repository, const ObNode *node,
+                              const ObPathSelection *selection, int fd, const char *path,
+                              gboolean owners_by_name, guint n_workers, ObProgress *progress,
+                              ObFileRestoreStats *stats, GCancellable *cancellable, GError **error)
+{
   g_autoptr (ObNames) names = ob_names_new ();
   g_autoptr (ObFirstError) first_error = ob_first_error_new ();
   g_autoptr (GHashTable) unfinished = g_hash_table_new (NULL, NULL);
@@ -53,6 +63,7 @@ ob_file_restore_run (ObRepository *repository, const ObNode *node, int fd, const
                         .progress = progress,
                         .cancellable = cancellable,
                         .first_error = first_error,
+                        .selection = selection,
                         .apply = { names, owners_by_name, progress },
                         .stats = stats != NULL ? stats : &unused,
                         .unfinished = unfinished };

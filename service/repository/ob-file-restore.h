@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "ob-path-selection.h"
 #include "ob-reader.h"
 
 G_BEGIN_DECLS
@@ -23,6 +24,14 @@ gboolean ob_file_restore_run (ObRepository *repository, const ObNode *node, int 
                               const char *path, gboolean owners_by_name, guint n_workers,
                               ObProgress *progress, ObFileRestoreStats *stats,
                               GCancellable *cancellable, GError **error);
+
+/* The same with what @selection holds alone: of a directory on the way to it only that, with its owner,
+ * mode and times. */
+gboolean ob_file_restore_run_selected (ObRepository *repository, const ObNode *node,
+                                       const ObPathSelection *selection, int fd, const char *path,
+                                       gboolean owners_by_name, guint n_workers,
+                                       ObProgress *progress, ObFileRestoreStats *stats,
+                                       GCancellable *cancellable, GError **error);
 
 /* Bytes of regular files below the node. */
 gboolean ob_file_restore_estimate (ObRepository *repository, const ObNode *node, guint64 *bytes,

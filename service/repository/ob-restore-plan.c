@@ -17,6 +17,7 @@
 typedef struct
 {
   ObRestoreDirectory *directory; /* held */
+  const ObPathSelection *selection; /* of what is in it; NULL: everything */
   GPtrArray *children;           /* of ObNode: directories still to be made */
 } Frame;
 
@@ -206,8 +207,11 @@ plan_nodes (Plan *plan, Frame *frame, GPtrArray *nodes, int dirfd)
   for (guint i = 0; i < nodes->len && ok; i++)
     {
       ObNode *node = g_steal_pointer (&nodes->pdata[i]);
+      const ObPathSelection *below = NULL;
 
-      if (node->type == OB_NODE_DIRECTORY)
+      if (!ob_path_selection_has (frame->selection, node->name, &below))
+        ob_node_free (node);
+      else if (node->type == OB_NODE_DIRECTORY)
         g_ptr_array_add (frame->children, node);
       else if (node->type == OB_NODE_FILE)
         ok = plan_file (plan, frame->directory, node);
@@ -219,13 +223,15 @@ plan_nodes (Plan *plan, Frame *frame, GPtrArray *nodes, int dirfd)
 
 /* Loads the tree of a directory that was made, and plans what is in it. */
 static gboolean
-enter (Plan *plan, ObRestoreDirectory *parent, ObDirectory *directory, ObNode *node)
+enter (Plan *plan, ObRestoreDirectory *parent, ObDirectory *directory, ObNode *node,
+       const ObPathSelection *selection)
 {
   ObRestore *restore = plan->restore;
   GError *error = NULL;
   g_autoptr (GPtrArray) nodes
     = ob_blob_reader_load_tree (plan->reader, &node->subtree, restore->cancellable, &error);
   Frame frame = { .directory = ob_restore_directory_new (parent, directory, node),
+                  .selection = selection,
                   .children = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free) };
   gboolean ok;
   int fd;
@@ -268,6 +274,7 @@ step (Plan *plan)
 {
   Frame *frame = &g_array_index (plan->frames, Frame, plan->frames->len - 1);
   ObRestoreDirectory *parent = frame->directory;
+  const ObPathSelection *below = NULL;
   g_autoptr (ObDirectory) child = NULL;
   ObNode *node;
 
@@ -285,7 +292,8 @@ step (Plan *plan)
       return FALSE;
     }
   child = ob_directory_new_child (parent->directory, node->name, 0, 0);
-  return enter (plan, parent, child, node);
+  ob_path_selection_has (frame->selection, node->name, &below);
+  return enter (plan, parent, child, node, below);
 }
 
 static void
@@ -344,7 +352,7 @@ ob_restore_plan (ObRestore *restore, ObDirectory *root, const ObNode *node)
                 .batch = ob_restore_batch_new (),
                 .hard_links = hard_links,
                 .links = links };
-  gboolean ok = enter (&plan, NULL, root, ob_node_copy (node));
+  gboolean ok = enter (&plan, NULL, root, ob_node_copy (node), restore->selection);
   GError *error = NULL;
 
   while (ok && frames->len > 0)

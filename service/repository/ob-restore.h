@@ -2,6 +2,7 @@
 /* What the planner and the workers of one restore share. */
 #pragma once
 
+#include "ob-path-selection.h"
 #include "ob-blob-runs.h"
 #include "ob-directory.h"
 #include "ob-file-restore.h"
@@ -58,6 +59,7 @@ struct _ObRestore
   GCancellable *cancellable;
   ObFirstError *first_error;
   ObNodeApply apply;
+  const ObPathSelection *selection; /* NULL: everything */
   ObFileRestoreStats *stats; /* the planner's, but for what the mutex guards */
 
   pthread_mutex_t mutex; /* of all below */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The properties of restored parts name where they were restored to. All block. */
+#pragma once
+
+#include "ob-instance-settings.h"
+#include "ob-restore-task.h"
+
+G_BEGIN_DECLS
+
+/* In the restored @part whose directory is @fd; only sources and the web application have any.
+ * @copy as for ob_instance_settle_settings(). A file that is no properties file is a warning. */
+gboolean ob_restore_task_settle (ObRestoreTask *task, ObParts part, int fd,
+                                 const ObInstanceCopy *copy, GError **error);
+
+/* Logs in what the backup was made on another host, or of an installation at other places. */
+void ob_restore_task_tell_differences (ObRestoreTask *task);
+
+G_END_DECLS
