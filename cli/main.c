@@ -11,6 +11,7 @@ static const ObCommand *const commands[] = {
   &ob_command_backup,
   &ob_command_list,
   &ob_command_show,
+  &ob_command_ls,
   &ob_command_restore,
   &ob_command_undo_restore,
   &ob_command_release_previous,

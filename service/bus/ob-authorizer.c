@@ -20,6 +20,7 @@ static const ObAuthorizerRule rules[] = {
   { OB_ROOT_INTERFACE, "Backup", "backup", NULL },
   { OB_ROOT_INTERFACE, "ListBackups", "view", NULL },
   { OB_ROOT_INTERFACE, "GetBackup", "view", NULL },
+  { OB_ROOT_INTERFACE, "ListFiles", "transfer", NULL },
   { OB_ROOT_INTERFACE, "PlanRestore", "view", NULL },
   { OB_ROOT_INTERFACE, "Restore", "restore", NULL },
   { OB_ROOT_INTERFACE, "UndoRestore", "restore", NULL },

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ob-backup-files.h"
 #include "ob-error.h"
 #include "ob-reply.h"
 
@@ -19,6 +20,8 @@ typedef struct
   char *kind;
   ObBackupFilter filter; /* points into this struct */
   gboolean with_manifest;
+  char *path;
+  guint64 offset;
   GStrv problems; /* the answer's */
 } Query;
 
@@ -31,6 +34,7 @@ query_free (gpointer data)
   g_free (self->id);
   g_free (self->instance);
   g_free (self->kind);
+  g_free (self->path);
   g_strfreev (self->problems);
   g_free (self);
 }
@@ -45,6 +49,8 @@ query_new (ObContext *context, const ObBackupQuestion *question)
   self->instance = g_strdup (question->instance);
   self->kind = g_strdup (question->kind);
   self->with_manifest = question->with_manifest;
+  self->path = g_strdup (question->path);
+  self->offset = question->offset;
   self->filter.instance = self->instance;
   self->filter.kind = self->kind;
   self->filter.since = question->since;
@@ -141,6 +147,9 @@ find (Query *self, GCancellable *cancellable, GError **error)
 
   if (record == NULL)
     return NULL;
+  if (self->path != NULL)
+    return ob_backup_record_list_files (record, self->context, self->path, self->offset,
+                                        self->filter.limit, cancellable, error);
   description = ob_backup_record_describe (record);
   if (!self->with_manifest)
     return g_steal_pointer (&description);
@@ -192,6 +201,12 @@ ob_backup_query_finish_list (GAsyncResult *result, GStrv *problems, GError **err
   if (answer != NULL)
     *problems = g_steal_pointer (&self->problems);
   return answer;
+}
+
+GVariant *
+ob_backup_query_finish_files (GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
 }
 
 GVariant *

@@ -18,6 +18,8 @@ typedef struct
   guint limit;             /* 0: all */
   ObParts parts;
   gboolean with_manifest;
+  const char *path; /* of a directory in that one backup: what is in it is the answer; NULL: none */
+  guint64 offset;   /* of its entries, those from this one on, and @limit of them */
 } ObBackupQuestion;
 
 /* Main context. Errors that are seen at once are given to @callback too. */
@@ -27,6 +29,9 @@ void ob_backup_query_begin (ObManager *manager, const ObBackupQuestion *question
 /* The answer to a question without an id: aa{sv} as ListBackups gives it, newest first, and what
  * could not be read. Transfer full, not floating. */
 GVariant *ob_backup_query_finish_list (GAsyncResult *result, GStrv *problems, GError **error);
+
+/* The answer to a question with a path: aa{sv} as ListFiles gives it. Transfer full, not floating. */
+GVariant *ob_backup_query_finish_files (GAsyncResult *result, GError **error);
 
 /* The answer to a question with an id: a{sv} as GetBackup gives it. Transfer full, not floating. */
 GVariant *ob_backup_query_finish_one (GAsyncResult *result, GError **error);

@@ -72,6 +72,11 @@ static const ObOptionSpec get_options[] = {
   { NULL, NULL, FALSE },
 };
 
+static const ObOptionSpec files_options[] = {
+  { "destination", "s", FALSE }, { "instance", "s", FALSE }, { "offset", "t", FALSE },
+  { "limit", "u", FALSE },       { NULL, NULL, FALSE },
+};
+
 /* A call that goes on when something has been found out. */
 typedef struct
 {
@@ -366,6 +371,38 @@ handle_get_backup (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, c
   return TRUE;
 }
 
+static void
+on_files_listed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GDBusMethodInvocation *invocation = user_data;
+  GError *error = NULL;
+  g_autoptr (GVariant) files = ob_backup_query_finish_files (result, &error);
+
+  if (files == NULL)
+    ob_reply_error (invocation, error);
+  else
+    g_dbus_method_invocation_return_value (invocation, g_variant_new ("(@aa{sv})", files));
+}
+
+static gboolean
+handle_list_files (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *id,
+                   const char *path, GVariant *dictionary)
+{
+  GError *error = NULL;
+  g_autoptr (ObOptions) options = ob_options_read (dictionary, files_options, NULL, &error);
+  ObBackupQuestion question = { .id = id, .path = path };
+
+  if (options == NULL || !ob_options_check_id (id, &error))
+    return ob_reply_error (invocation, error);
+  question.destination = ob_options_get_string (options, "destination");
+  question.instance = ob_options_get_string (options, "instance");
+  question.offset = ob_options_get_uint64 (options, "offset");
+  question.limit = ob_options_get_uint (options, "limit");
+  ob_backup_query_begin (OB_ROOT_OBJECT (skeleton)->manager, &question, on_files_listed,
+                         invocation);
+  return TRUE;
+}
+
 static gboolean
 handle_restore (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds,
                 const char *id, GVariant *dictionary)
@@ -513,6 +550,7 @@ ob_root_object_iface_init (ObDBusBackup1Iface *iface)
   iface->handle_backup = handle_backup;
   iface->handle_list_backups = handle_list_backups;
   iface->handle_get_backup = handle_get_backup;
+  iface->handle_list_files = handle_list_files;
   iface->handle_restore = handle_restore;
   iface->handle_plan_restore = handle_plan_restore;
   iface->handle_undo_restore = handle_undo_restore;

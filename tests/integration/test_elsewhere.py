@@ -6,6 +6,7 @@ import os
 import shutil
 
 import psycopg2
+from gi.repository import GLib
 
 from application import read_properties
 from harness import (FAILED, NOT_FOUND, SANDBOX, USAGE, InstallationTest, Installation, compare,
@@ -78,6 +79,46 @@ class Files(ElsewhereTest):
                              self.directory / "into")
         self.refused(FAILED, "into a directory", "restore", identifier, "--only", "sources/build.xml",
                      "--yes")
+
+
+class Listed(ElsewhereTest):
+    odd_names = True
+
+    def test_directories(self):
+        identifier = self.backup()
+        self.assertLessEqual({"database", "sources", "webapp", "attachments", "manifest.json"},
+                             {file["name"] for file in self.json("ls", identifier)})
+        for path in ("", "config", "modules"):
+            with self.subTest(path=path):
+                told = self.json("ls", identifier, f"sources/{path}")
+                living = self.installation.source / path
+                self.assertEqual(
+                    {file["name"] for file in told if file["type"] != "socket"},
+                    {os.fsencode(name).decode(errors="replace") for name in os.listdir(living)
+                     if not (living / name).is_socket()})
+        file, = self.json("ls", identifier, "sources/build.xml")
+        status = (self.installation.source / "build.xml").stat()
+        self.assertEqual((file["type"], file["size"], file["uid"], file["mtime"]),
+                         ("file", status.st_size, status.st_uid, int(status.st_mtime)))
+        self.assertIn("modules/", self.ok("ls", "latest", "sources"))
+
+    def test_pages(self):
+        identifier = self.backup()
+        whole = [file["name"] for file in self.json("ls", identifier, "sources")]
+        paged = []
+        while True:
+            page = self.bus.manager("ListFiles", "(ssa{sv})", identifier, "sources", {
+                "offset": GLib.Variant("t", len(paged)), "limit": GLib.Variant("u", 3)})[0]
+            if not page:
+                break
+            self.assertLessEqual(len(page), 3)
+            paged += [file["name"] for file in page]
+        self.assertEqual(paged, whole)
+
+    def test_not_there(self):
+        self.backup()
+        self.refused(NOT_FOUND, "no-such", "ls", "latest", "sources/no-such")
+        self.refused(NOT_FOUND, "", "ls", "latest", "sources/../../etc")
 
 
 class Copy(ElsewhereTest):

@@ -20,6 +20,7 @@ ACTIONS = {
         "Backup": ("backup", "('no-such', @a{sv} {})", 0),
         "ListBackups": ("view", "(@a{sv} {'destination': <'no-such'>},)", 0),
         "GetBackup": ("view", "('ffffffff', @a{sv} {})", 0),
+        "ListFiles": ("transfer", "('ffffffff', '', @a{sv} {})", 0),
         "PlanRestore": ("view", "('ffffffff', @a{sv} {'no-such': <true>})", 0),
         "UndoRestore": ("restore", "('no-such', @a{sv} {})", 0),
         "ReleasePrevious": ("restore", "('no-such', @a{sv} {})", 0),
