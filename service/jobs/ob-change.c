@@ -320,6 +320,23 @@ ob_change_find (ObContext *context, const char *id, GError **error)
 }
 
 gboolean
+ob_change_needs (ObContext *context, const char *backup, char **instance)
+{
+  g_autoptr (GPtrArray) names = list (context, FALSE);
+
+  for (guint i = 0; i < names->len; i++)
+    {
+      g_autoptr (ObChange) change = ob_change_load (context, g_ptr_array_index (names, i), NULL);
+
+      if (change == NULL || g_strcmp0 (change->backup, backup) != 0)
+        continue;
+      *instance = g_strdup (change->instance);
+      return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
 ob_change_end (const ObChange *change, ObContext *context, const char *how, GError **error)
 {
   g_autofree char *ended = get_file_name (change->instance, TRUE);

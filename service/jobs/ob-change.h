@@ -42,6 +42,10 @@ ObChange *ob_change_load (ObContext *context, const char *instance, GError **err
  * instance. Transfer full. */
 ObChange *ob_change_find (ObContext *context, const char *id, GError **error);
 
+/* Whether @backup (a whole id) is what the change of an instance that is not over goes back to; *@instance
+ * then (transfer full). */
+gboolean ob_change_needs (ObContext *context, const char *backup, char **instance);
+
 /* It is over: @how is "succeeded", "was rolled back" or "never began". */
 gboolean ob_change_end (const ObChange *change, ObContext *context, const char *how,
                         GError **error);

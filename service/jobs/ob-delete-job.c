@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ob-delete.h"
+#include "ob-change.h"
 #include "ob-delete-check.h"
 #include "ob-error.h"
 #include "ob-job-lock.h"
@@ -238,6 +239,28 @@ prune_all (ObJob *job, GPtrArray *places, GCancellable *cancellable, GError **er
   return TRUE;
 }
 
+/* What an open change would go back to stays. */
+static gboolean
+check_changes (ObContext *context, GPtrArray *picked, GError **error)
+{
+  for (guint i = 0; i < picked->len; i++)
+    {
+      const ObBackupRecord *record = g_ptr_array_index (picked, i);
+      g_autofree char *instance = NULL;
+      char id[OB_ID_HEX_SIZE];
+
+      ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), id);
+      if (!ob_change_needs (context, id, &instance))
+        continue;
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "Backup %.8s is what the open change of %s goes back to; end that first "
+                   "(obbackupctl change list), or delete the backup by force",
+                   id, instance);
+      return FALSE;
+    }
+  return TRUE;
+}
+
 /* Looks again, now that nobody else can delete. */
 static gboolean
 delete_locked (ObJob *job, Data *data, GPtrArray *places, GCancellable *cancellable,
@@ -262,7 +285,9 @@ delete_locked (ObJob *job, Data *data, GPtrArray *places, GCancellable *cancella
           return FALSE;
         }
     }
-  if (!data->force && !ob_delete_check (records, picked, error))
+  if (!data->force
+      && (!ob_delete_check (records, picked, error)
+          || !check_changes (data->context, picked, error)))
     return FALSE;
   if (!delete_all (job, places, picked, cancellable, error))
     return FALSE;

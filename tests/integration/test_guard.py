@@ -389,6 +389,14 @@ class Changes(GuardTest):
         self.refused(BUSY, "change", "instance", "remove", "erp")
         self.ok("change", "end", change, "--succeeded")
 
+    def test_its_backup_is_not_deleted(self):
+        self.backup()
+        change = self.begin()
+        backup = self.changes()[0]["backup"]
+        self.refused(FAILED, "open change of erp", "delete", backup, "--yes")
+        self.ok("change", "end", change, "--succeeded")
+        self.ok("delete", backup, "--yes")
+
     def call(self, user, method, arguments):
         return calls_as(user, [(ROOT, NAME, method, arguments, 0)])[0]
 
