@@ -174,7 +174,7 @@ class Elsewhere(RoundTripTest):
         self.addCleanup(self.installation.server.query,
                         "DROP DATABASE IF EXISTS ob_copy WITH (FORCE)")
         self.ok("restore", identifier, "--into", self.directory / "new",
-                "--into-database", "ob_copy")
+                "--into-database", "ob_copy", "--original-settings")
         self.assert_same_database(
             before[0], compare.describe_database(self.installation.server, "ob_copy"))
         self.assert_same_tree(before[1]["sources"],
