@@ -28,15 +28,23 @@ format_mode (const char *type, guint32 mode)
   return g_strdup (text);
 }
 
+static guint32
+read_number (GVariant *file, const char *key)
+{
+  guint32 number = 0;
+
+  g_variant_lookup (file, key, "u", &number);
+  return number;
+}
+
 static void
 add_row (ObTable *table, GVariant *file)
 {
   const char *type = ob_dict_text (file, "type");
   const char *target = ob_dict_text (file, "target");
-  g_autofree char *mode = format_mode (type, (guint32) ob_dict_number (file, "mode"));
+  g_autofree char *mode = format_mode (type, read_number (file, "mode"));
   g_autofree char *owner
-    = g_strdup_printf ("%u:%u", (guint) ob_dict_number (file, "uid"),
-                       (guint) ob_dict_number (file, "gid"));
+    = g_strdup_printf ("%u:%u", read_number (file, "uid"), read_number (file, "gid"));
   g_autofree char *size = strcmp (type, "file") == 0
                             ? ob_format_size (ob_dict_number (file, "size"))
                             : g_strdup ("");

@@ -379,7 +379,7 @@ forecast_stop (Forecast *self)
       return g_strdup (unit);
     }
   if (ob_instance_can_control (instance))
-    return g_strjoinv (" ", (char **) ob_instance_get_stop_command (instance));
+    return g_strdup (ob_instance_get_stop_command (instance)[0]);
   if (self->survey.sessions != NULL && !self->task->force)
     add_sentence (&self->obstacles,
                   "Neither a unit nor commands are configured to stop the application, and it is "
@@ -413,7 +413,7 @@ static void
 tell (Forecast *self)
 {
   ObJob *job = self->task->job;
-  g_autofree char *stop = forecast_stop (self);
+  g_autofree char *stop = forecast_stop (self); /* may add an obstacle */
   g_autofree char *valid = g_utf8_make_valid (stop, -1);
 
   forecast_space (self);
@@ -435,7 +435,7 @@ ob_restore_task_forecast (ObRestoreTask *task, GError **error)
   g_auto (Forecast) self = { 0 };
 
   forecast_init (&self, task);
-  if (!forecast_files (&self, error) || !forecast_database (&self, error))
+  if (!forecast_database (&self, error) || !forecast_files (&self, error))
     return FALSE;
   tell (&self);
   return TRUE;

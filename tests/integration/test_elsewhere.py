@@ -100,7 +100,9 @@ class Listed(ElsewhereTest):
         status = (self.installation.source / "build.xml").stat()
         self.assertEqual((file["type"], file["size"], file["uid"], file["mtime"]),
                          ("file", status.st_size, status.st_uid, int(status.st_mtime)))
-        self.assertIn("modules/", self.ok("ls", "latest", "sources"))
+        out = self.ok("ls", "latest", "sources")
+        self.assertIn("modules/", out)
+        self.assertRegex(out, rf"(?m)^-rw-r--r-- +{status.st_uid}:{status.st_gid} .* build\.xml$")
 
     def test_pages(self):
         identifier = self.backup()

@@ -382,6 +382,29 @@ class Stopped(ExchangeTest):
         self.assert_runs()
         self.settle()
 
+    def test_does_not_stop(self):
+        """Within the time that it has."""
+        settings = SANDBOX / "etc" / "obbackup.conf"
+        settings.write_text("[obbackup]\ncommand-timeout=2\n")
+        self.addCleanup(self.restart_service)
+        self.addCleanup(settings.unlink)
+        self.restart_service()
+        identifier = self.backup()
+        self.change("entered since")
+        living = self.describe()
+        program = self.installation.programs / "application.py"
+        text = program.read_text()
+        self.addCleanup(program.write_text, text)
+        # It starts what runs already, as the former state is started after all.
+        program.write_text(text.replace("def stop(options):",
+                                        "def stop(options):\n    time.sleep(600)")
+                           .replace("def start(options):", "def start(options):\n    return 0"))
+        self.refused(FAILED, "did not stop.*within 2 s|did not stop.*2 seconds", "restore", identifier,
+                     "--yes")
+        self.assert_same_installation(living, self.describe())
+        self.assertEqual(self.beside(), set())
+        self.assert_runs()
+
     def test_still_connected(self):
         identifier = self.backup()
         self.change("entered since")
