@@ -136,27 +136,6 @@ choose_parts (ObRestoreTask *task, const Data *data, GError **error)
   return TRUE;
 }
 
-/* A repository that cannot be written (its disk is full, or mounted read-only) is read without a
- * lock: the day of a restore is no day to insist. *@lock is NULL then. */
-static gboolean
-lock_repository (ObRestoreTask *task, ObLock **lock, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-
-  *lock = ob_job_lock_repository (task->job, task->context, task->repository, FALSE,
-                                  task->cancellable, &local);
-  if (*lock != NULL)
-    return TRUE;
-  if (g_error_matches (local, OB_ERROR, OB_ERROR_LOCKED)
-      || g_error_matches (local, OB_ERROR, OB_ERROR_CANCELLED))
-    {
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
-  ob_job_log (task->job, "Reading without a lock: %s", local->message);
-  return TRUE;
-}
-
 /* Before anything is made or stopped: whether all that the backup refers to is there. */
 static gboolean
 check_repository (ObRestoreTask *task, GError **error)
@@ -391,7 +370,8 @@ restore (ObRestoreTask *task, const Data *data, GError **error)
   g_autoptr (ObLock) lock = NULL;
   g_autoptr (JsonObject) manifest = NULL;
 
-  if (!lock_repository (task, &lock, error)
+  if (!ob_job_lock_to_read (task->job, task->context, task->repository, &lock, task->cancellable,
+                            error)
       || !ob_repository_load_index (task->repository, task->cancellable, error)
       || !check_repository (task, error) || !load_manifest (task, &manifest, error))
     return FALSE;
