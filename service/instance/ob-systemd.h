@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is asked of the systemd that runs this host, through its own programs. All functions block;
- * any thread. */
+/* What is asked of the systemd that runs this host, over the system bus. All functions block, but
+ * not the main context; any thread. */
 #pragma once
 
 #include <gio/gio.h>
@@ -14,13 +14,20 @@ gboolean ob_systemd_is_running (void);
  * NOT_FOUND, FAILED, CANCELLED. */
 gboolean ob_systemd_check_unit (const char *unit, GCancellable *cancellable, GError **error);
 
+/* The state of @unit in systemd's words: *@active is its ActiveState ("active", "activating",
+ * "deactivating", "inactive", "failed", "reloading"), *@sub, which may be NULL, the SubState of
+ * its kind ("running", "auto-restart"…). A unit that does not exist is "inactive". Transfer full. Errors
+ * as ob_systemd_check_unit(). */
+gboolean ob_systemd_get_state (const char *unit, char **active, char **sub,
+                               GCancellable *cancellable, GError **error);
+
 /* The value of @variable in the environment that @unit is configured with; NULL where there is
  * none, or systemd does not tell. Transfer full. */
 char *ob_systemd_get_environment (const char *unit, const char *variable,
                                   GCancellable *cancellable);
 
-/* "start" or "stop" of @unit; waits for it, at most @timeout seconds. Errors as
- * ob_systemd_check_unit(). */
+/* "start" or "stop" of @unit; waits for it, at most @timeout seconds. Past them, and on cancel,
+ * systemd goes on with it. Errors as ob_systemd_check_unit(). */
 gboolean ob_systemd_control_unit (const char *verb, const char *unit, guint timeout,
                                   GCancellable *cancellable, GError **error);
 
