@@ -87,11 +87,12 @@ on_timeout (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* That it was cancelled is asked afterwards: the source only ends an iteration. */
-static gboolean
+/* In the thread that cancels. A source of the cancellable would do, but GLib 2.74 leaks it where it
+ * is freed while that thread still calls it; disconnecting waits. */
+static void
 on_cancelled (GCancellable *cancellable, gpointer user_data)
 {
-  return G_SOURCE_REMOVE;
+  g_main_context_wakeup (user_data);
 }
 
 /* Runs our context until the job is removed; FALSE when the time is up before. */
@@ -99,22 +100,18 @@ static gboolean
 iterate (ObSystemdManager *self, guint timeout, GCancellable *cancellable)
 {
   g_autoptr (GSource) limit = g_timeout_source_new_seconds (timeout);
-  g_autoptr (GSource) cancel = cancellable != NULL ? g_cancellable_source_new (cancellable) : NULL;
   gboolean is_over = FALSE;
+  gulong handler = 0;
 
   g_source_set_callback (limit, on_timeout, &is_over, NULL);
   g_source_attach (limit, self->context);
-  if (cancel != NULL)
-    {
-      g_source_set_callback (cancel, G_SOURCE_FUNC (on_cancelled), NULL, NULL);
-      g_source_attach (cancel, self->context);
-    }
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), self->context, NULL);
   while (self->result == NULL && !self->is_closed && !is_over
          && !g_cancellable_is_cancelled (cancellable))
     g_main_context_iteration (self->context, TRUE);
+  g_cancellable_disconnect (cancellable, handler);
   g_source_destroy (limit);
-  if (cancel != NULL)
-    g_source_destroy (cancel);
   return !is_over;
 }
 
