@@ -345,6 +345,7 @@ class Well(ExchangeTest):
 class Stopped(ExchangeTest):
     def test_start_fails(self):
         """With what was restored it does not start: the former state does."""
+        (self.installation.webapp / "stamp.txt").unlink(missing_ok=True)
         identifier = self.backup()
         self.change("entered since")
         living = self.describe()
