@@ -49,13 +49,19 @@ release_signals (const int *numbers, gsize n, const struct sigaction *former)
     sigaction (numbers[i], &former[i], NULL);
 }
 
-/* posix_spawnp(): the child gets the signals as they were given to us. 0, or an errno. */
+/* posix_spawnp(): the child gets the signals as they were given to us. Those that are passed on wait until
+ * it is known whom to. 0, or an errno. */
 static int
 spawn (char **argv, const struct sigaction *terminal, const struct sigaction *passed, pid_t *pid)
 {
   posix_spawnattr_t attributes;
-  sigset_t defaults;
+  sigset_t defaults, waiting, former;
   int result;
+
+  sigemptyset (&waiting);
+  for (gsize i = 0; i < G_N_ELEMENTS (passed_signals); i++)
+    sigaddset (&waiting, passed_signals[i]);
+  sigprocmask (SIG_BLOCK, &waiting, &former);
 
   sigemptyset (&defaults);
   for (gsize i = 0; i < G_N_ELEMENTS (terminal_signals); i++)
@@ -66,9 +72,13 @@ spawn (char **argv, const struct sigaction *terminal, const struct sigaction *pa
       sigaddset (&defaults, passed_signals[i]);
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setsigdefault (&attributes, &defaults);
-  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setsigmask (&attributes, &former);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   result = posix_spawnp (pid, argv[0], NULL, &attributes, argv, environ);
   posix_spawnattr_destroy (&attributes);
+  if (result == 0)
+    child = *pid;
+  sigprocmask (SIG_SETMASK, &former, NULL);
   return result;
 }
 
@@ -101,7 +111,6 @@ ob_run_command (char **argv, ObCommandEnd *end)
   result = spawn (argv, terminal, passed, &pid);
   if (result == 0)
     {
-      child = pid;
       end->started = TRUE;
       end->status = wait_for (pid);
       child = 0;

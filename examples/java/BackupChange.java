@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
+import org.freedesktop.DBus;
 import org.freedesktop.dbus.DBusConnection;
 import org.freedesktop.dbus.DBusInterface;
 import org.freedesktop.dbus.DBusInterfaceName;
@@ -15,6 +18,7 @@ import org.freedesktop.dbus.Tuple;
 import org.freedesktop.dbus.UInt64;
 import org.freedesktop.dbus.Variant;
 import org.freedesktop.dbus.exceptions.DBusException;
+import org.freedesktop.dbus.exceptions.DBusExecutionException;
 
 /**
  * A change of an Openbravo installation with a way back: obbackup makes a backup before it, and brings
@@ -108,6 +112,11 @@ public final class BackupChange implements AutoCloseable {
 
   private static final String NAME = "org.openbravo.Backup1";
   private static final String ROOT = "/org/openbravo/Backup1";
+  private static final String JOB = "org.openbravo.Backup1.Job";
+  private static final List<String> AT_WORK = Arrays.asList ("queued", "running", "cancelling");
+  /** Milliseconds. */
+  private static final long LOOK_EVERY = 5000;
+  private static final int MOST_UNANSWERED = 12;
 
   private final DBusConnection bus;
   private final Backup1 backup;
@@ -186,15 +195,38 @@ public final class BackupChange implements AutoCloseable {
 
   private void waitFor (String job) throws DBusException, BackupException, InterruptedException {
     Backup1.JobFinished end = null;
+    int unanswered = 0;
 
-    synchronized (this) {
-      while (!finished.containsKey (job))
-        wait ();
-      end = finished.remove (job);
+    while (end == null) {
+      synchronized (this) {
+        if (!finished.containsKey (job))
+          wait (LOOK_EVERY);
+        end = finished.remove (job);
+      }
+      /* The service may have been restarted meanwhile: then nobody sends the signal. */
+      if (end == null) {
+        try {
+          end = look (job);
+          unanswered = 0;
+        } catch (DBusExecutionException e) {
+          if (++unanswered == MOST_UNANSWERED)
+            throw e;
+        }
+      }
     }
     /* A partial backup is one to go back to; what it lacks is in its warnings. */
     if (!"succeeded".equals (end.state) && !"partial".equals (end.state))
       throw new BackupException (describe (job, end));
+  }
+
+  /* How the job ended; null while it is at work. */
+  private Backup1.JobFinished look (String job) throws DBusException {
+    DBus.Properties properties = bus.getRemoteObject (NAME, job, DBus.Properties.class);
+    String state = properties.Get (JOB, "State");
+
+    if (AT_WORK.contains (state))
+      return null;
+    return new Backup1.JobFinished (ROOT, new Path (job), state, properties.Get (JOB, "ErrorName"));
   }
 
   /* The sentence comes from a method: signals are read by everybody, and carry no text. */
@@ -207,7 +239,7 @@ public final class BackupChange implements AutoCloseable {
 
   /** Runs a command with a way back: BackupChange INSTANCE LABEL COMMAND… */
   public static void main (String[] args) throws Exception {
-    String[] command = java.util.Arrays.copyOfRange (args, 2, args.length);
+    String[] command = Arrays.copyOfRange (args, 2, args.length);
     int status = 1;
 
     try (BackupChange change = begin (args[0], args[1], (phase, done, total) ->

@@ -75,6 +75,28 @@ make_job (ObManager *manager, ObInstance *instance, ObOptions *options, const Ob
                                   ob_options_get_boolean (options, "stop"), uid, error);
 }
 
+/* Whoever else wants to end it meanwhile is told so; the end of the job settles it. Consumes @job. */
+static char *
+start_end (ObManager *manager, ObJob *job, ObChange *change, GError **error)
+{
+  ObContext *context = ob_manager_get_context (manager);
+  char *path = NULL;
+
+  change->state = OB_CHANGE_ENDING;
+  if (!ob_change_save (change, context, error))
+    {
+      g_object_unref (job);
+      return NULL;
+    }
+  path = ob_manager_start_job (manager, job, error);
+  if (path == NULL)
+    {
+      change->state = OB_CHANGE_OPEN;
+      ob_change_save (change, context, NULL);
+    }
+  return path;
+}
+
 /* public methods */
 
 char *
@@ -122,6 +144,12 @@ ob_change_call_end (ObManager *manager, const char *id, gboolean succeeded, GVar
                    "The backup of the change is still being made; cancel that job, or wait for it.");
       return NULL;
     }
+  if (change->state == OB_CHANGE_ENDING)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
+                   "The change is being ended by another job; wait for it, or cancel it first.");
+      return NULL;
+    }
   if (succeeded && !change->stopped)
     return ob_change_end (change, context, "succeeded", error) ? g_strdup ("/") : NULL;
   instance = ob_manager_find_instance (manager, change->instance, error);
@@ -133,7 +161,7 @@ ob_change_call_end (ObManager *manager, const char *id, gboolean succeeded, GVar
     return NULL;
   job = ob_end_change_job_new (context, instance, destinations, change, succeeded,
                                ob_options_get_boolean (options, "force"), uid, error);
-  return job != NULL ? ob_manager_start_job (manager, job, error) : NULL;
+  return job != NULL ? start_end (manager, job, change, error) : NULL;
 }
 
 gboolean
@@ -163,7 +191,7 @@ ob_change_call_describe (ObContext *context, const char *instance)
   g_variant_dict_insert (&dict, "id", "s", change->id);
   g_variant_dict_insert (&dict, "since", "t", (guint64) change->time);
   g_variant_dict_insert (&dict, "uid", "u", change->uid);
-  g_variant_dict_insert (&dict, "open", "b", change->state == OB_CHANGE_OPEN);
+  g_variant_dict_insert (&dict, "open", "b", change->state != OB_CHANGE_BEGINNING);
   g_variant_dict_insert (&dict, "stopped", "b", change->stopped);
   g_variant_dict_insert (&dict, "overdue", "b", get_age (change) > context->change_limit);
   if (change->label != NULL)

@@ -473,7 +473,7 @@ ob_instance_object_look_at_change (ObInstanceObject *self)
 
   ob_dbus_backup1_instance_set_change_since (
     OB_DBUS_BACKUP1_INSTANCE (self),
-    change != NULL && change->state == OB_CHANGE_OPEN ? (guint64) change->time : 0);
+    change != NULL && change->state != OB_CHANGE_BEGINNING ? (guint64) change->time : 0);
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
 }
 

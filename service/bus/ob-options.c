@@ -240,6 +240,15 @@ ob_options_get_strings (ObOptions *self, const char *name)
 }
 
 gboolean
+ob_options_get_parts (ObOptions *options, ObParts *parts, GError **error)
+{
+  const char *const *names = ob_options_get_strings (options, "parts");
+
+  *parts = 0;
+  return names == NULL || ob_parts_from_names (names, parts, error);
+}
+
+gboolean
 ob_options_get_boolean (ObOptions *self, const char *name)
 {
   const Value *value = find (self, name);

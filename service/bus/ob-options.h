@@ -6,6 +6,8 @@
 #include <gio/gio.h>
 #include <gio/gunixfdlist.h>
 
+#include "ob-instance.h"
+
 G_BEGIN_DECLS
 
 /* Bounds: entries of a dictionary, bytes of a string, strings of an array. */
@@ -40,6 +42,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObOptions, ob_options_free)
  * belong to @options. Any thread. */
 const char *ob_options_get_string (ObOptions *options, const char *name);
 const char *const *ob_options_get_strings (ObOptions *options, const char *name);
+/* "parts" of the spec; 0 where it was not given. Errors: INVALID_ARGUMENT. */
+gboolean ob_options_get_parts (ObOptions *options, ObParts *parts, GError **error);
 gboolean ob_options_get_boolean (ObOptions *options, const char *name);
 /* Whether the option was given. */
 gboolean ob_options_has (ObOptions *options, const char *name);

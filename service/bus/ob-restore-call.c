@@ -54,15 +54,6 @@ call_free (Call *call)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Call, call_free)
 
-static gboolean
-read_parts (ObOptions *options, ObParts *parts, GError **error)
-{
-  const char *const *names = ob_options_get_strings (options, "parts");
-
-  *parts = 0;
-  return names == NULL || ob_parts_from_names (names, parts, error);
-}
-
 /* The instance to restore into: the one that was named, or the backup's own. NULL without an error
  * where none is needed. */
 static ObInstance *
@@ -129,7 +120,7 @@ start_restore (Call *call, GVariant *backup, GError **error)
       return NULL;
     }
   destinations = ob_manager_select_destinations (manager, destination, error);
-  if (destinations == NULL || !read_parts (call->options, &restore.parts, error))
+  if (destinations == NULL || !ob_options_get_parts (call->options, &restore.parts, error))
     return NULL;
   restore.directory = ob_options_get_fd (call->options, "directory");
   restore.database = ob_options_get_string (call->options, "database");
@@ -164,7 +155,7 @@ check_restore (ObManager *manager, ObOptions *options, guint uid, ObBackupQuesti
   int directory = ob_options_get_fd (options, "directory");
 
   if (!ob_options_check_id (question->id, error)
-      || !read_parts (options, &question->parts, error))
+      || !ob_options_get_parts (options, &question->parts, error))
     return FALSE;
   if (instance != NULL && ob_manager_find_instance (manager, instance, error) == NULL)
     return FALSE;
@@ -201,6 +192,19 @@ begin (ObManager *manager, GDBusMethodInvocation *invocation, const char *id, Ob
   ob_backup_query_begin (manager, &question, on_found_to_restore, call);
 }
 
+/* The file systems of what is kept are asked, and may be slow to answer. */
+static void
+find_due (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
+{
+  g_auto (GStrv) names = ob_keyfile_list (((ObContext *) task_data)->instances_fd, NULL);
+  GPtrArray *due = g_ptr_array_new_with_free_func (g_free);
+
+  for (gsize i = 0; names != NULL && names[i] != NULL; i++)
+    if (ob_restore_has_due_previous (task_data, names[i]))
+      g_ptr_array_add (due, g_strdup (names[i]));
+  g_task_return_pointer (task, due, (GDestroyNotify) g_ptr_array_unref);
+}
+
 /* Where a job is at work on it, its time comes again. */
 static void
 release_due (ObManager *manager, const char *name)
@@ -210,14 +214,22 @@ release_due (ObManager *manager, const char *name)
   g_autoptr (GError) error = NULL;
   g_autofree char *path = NULL;
 
-  if (instance == NULL || !ob_restore_has_due_previous (context, name)
-      || !ob_manager_hold (manager, OB_FOLDER_INSTANCES, name, NULL))
+  if (instance == NULL || !ob_manager_hold (manager, OB_FOLDER_INSTANCES, name, NULL))
     return;
   ob_manager_release (manager, OB_FOLDER_INSTANCES, name);
   path = ob_manager_start_job (
     manager, ob_release_previous_job_new (context, instance, TRUE, geteuid ()), &error);
   if (path == NULL)
     g_debug ("What a restore of %s kept is not released now: %s", name, error->message);
+}
+
+static void
+on_found_due (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GPtrArray) due = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  for (guint i = 0; due != NULL && i < due->len; i++)
+    release_due (OB_MANAGER (source), g_ptr_array_index (due, i));
 }
 
 /* public methods */
@@ -282,9 +294,8 @@ ob_restore_call_release (ObManager *manager, const char *name, GVariant *diction
 void
 ob_restore_call_release_due (ObManager *manager)
 {
-  g_auto (GStrv) names
-    = ob_keyfile_list (ob_manager_get_context (manager)->instances_fd, NULL);
+  g_autoptr (GTask) task = g_task_new (manager, NULL, on_found_due, NULL);
 
-  for (gsize i = 0; names != NULL && names[i] != NULL; i++)
-    release_due (manager, names[i]);
+  g_task_set_task_data (task, ob_manager_get_context (manager), NULL);
+  g_task_run_in_thread (task, find_due);
 }

@@ -123,15 +123,6 @@ call_free (Call *call)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Call, call_free)
 
-static gboolean
-read_parts (ObOptions *options, ObParts *parts, GError **error)
-{
-  const char *const *names = ob_options_get_strings (options, "parts");
-
-  *parts = 0;
-  return names == NULL || ob_parts_from_names (names, parts, error);
-}
-
 static void
 on_discovered (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -272,7 +263,7 @@ start_backup (ObRootObject *self, const char *name, ObOptions *options, guint ui
   ObDestination *destination = NULL;
   ObJob *job = NULL;
 
-  if (instance == NULL || !read_parts (options, &backup.parts, error))
+  if (instance == NULL || !ob_options_get_parts (options, &backup.parts, error))
     return NULL;
   destination = ob_manager_choose_destination (
     self->manager, ob_options_get_string (options, "destination"), error);
@@ -363,7 +354,7 @@ handle_get_backup (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, c
   ObBackupQuestion question = { .id = id, .with_manifest = TRUE };
 
   if (options == NULL || !ob_options_check_id (id, &error)
-      || !read_parts (options, &question.parts, &error))
+      || !ob_options_get_parts (options, &question.parts, &error))
     return ob_reply_error (invocation, error);
   question.destination = ob_options_get_string (options, "destination");
   question.instance = ob_options_get_string (options, "instance");

@@ -91,6 +91,18 @@ watch (gpointer data)
 /* public methods */
 
 gboolean
+ob_space_get_room (const char *directory, guint64 least, guint64 most, guint64 *room)
+{
+  guint64 free_bytes, total, floor;
+
+  if (!read_space (directory, &free_bytes, &total))
+    return FALSE;
+  floor = get_floor (total, least, most);
+  *room = free_bytes > floor ? free_bytes - floor : 0;
+  return TRUE;
+}
+
+gboolean
 ob_space_check (const char *directory, guint64 least, guint64 most, guint64 needed,
                 const char *what, GError **error)
 {

@@ -7,6 +7,10 @@
 
 G_BEGIN_DECLS
 
+/* *@room: bytes that are free on the file system of @directory above the floor that is told below.
+ * FALSE where the directory cannot be seen. Blocks. */
+gboolean ob_space_get_room (const char *directory, guint64 least, guint64 most, guint64 *room);
+
 /* Whether the file system of @directory has room for @needed bytes of @what ("The database") above
  * the same floor as below. Blocks. Errors: NO_SPACE telling what is needed and what is free. Where
  * the directory cannot be seen nothing is known, and it is TRUE. */

@@ -105,25 +105,25 @@ check_health (ObInstance *instance, gboolean *hopeless, GCancellable *cancellabl
 gboolean
 ob_application_wait_healthy (ObInstance *instance, GCancellable *cancellable, GError **error)
 {
-  guint timeout = ob_instance_get_health_timeout (instance);
-  gint64 deadline = g_get_monotonic_time () + (gint64) timeout * G_USEC_PER_SEC;
+  gint64 began = g_get_monotonic_time ();
+  gint64 limit = (gint64) ob_instance_get_health_timeout (instance) * G_USEC_PER_SEC;
 
   for (;;)
     {
       g_autoptr (GError) local_error = NULL;
       gboolean hopeless = FALSE;
+      gint64 elapsed;
 
       if (check_health (instance, &hopeless, cancellable, &local_error))
         return TRUE;
       if (ob_instance_is_cancelled (cancellable, error))
         return FALSE;
-      if (hopeless || g_get_monotonic_time () > deadline)
+      elapsed = g_get_monotonic_time () - began;
+      if (hopeless || elapsed > limit)
         {
           g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
                        "The application of %s was started, but is not well after %u seconds: %s",
-                       instance->name,
-                       timeout - (guint) MAX (0, (deadline - g_get_monotonic_time ()) / G_USEC_PER_SEC),
-                       local_error->message);
+                       instance->name, (guint) (elapsed / G_USEC_PER_SEC), local_error->message);
           return FALSE;
         }
       g_usleep (INTERVAL);

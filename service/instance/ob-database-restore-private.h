@@ -162,9 +162,6 @@ gboolean ob_database_rename_pair (ObPostgres *postgres, const char *name, const 
 char *ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *postgres,
                                       GCancellable *cancellable);
 
-/* The floor of free space on a file system of @total bytes. */
-guint64 ob_restore_get_least_free (guint64 total);
-
 /* Watches the free space of the server's file system while it is filled, and cancels @cancellable
  * when the floor is reached: 5 %, but 32 MiB at least and 1 GiB at most. NULL where the server's
  * files cannot be seen from here. Transfer full. */

@@ -31,12 +31,6 @@ ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *post
   return directory != NULL && *directory == '/' ? g_steal_pointer (&directory) : NULL;
 }
 
-guint64
-ob_restore_get_least_free (guint64 total)
-{
-  return CLAMP (total / 20, LEAST_FREE, MOST_FREE);
-}
-
 ObSpaceGuard *
 ob_restore_guard_space (const ObDatabaseConfig *config, GCancellable *cancellable)
 {

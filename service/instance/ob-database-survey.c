@@ -2,7 +2,6 @@
 #include "ob-database-survey.h"
 
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "ob-database-exchange.h"
 #include "ob-database-restore-private.h"
@@ -28,24 +27,6 @@ look_at_role (ObPostgres *postgres, ObDatabaseSurvey *survey, GCancellable *canc
     }
   PQclear (result);
   return TRUE;
-}
-
-/* As ob_restore_guard_space() sees it. */
-static void
-look_at_space (const ObDatabaseConfig *config, ObPostgres *postgres, ObDatabaseSurvey *survey,
-               GCancellable *cancellable)
-{
-  struct statvfs info = { 0 };
-  guint64 total, free_bytes, least_free;
-
-  survey->free_bytes = G_MAXUINT64;
-  survey->data_directory = ob_restore_find_data_directory (config, postgres, cancellable);
-  if (survey->data_directory == NULL || statvfs (survey->data_directory, &info) < 0)
-    return;
-  total = (guint64) info.f_blocks * info.f_frsize;
-  free_bytes = (guint64) info.f_bavail * info.f_frsize;
-  least_free = ob_restore_get_least_free (total);
-  survey->free_bytes = free_bytes > least_free ? free_bytes - least_free : 0;
 }
 
 /* SECURITY: over the owner's connection, since a view with functions may stand in the place of the
@@ -106,7 +87,7 @@ ob_database_survey (const ObDatabaseConfig *config, ObDatabaseSurvey *survey,
       || !ob_database_exists (config, config->name, &survey->exists, cancellable, error))
     return FALSE;
   survey->server_version = ob_postgres_get_version (postgres);
-  look_at_space (config, postgres, survey, cancellable);
+  survey->data_directory = ob_restore_find_data_directory (config, postgres, cancellable);
   if (!survey->exists)
     return TRUE;
   return ob_database_get_size (config, config->name, &survey->size, cancellable, error)

@@ -255,6 +255,7 @@ ob_change_take_job (ObContext *context, ObJob *job)
 {
   g_autoptr (GVariant) result = ob_job_dup_result (job);
   g_autoptr (ObChange) change = NULL;
+  g_autoptr (GError) error = NULL;
   const char *id = NULL;
 
   if (!g_variant_lookup (result, "change", "&s", &id))
@@ -262,6 +263,12 @@ ob_change_take_job (ObContext *context, ObJob *job)
   change = ob_change_find (context, id, NULL);
   if (change != NULL && change->state == OB_CHANGE_BEGINNING)
     ob_change_end (change, context, "never began", NULL);
+  else if (change != NULL && change->state == OB_CHANGE_ENDING)
+    {
+      change->state = OB_CHANGE_OPEN;
+      if (!ob_change_save (change, context, &error))
+        g_warning ("%s", error->message);
+    }
 }
 
 ObJob *
@@ -270,10 +277,13 @@ ob_end_change_job_new (ObContext *context, ObInstance *instance, GPtrArray *dest
                        GError **error)
 {
   Data *data = data_new (context, instance, change->id);
+  ObJob *job = NULL;
 
   data->destinations = g_ptr_array_ref (destinations);
   data->succeeded = succeeded;
   data->force = force;
-  return ob_job_new ("end-change", change->instance, succeeded ? NULL : change->destination, uid,
-                     run_end, data, free_data);
+  job = ob_job_new ("end-change", change->instance, succeeded ? NULL : change->destination, uid,
+                    run_end, data, free_data);
+  ob_job_set_result (job, "change", g_variant_new_string (change->id));
+  return job;
 }

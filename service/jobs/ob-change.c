@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 #include "ob-error.h"
@@ -11,16 +10,16 @@
 #include "ob-instance.h"
 #include "ob-io.h"
 #include "ob-json-print.h"
-#include "ob-json-reader.h"
 #include "ob-manifest.h"
 #include "ob-path.h"
 #include "ob-restore-journal.h"
 #include "ob-restore-stopped.h"
+#include "ob-state-json.h"
 
 #define MAX_FILE (64 * 1024)
 #define ID_LENGTH 32
 
-static const char *const state_names[] = { "beginning", "open", NULL };
+static const char *const state_names[] = { "beginning", "open", "ending", NULL };
 
 /* internal methods */
 
@@ -39,21 +38,6 @@ make_id (void)
   return g_strjoinv ("", words);
 }
 
-static void
-set_text (JsonObject *object, const char *name, const char *value)
-{
-  if (value != NULL)
-    json_object_set_string_member (object, name, value);
-}
-
-static char *
-dup_text (JsonObject *object, const char *name)
-{
-  const char *value = ob_manifest_get_string (object, name);
-
-  return *value != '\0' ? g_strdup (value) : NULL;
-}
-
 /* @how: how it ended; NULL while it is open. */
 static char *
 build (const ObChange *change, const char *how)
@@ -62,16 +46,16 @@ build (const ObChange *change, const char *how)
   JsonObject *object = json_object_new ();
 
   json_node_take_object (root, object);
-  set_text (object, "id", change->id);
-  set_text (object, "instance", change->instance);
-  set_text (object, "label", change->label);
+  ob_state_json_set_text (object, "id", change->id);
+  ob_state_json_set_text (object, "instance", change->instance);
+  ob_state_json_set_text (object, "label", change->label);
   json_object_set_int_member (object, "uid", change->uid);
   json_object_set_int_member (object, "time", change->time);
-  set_text (object, "state", state_names[change->state]);
-  set_text (object, "backup", change->backup);
-  set_text (object, "destination", change->destination);
+  ob_state_json_set_text (object, "state", state_names[change->state]);
+  ob_state_json_set_text (object, "backup", change->backup);
+  ob_state_json_set_text (object, "destination", change->destination);
   json_object_set_boolean_member (object, "stopped", change->stopped);
-  set_text (object, "ended", how);
+  ob_state_json_set_text (object, "ended", how);
   if (how != NULL)
     json_object_set_int_member (object, "ended-time", g_get_real_time () / G_USEC_PER_SEC);
   return ob_json_print (root, TRUE);
@@ -97,18 +81,30 @@ parse (ObChange *change, JsonObject *object)
         change->state = i;
         known = TRUE;
       }
-  change->id = dup_text (object, "id");
-  change->instance = dup_text (object, "instance");
-  change->label = dup_text (object, "label");
+  change->id = ob_state_json_dup_text (object, "id");
+  change->instance = ob_state_json_dup_text (object, "instance");
+  change->label = ob_state_json_dup_text (object, "label");
   change->uid = (guint) uid;
   change->time = (gint64) ob_manifest_get_number (object, "time");
-  change->backup = dup_text (object, "backup");
-  change->destination = dup_text (object, "destination");
+  change->backup = ob_state_json_dup_text (object, "backup");
+  change->destination = ob_state_json_dup_text (object, "destination");
   change->stopped = json_object_get_boolean_member_with_default (object, "stopped", FALSE);
   return known && is_id (change->id) && change->instance != NULL
          && ob_name_is_valid (change->instance) && uid <= G_MAXUINT32 && change->time >= 0
-         && (change->state != OB_CHANGE_OPEN
+         && (change->state == OB_CHANGE_BEGINNING
              || (change->backup != NULL && change->destination != NULL));
+}
+
+/* "it succeeded at 2026-11-28 20:10". Transfer full. */
+static char *
+describe_end (JsonObject *object)
+{
+  g_autoptr (GDateTime) when
+    = g_date_time_new_from_unix_local ((gint64) ob_manifest_get_number (object, "ended-time"));
+  g_autofree char *date = when != NULL ? g_date_time_format (when, "%F %R") : NULL;
+
+  return g_strdup_printf ("it %s at %s", ob_manifest_get_string (object, "ended"),
+                          date != NULL ? date : "an unknown time");
 }
 
 /* *@ended (transfer full, may be NULL): a sentence on how it ended. */
@@ -116,31 +112,15 @@ static ObChange *
 load_file (ObContext *context, const char *file, char **ended, GError **error)
 {
   g_autoptr (GBytes) bytes = ob_read_file_at (context->changes_fd, file, MAX_FILE, error);
-  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (JsonObject) object = bytes != NULL ? ob_state_json_parse (bytes) : NULL;
   g_autoptr (ObChange) change = g_new0 (ObChange, 1);
-  JsonNode *root = NULL;
-  const char *text = NULL;
-  gsize size = 0;
 
   if (bytes == NULL)
     return NULL;
-  text = g_bytes_get_data (bytes, &size);
-  if (ob_json_is_bounded (text, size)
-      && json_parser_load_from_data (parser, text, (gssize) size, NULL))
-    root = json_parser_get_root (parser);
-  if (root != NULL && JSON_NODE_HOLDS_OBJECT (root)
-      && parse (change, json_node_get_object (root)))
+  if (object != NULL && parse (change, object))
     {
       if (ended != NULL)
-        {
-          g_autoptr (GDateTime) when = g_date_time_new_from_unix_local (
-            (gint64) ob_manifest_get_number (json_node_get_object (root), "ended-time"));
-          g_autofree char *date = when != NULL ? g_date_time_format (when, "%F %R") : NULL;
-
-          *ended = g_strdup_printf ("it %s at %s",
-                                    ob_manifest_get_string (json_node_get_object (root), "ended"),
-                                    date != NULL ? date : "an unknown time");
-        }
+        *ended = describe_end (object);
       return g_steal_pointer (&change);
     }
   g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
@@ -240,6 +220,12 @@ recover_one (ObContext *context, const char *name, GPtrArray *deeds)
     how = "never began";
   else if (is_rolled_back (context, change))
     how = "was rolled back";
+  if (how == NULL && change->state == OB_CHANGE_ENDING)
+    {
+      change->state = OB_CHANGE_OPEN;
+      if (!ob_change_save (change, context, &error))
+        g_ptr_array_add (deeds, g_strdup (error->message));
+    }
   if (how == NULL)
     return;
   if (change->state == OB_CHANGE_BEGINNING && change->stopped)

@@ -12,6 +12,7 @@ typedef enum
 {
   OB_CHANGE_BEGINNING, /* its backup is being made */
   OB_CHANGE_OPEN,
+  OB_CHANGE_ENDING, /* a job ends it, and it is open again if that fails */
 } ObChangeState;
 
 typedef struct
@@ -52,7 +53,7 @@ gboolean ob_change_end (const ObChange *change, ObContext *context, const char *
 
 /* At the start of the service, after interrupted restores were settled: drops changes whose backup was
  * interrupted, and starts the application where it may have been stopped for one; ends those whose
- * rollback was finished. What it did: a sentence each. Transfer full. */
+ * rollback was finished, and opens again those whose rollback was not. What it did: a sentence each. Transfer full. */
 GPtrArray *ob_change_recover (ObContext *context);
 
 G_END_DECLS

@@ -12,6 +12,7 @@
 #include "ob-io.h"
 #include "ob-keyfile.h"
 #include "ob-path.h"
+#include "ob-time-span.h"
 
 #define CONFIG_FILE "obbackup.conf"
 #define GROUP "obbackup"
@@ -22,7 +23,6 @@
 #define MAX_TIMEOUT 86400
 #define DEFAULT_CHANGE_LIMIT (4 * 60 * 60)
 #define DEFAULT_KEEP_PREVIOUS (3 * 24 * 60 * 60)
-#define MAX_DURATION (10u * 366 * 24 * 60 * 60)
 
 /* internal methods */
 
@@ -121,44 +121,13 @@ read_number (GKeyFile *file, const char *key, guint max, guint *value, GError **
   return TRUE;
 }
 
-/* "3d", "12h", "90m", "600s" or "600". */
-static gboolean
-parse_duration (const char *text, guint *seconds)
-{
-  char *end = NULL;
-  guint64 number = g_ascii_isdigit (*text) ? g_ascii_strtoull (text, &end, 10) : 0;
-  guint64 unit = 1;
-
-  if (end == NULL || number > G_MAXUINT)
-    return FALSE;
-  switch (*end)
-    {
-    case 'd':
-      unit = 24 * 60 * 60;
-      break;
-    case 'h':
-      unit = 60 * 60;
-      break;
-    case 'm':
-      unit = 60;
-      break;
-    default:
-      break;
-    }
-  if (*end != '\0' && (strchr ("dhms", *end) == NULL || end[1] != '\0'))
-    return FALSE;
-  if (number * unit > MAX_DURATION)
-    return FALSE;
-  *seconds = (guint) (number * unit);
-  return TRUE;
-}
-
 static gboolean
 read_duration (GKeyFile *file, const char *key, guint *value, GError **error)
 {
   g_autofree char *text = g_key_file_get_string (file, GROUP, key, NULL);
 
-  if (text == NULL || parse_duration (g_strstrip (text), value))
+  if (!g_key_file_has_key (file, GROUP, key, NULL)
+      || (text != NULL && ob_time_span_parse (g_strstrip (text), value)))
     return TRUE;
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
                "%s: \"%s\" has to be a time like 3d, 12h, 90m or 600s, of ten years at most.",

@@ -142,22 +142,6 @@ find_instance (Run *run, const ObBackupRecord *record, GError **error)
   return NULL;
 }
 
-static JsonObject *
-load_manifest (ObRestoreTask *task, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-  g_autofree char *text = ob_backup_record_load_manifest (task->record, task->context,
-                                                          task->cancellable, &local);
-
-  if (text != NULL)
-    return ob_manifest_parse (text, strlen (text), error);
-  if (local != NULL)
-    g_propagate_error (error, g_steal_pointer (&local));
-  else
-    g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, "The backup has no manifest.");
-  return NULL;
-}
-
 static gboolean
 drill_in_repository (ObRestoreTask *task, ObDrill *drill, gboolean *blame, GError **error)
 {
@@ -169,7 +153,7 @@ drill_in_repository (ObRestoreTask *task, ObDrill *drill, gboolean *blame, GErro
                             error)
       || !ob_repository_load_index (task->repository, task->cancellable, error))
     return FALSE;
-  manifest = load_manifest (task, error);
+  manifest = ob_restore_task_load_manifest (task, error);
   if (manifest == NULL)
     {
       *blame = g_error_matches (*error, OB_ERROR, OB_ERROR_CORRUPT);

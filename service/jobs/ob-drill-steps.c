@@ -16,28 +16,7 @@
 /* Of one check. */
 #define CHECK_SECONDS 300
 
-#define MAX_NAMED_PROBLEMS 5
-
 /* internal methods: before anything is made */
-
-/* What the repository lacks is better known before than after an hour. */
-static gboolean
-check_repository (ObRestoreTask *task, GError **error)
-{
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GString) text = g_string_new (NULL);
-
-  if (!ob_reader_check_tree (task->repository, &task->record->snapshot->tree, problems,
-                             task->cancellable, error))
-    return FALSE;
-  for (guint i = 0; i < problems->len && i < MAX_NAMED_PROBLEMS; i++)
-    g_string_append_printf (text, " %s", (const char *) g_ptr_array_index (problems, i));
-  if (problems->len == 0)
-    return TRUE;
-  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "Destination %s lacks what it needs.%s",
-               ob_destination_get_name (task->record->destination), text->str);
-  return FALSE;
-}
 
 static ObNode *
 find_tree (ObRestoreTask *task, ObParts part, GError **error)
@@ -222,7 +201,7 @@ ob_drill_run (ObRestoreTask *task, GPtrArray **checks, gboolean *blame, GError *
 
   *blame = FALSE;
   task->scratch = TRUE;
-  if (check_repository (task, &local) && ob_restore_task_estimate (task, &local))
+  if (ob_restore_task_check_repository (task, &local) && ob_restore_task_estimate (task, &local))
     scratch = ob_drill_scratch_new (task->context, task->instance,
                                     (task->parts & OB_PART_DATABASE) != 0, &local);
   if (scratch != NULL)

@@ -7,8 +7,8 @@
 #include "ob-io.h"
 #include "ob-job-private.h"
 #include "ob-json-print.h"
-#include "ob-json-reader.h"
 #include "ob-manifest.h"
+#include "ob-state-json.h"
 
 #define MAX_FILE (8 * 1024 * 1024)
 
@@ -203,26 +203,16 @@ ObJob *
 ob_job_load (int dirfd, const char *name, GError **error)
 {
   g_autoptr (GBytes) bytes = ob_read_file_at (dirfd, name, MAX_FILE, error);
-  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
-  JsonNode *root = NULL;
-  JsonObject *object = NULL;
+  g_autoptr (JsonObject) object = bytes != NULL ? ob_state_json_parse (bytes) : NULL;
   ObJob *job = NULL;
-  const char *text = NULL;
-  gsize size = 0;
 
   if (bytes == NULL)
     return NULL;
-  text = g_bytes_get_data (bytes, &size);
-  if (ob_json_is_bounded (text, size)
-      && json_parser_load_from_data (parser, text, (gssize) size, NULL))
-    root = json_parser_get_root (parser);
-  if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root)
-      || get_number (json_node_get_object (root), "number") == 0)
+  if (object == NULL || get_number (object, "number") == 0)
     {
       g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "%s is not the record of a job.", name);
       return NULL;
     }
-  object = json_node_get_object (root);
   job = ob_job_new (ob_manifest_get_string (object, "operation"),
                     ob_manifest_get_string (object, "instance"),
                     ob_manifest_get_string (object, "destination"),

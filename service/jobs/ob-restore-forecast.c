@@ -3,7 +3,6 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "ob-database-exchange.h"
 #include "ob-database-survey.h"
@@ -12,12 +11,10 @@
 #include "ob-restore-journal.h"
 #include "ob-restore-previous.h"
 #include "ob-restore-rates.h"
+#include "ob-restore-settings.h"
 #include "ob-restore-units.h"
+#include "ob-space-guard.h"
 #include "ob-systemd.h"
-
-/* What has to stay free beside a staged directory, as the restore itself sees to it. */
-#define LEAST_FREE ((guint64) 4 * 1024 * 1024)
-#define MOST_FREE ((guint64) 256 * 1024 * 1024)
 
 /* What one file system has to take. */
 typedef struct
@@ -156,7 +153,7 @@ forecast_part (Forecast *self, ObParts part, GError **error)
 
   if (!ob_restore_task_measure (task, part, &bytes, error))
     return FALSE;
-  add_replaced (self, part, path, exists, ob_restore_previous_measure_path (path), bytes);
+  add_replaced (self, part, path, exists, ob_restore_previous_measure_path (path, task->cancellable), bytes);
   self->file_bytes += bytes;
   for (guint i = 0; i < self->journal->units->len; i++)
     {
@@ -244,7 +241,7 @@ forecast_database_space (Forecast *self)
   /* The former database is copied, and then dropped before the restored one is. */
   if (self->keeps_number)
     needed += MAX (survey->size, self->database_size);
-  if (survey->free_bytes == G_MAXUINT64)
+  if (survey->data_directory == NULL)
     add_sentence (&self->notes,
                   "The free space of the database server is not seen from here; about %.1f GB are "
                   "needed there.",
@@ -343,24 +340,20 @@ forecast_space (Forecast *self)
   for (guint i = 0; i < self->spaces->len; i++)
     {
       const Space *space = g_ptr_array_index (self->spaces, i);
-      struct statvfs info = { 0 };
-      guint64 free_bytes, floor;
+      guint64 room = 0;
 
-      if (statvfs (space->path, &info) < 0)
+      if (!ob_space_get_room (space->path, OB_RESTORE_LEAST_FREE, OB_RESTORE_MOST_FREE, &room))
         continue;
-      free_bytes = (guint64) info.f_bavail * info.f_frsize;
-      floor = CLAMP ((guint64) info.f_blocks * info.f_frsize / 20, LEAST_FREE, MOST_FREE);
-      free_bytes = free_bytes > floor ? free_bytes - floor : 0;
       g_variant_builder_open (&self->space, G_VARIANT_TYPE_VARDICT);
       g_variant_builder_add (&self->space, "{sv}", "where", g_variant_new_string (space->path));
       g_variant_builder_add (&self->space, "{sv}", "needed", g_variant_new_uint64 (space->needed));
-      g_variant_builder_add (&self->space, "{sv}", "free", g_variant_new_uint64 (free_bytes));
+      g_variant_builder_add (&self->space, "{sv}", "free", g_variant_new_uint64 (room));
       g_variant_builder_close (&self->space);
-      if (space->needed > free_bytes)
+      if (space->needed > room)
         add_sentence (&self->obstacles,
                       "About %.1f MB are needed on the file system of %s, and %.1f MB are free there; "
                       "free some, or restore fewer parts.",
-                      (double) space->needed / 1e6, space->path, (double) free_bytes / 1e6);
+                      (double) space->needed / 1e6, space->path, (double) room / 1e6);
     }
 }
 
@@ -410,12 +403,22 @@ tell_times (Forecast *self)
 }
 
 static void
+note_differences (Forecast *self)
+{
+  g_autoptr (GPtrArray) differences = ob_restore_task_list_differences (self->task);
+
+  for (guint i = 0; i < differences->len; i++)
+    add_sentence (&self->notes, "%s", (const char *) g_ptr_array_index (differences, i));
+}
+
+static void
 tell (Forecast *self)
 {
   ObJob *job = self->task->job;
   g_autofree char *stop = forecast_stop (self); /* may add an obstacle */
   g_autofree char *valid = g_utf8_make_valid (stop, -1);
 
+  note_differences (self);
   forecast_space (self);
   tell_times (self);
   ob_job_set_result (job, "replaces", g_variant_builder_end (&self->replaces));

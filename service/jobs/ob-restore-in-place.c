@@ -21,10 +21,6 @@
 #include "ob-space-guard.h"
 #include "ob-sync.h"
 
-/* What stays free on the file system of a part while its new state is staged there. */
-#define LEAST_FREE ((guint64) 4 * 1024 * 1024)
-#define MOST_FREE ((guint64) 256 * 1024 * 1024)
-
 /* internal methods */
 
 /* Writes down what will be done, with the instance's configuration as it is now. */
@@ -97,7 +93,7 @@ fill_unit (ObRestoreTask *task, const ObRestoreUnit *unit, int fd, GError **erro
   gulong handler
     = g_cancellable_connect (outer, G_CALLBACK (on_cancelled), inner, NULL);
   g_autoptr (ObSpaceGuard) guard
-    = ob_space_guard_new (unit->staging_parent, LEAST_FREE, MOST_FREE, inner);
+    = ob_space_guard_new (unit->staging_parent, OB_RESTORE_LEAST_FREE, OB_RESTORE_MOST_FREE, inner);
   g_autoptr (GError) local = NULL;
   gboolean filled = FALSE;
 

@@ -27,7 +27,6 @@
 #define MAX_DATABASE_NAME 63
 #define MAX_FILES 1000
 #define MAX_PATH_LENGTH 4096
-#define MAX_NAMED_PROBLEMS 5
 #define MAX_NAMED_LOSSES 20
 #define FILE_PARTS (OB_PART_ALL & ~OB_PART_DATABASE)
 
@@ -140,44 +139,20 @@ choose_parts (ObRestoreTask *task, const Data *data, GError **error)
 static gboolean
 check_repository (ObRestoreTask *task, GError **error)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GString) text = g_string_new (NULL);
-
-  if (!ob_reader_check_tree (task->repository, &task->record->snapshot->tree, problems,
-                             task->cancellable, error))
-    return FALSE;
-  if (problems->len == 0)
+  if (ob_restore_task_check_repository (task, error))
     return TRUE;
-  for (guint i = 0; i < problems->len && i < MAX_NAMED_PROBLEMS; i++)
-    g_string_append_printf (text, " %s", (const char *) g_ptr_array_index (problems, i));
-  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-               "The backup is damaged at destination %s, so nothing was touched; choose another "
-               "one.%s",
-               ob_destination_get_name (task->record->destination), text->str);
+  if (g_error_matches (*error, OB_ERROR, OB_ERROR_CORRUPT))
+    g_prefix_error (error, "The backup is damaged, so nothing was touched; choose another one. ");
   return FALSE;
 }
 
-static gboolean
-load_manifest (ObRestoreTask *task, JsonObject **manifest, GError **error)
+static void
+log_differences (ObRestoreTask *task)
 {
-  g_autoptr (GError) local = NULL;
-  g_autofree char *text = NULL;
+  g_autoptr (GPtrArray) differences = ob_restore_task_list_differences (task);
 
-  if (ob_backup_record_is_foreign (task->record))
-    return TRUE;
-  text = ob_backup_record_load_manifest (task->record, task->context, task->cancellable, &local);
-  if (local != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
-  if (text == NULL)
-    {
-      g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, "The backup has no manifest.");
-      return FALSE;
-    }
-  *manifest = ob_manifest_parse (text, strlen (text), error);
-  return *manifest != NULL;
+  for (guint i = 0; i < differences->len; i++)
+    ob_job_log (task->job, "%s", (const char *) g_ptr_array_index (differences, i));
 }
 
 /* Restores one part into a directory of its own below @directory; on error that is removed again. */
@@ -373,17 +348,20 @@ restore (ObRestoreTask *task, const Data *data, GError **error)
   if (!ob_job_lock_to_read (task->job, task->context, task->repository, &lock, task->cancellable,
                             error)
       || !ob_repository_load_index (task->repository, task->cancellable, error)
-      || !check_repository (task, error) || !load_manifest (task, &manifest, error))
+      || !check_repository (task, error))
     return FALSE;
   warn_of_losses (task);
-  if (manifest == NULL)
+  if (ob_backup_record_is_foreign (task->record))
     return restore_foreign (task, data, error);
+  manifest = ob_restore_task_load_manifest (task, error);
+  if (manifest == NULL)
+    return FALSE;
   task->manifest = manifest;
   if (!choose_parts (task, data, error) || !ob_restore_task_estimate (task, error))
     return FALSE;
   if (data->plan)
     return ob_restore_task_forecast (task, error);
-  ob_restore_task_tell_differences (task);
+  log_differences (task);
   return is_in_place (data) ? ob_restore_task_in_place (task, error)
                             : restore_elsewhere (task, data, error);
 }
@@ -392,45 +370,6 @@ static gboolean
 run_restore (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error)
 {
   return ob_restore_data_run (pointer, job, cancellable, error);
-}
-
-static gboolean
-run (Data *data, ObJob *job, GCancellable *cancellable, GError **error)
-{
-  ObBackupFilter filter = { .parts = data->parts };
-  g_autoptr (ObBackupRecord) record = NULL;
-  g_autoptr (ObRepository) repository = NULL;
-  ObRestoreTask task = { .context = data->context,
-                         .instance = data->instance,
-                         .job = job,
-                         .progress = ob_job_get_progress (job),
-                         .cancellable = cancellable,
-                         .number = data->number,
-                         .change = data->change,
-                         .stopped = data->stopped,
-                         .original_settings = data->original_settings,
-                         .only_files = (const char *const *) data->files,
-                         .force = data->force };
-  gint64 began = g_get_monotonic_time ();
-
-  ob_progress_set_phase (task.progress, "preparing");
-  if (is_in_place (data) && !data->plan
-      && !ob_restore_settle (data->context, ob_instance_get_name (data->instance), task.progress,
-                             error))
-    return FALSE;
-  record = ob_catalogue_find (data->context, data->destinations, data->id, &filter, cancellable,
-                              error);
-  if (record == NULL)
-    return FALSE;
-  task.record = record;
-  repository = ob_destination_open (record->destination, data->context, cancellable, error);
-  if (repository == NULL)
-    return FALSE;
-  task.repository = repository;
-  if (!restore (&task, data, error))
-    return FALSE;
-  tell_result (&task, data, began);
-  return TRUE;
 }
 
 /* Each is a part with a path in it. */
@@ -567,7 +506,40 @@ ob_restore_data_free (ObRestoreData *data)
 gboolean
 ob_restore_data_run (ObRestoreData *data, ObJob *job, GCancellable *cancellable, GError **error)
 {
-  return run (data, job, cancellable, error);
+  ObBackupFilter filter = { .parts = data->parts };
+  g_autoptr (ObBackupRecord) record = NULL;
+  g_autoptr (ObRepository) repository = NULL;
+  ObRestoreTask task = { .context = data->context,
+                         .instance = data->instance,
+                         .job = job,
+                         .progress = ob_job_get_progress (job),
+                         .cancellable = cancellable,
+                         .number = data->number,
+                         .change = data->change,
+                         .stopped = data->stopped,
+                         .original_settings = data->original_settings,
+                         .only_files = (const char *const *) data->files,
+                         .force = data->force };
+  gint64 began = g_get_monotonic_time ();
+
+  ob_progress_set_phase (task.progress, "preparing");
+  if (is_in_place (data) && !data->plan
+      && !ob_restore_settle (data->context, ob_instance_get_name (data->instance), task.progress,
+                             error))
+    return FALSE;
+  record = ob_catalogue_find (data->context, data->destinations, data->id, &filter, cancellable,
+                              error);
+  if (record == NULL)
+    return FALSE;
+  task.record = record;
+  repository = ob_destination_open (record->destination, data->context, cancellable, error);
+  if (repository == NULL)
+    return FALSE;
+  task.repository = repository;
+  if (!restore (&task, data, error))
+    return FALSE;
+  tell_result (&task, data, began);
+  return TRUE;
 }
 
 /* public methods */

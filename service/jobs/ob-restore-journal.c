@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <json-glib/json-glib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,9 +11,9 @@
 #include "ob-fd.h"
 #include "ob-io.h"
 #include "ob-json-print.h"
-#include "ob-json-reader.h"
 #include "ob-manifest.h"
 #include "ob-path.h"
+#include "ob-state-json.h"
 
 #define MAX_FILE (1024 * 1024)
 #define MAX_DATABASE_NAME 63
@@ -60,13 +59,6 @@ get_database_name (const char *name, const char *suffix, const char *when)
   return g_strdup_printf ("%.*s%s", (int) length, name, tail);
 }
 
-static void
-set_text (JsonObject *object, const char *name, const char *value)
-{
-  if (value != NULL)
-    json_object_set_string_member (object, name, value);
-}
-
 /* Inode numbers have 64 bits, JSON's numbers 63. */
 static void
 set_inode (JsonObject *object, const char *name, guint64 inode)
@@ -96,11 +88,11 @@ build_unit (const ObRestoreUnit *unit)
   JsonObject *object = json_object_new ();
   JsonArray *carries = json_array_new ();
 
-  set_text (object, "part", ob_part_get_name (unit->part));
+  ob_state_json_set_text (object, "part", ob_part_get_name (unit->part));
   json_object_set_int_member (object, "parts", unit->parts);
-  set_text (object, "path", unit->path);
-  set_text (object, "staging-parent", unit->staging_parent);
-  set_text (object, "staging-name", unit->staging_name);
+  ob_state_json_set_text (object, "path", unit->path);
+  ob_state_json_set_text (object, "staging-parent", unit->staging_parent);
+  ob_state_json_set_text (object, "staging-name", unit->staging_name);
   set_inode (object, "staging-inode", unit->staging_inode);
   set_inode (object, "parent-inode", unit->parent_inode);
   set_inode (object, "new-inode", unit->new_inode);
@@ -111,7 +103,7 @@ build_unit (const ObRestoreUnit *unit)
       const ObRestoreCarry *carry = g_ptr_array_index (unit->carries, i);
       JsonObject *entry = json_object_new ();
 
-      set_text (entry, "path", carry->path);
+      ob_state_json_set_text (entry, "path", carry->path);
       set_inode (entry, "inode", carry->inode);
       json_array_add_object_element (carries, entry);
     }
@@ -127,34 +119,26 @@ build (const ObRestoreJournal *journal)
   JsonArray *units = json_array_new ();
 
   json_node_take_object (root, object);
-  set_text (object, "phase", phase_names[journal->phase]);
-  set_text (object, "instance", journal->instance);
-  set_text (object, "backup", journal->backup);
-  set_text (object, "time", journal->time);
+  ob_state_json_set_text (object, "phase", phase_names[journal->phase]);
+  ob_state_json_set_text (object, "instance", journal->instance);
+  ob_state_json_set_text (object, "backup", journal->backup);
+  ob_state_json_set_text (object, "time", journal->time);
   json_object_set_boolean_member (object, "control", journal->control);
-  set_text (object, "staged-database", journal->staged_database);
-  set_text (object, "kept-database", journal->kept_database);
-  set_text (object, "moving-database", journal->moving_database);
+  ob_state_json_set_text (object, "staged-database", journal->staged_database);
+  ob_state_json_set_text (object, "kept-database", journal->kept_database);
+  ob_state_json_set_text (object, "moving-database", journal->moving_database);
   json_object_set_int_member (object, "oid", journal->oid);
   json_object_set_boolean_member (object, "had-database", journal->had_database);
   json_object_set_int_member (object, "kept-size", (gint64) journal->kept_size);
   json_object_set_int_member (object, "kept-since", journal->kept_since);
   json_object_set_boolean_member (object, "undo", journal->undo);
-  set_text (object, "change", journal->change);
+  ob_state_json_set_text (object, "change", journal->change);
   json_object_set_boolean_member (object, "lossy", journal->lossy);
   json_object_set_boolean_member (object, "whole", journal->whole);
   for (guint i = 0; i < journal->units->len; i++)
     json_array_add_object_element (units, build_unit (g_ptr_array_index (journal->units, i)));
   json_object_set_array_member (object, "units", units);
   return ob_json_print (root, TRUE);
-}
-
-static char *
-dup_text (JsonObject *object, const char *name)
-{
-  const char *value = ob_manifest_get_string (object, name);
-
-  return *value != '\0' ? g_strdup (value) : NULL;
 }
 
 /* The time becomes a part of names of files. */
@@ -195,8 +179,8 @@ parse_unit (ObRestoreJournal *journal, JsonObject *object)
     return FALSE;
   unit = ob_restore_journal_add_unit (journal, part, path);
   unit->parts = (ObParts) ob_manifest_get_number (object, "parts") & OB_PART_ALL;
-  unit->staging_parent = dup_text (object, "staging-parent");
-  unit->staging_name = dup_text (object, "staging-name");
+  unit->staging_parent = ob_state_json_dup_text (object, "staging-parent");
+  unit->staging_name = ob_state_json_dup_text (object, "staging-name");
   unit->staging_inode = get_inode (object, "staging-inode");
   unit->parent_inode = get_inode (object, "parent-inode");
   unit->new_inode = get_inode (object, "new-inode");
@@ -241,19 +225,19 @@ parse (ObRestoreJournal *journal, JsonObject *object)
         journal->phase = i;
         known = TRUE;
       }
-  journal->instance = dup_text (object, "instance");
-  journal->backup = dup_text (object, "backup");
-  journal->time = dup_text (object, "time");
+  journal->instance = ob_state_json_dup_text (object, "instance");
+  journal->backup = ob_state_json_dup_text (object, "backup");
+  journal->time = ob_state_json_dup_text (object, "time");
   journal->control = get_flag (object, "control");
   journal->had_database = get_flag (object, "had-database");
-  journal->staged_database = dup_text (object, "staged-database");
-  journal->kept_database = dup_text (object, "kept-database");
-  journal->moving_database = dup_text (object, "moving-database");
+  journal->staged_database = ob_state_json_dup_text (object, "staged-database");
+  journal->kept_database = ob_state_json_dup_text (object, "kept-database");
+  journal->moving_database = ob_state_json_dup_text (object, "moving-database");
   journal->oid = (guint32) ob_manifest_get_number (object, "oid");
   journal->kept_size = ob_manifest_get_number (object, "kept-size");
   journal->kept_since = (gint64) ob_manifest_get_number (object, "kept-since");
   journal->undo = get_flag (object, "undo");
-  journal->change = dup_text (object, "change");
+  journal->change = ob_state_json_dup_text (object, "change");
   journal->lossy = get_flag (object, "lossy");
   journal->whole = get_flag (object, "whole");
   for (guint i = 0; units != NULL && i < json_array_get_length (units); i++)
@@ -469,20 +453,12 @@ ObRestoreJournal *
 ob_restore_journal_load (ObContext *context, const char *file, GError **error)
 {
   g_autoptr (GBytes) bytes = ob_read_file_at (context->restores_fd, file, MAX_FILE, error);
-  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (JsonObject) object = bytes != NULL ? ob_state_json_parse (bytes) : NULL;
   g_autoptr (ObRestoreJournal) journal = allocate ();
-  JsonNode *root = NULL;
-  const char *text = NULL;
-  gsize size = 0;
 
   if (bytes == NULL)
     return NULL;
-  text = g_bytes_get_data (bytes, &size);
-  if (ob_json_is_bounded (text, size)
-      && json_parser_load_from_data (parser, text, (gssize) size, NULL))
-    root = json_parser_get_root (parser);
-  if (root != NULL && JSON_NODE_HOLDS_OBJECT (root)
-      && parse (journal, json_node_get_object (root)))
+  if (object != NULL && parse (journal, object))
     return g_steal_pointer (&journal);
   g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
                "The journal of a restore, %s/restores/%s, is damaged; look at what it says, put "

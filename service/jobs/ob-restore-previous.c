@@ -17,6 +17,8 @@
 
 /* Seconds that a former state is kept at least where space is short. */
 #define SHORT_KEEP (60 * 60)
+/* Of directories that are measured. Openbravo's own have some fifteen. */
+#define MAX_LEVELS 100
 
 /* Called with each former state that is there; @size in bytes, 0 where it is not known. */
 typedef void (*PreviousFunc) (const char *part, const char *where, guint64 size,
@@ -127,9 +129,10 @@ count_entry (const char *part, const char *where, guint64 size, gpointer user_da
   (*(guint *) user_data)++;
 }
 
-/* What is below the directory @fd takes on the disk. */
+/* What is below the directory @fd takes on the disk. Each level holds descriptors, and others than we
+ * decide how many levels there are: what lies deeper is left out. */
 static guint64
-measure_directory (int fd)
+measure_directory (int fd, guint level, GCancellable *cancellable)
 {
   int copy = openat (fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *directory = copy >= 0 ? fdopendir (copy) : NULL;
@@ -140,7 +143,8 @@ measure_directory (int fd)
       ob_fd_clear (&copy);
       return 0;
     }
-  for (struct dirent *entry = readdir (directory); entry != NULL; entry = readdir (directory))
+  for (struct dirent *entry = readdir (directory);
+       entry != NULL && !g_cancellable_is_cancelled (cancellable); entry = readdir (directory))
     {
       struct stat info = { 0 };
       ob_autofd int below = -1;
@@ -149,12 +153,12 @@ measure_directory (int fd)
           || fstatat (dirfd (directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0)
         continue;
       size += (guint64) info.st_blocks * 512;
-      if (!S_ISDIR (info.st_mode))
+      if (!S_ISDIR (info.st_mode) || level >= MAX_LEVELS)
         continue;
       below = openat (dirfd (directory), entry->d_name,
                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
       if (below >= 0)
-        size += measure_directory (below);
+        size += measure_directory (below, level + 1, cancellable);
     }
   closedir (directory);
   return size;
@@ -168,7 +172,7 @@ measure_unit (ObRestoreUnit *unit)
                                  : openat (staging, OB_RESTORE_PREVIOUS,
                                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-  unit->kept_size = fd < 0 ? 0 : measure_directory (fd);
+  unit->kept_size = fd < 0 ? 0 : measure_directory (fd, 0, NULL);
 }
 
 /* Whether the file system of a unit has less than a twentieth free. */
@@ -223,11 +227,11 @@ add_all_staging (ObContext *context, GPtrArray *files, GPtrArray *paths)
 /* methods of this room */
 
 guint64
-ob_restore_previous_measure_path (const char *path)
+ob_restore_previous_measure_path (const char *path, GCancellable *cancellable)
 {
   ob_autofd int fd = ob_path_open (path, O_RDONLY | O_DIRECTORY, NULL);
 
-  return fd < 0 ? 0 : measure_directory (fd);
+  return fd < 0 ? 0 : measure_directory (fd, 0, cancellable);
 }
 
 void

@@ -11,8 +11,8 @@ G_BEGIN_DECLS
  * out; of the database that is told only where it can be asked. Blocks. */
 GVariant *ob_restore_previous_describe (ObRestoreJournal *journal, ObInstance *instance);
 
-/* Bytes on the disk below the directory @path; 0 where there is none. Blocks. */
-guint64 ob_restore_previous_measure_path (const char *path);
+/* Bytes on the disk below the directory @path, some hundred levels deep; 0 where there is none. Blocks. */
+guint64 ob_restore_previous_measure_path (const char *path, GCancellable *cancellable);
 
 /* Notes in @journal how much disk its former state takes. Blocks. */
 void ob_restore_previous_measure (ObRestoreJournal *journal, ObInstance *instance);

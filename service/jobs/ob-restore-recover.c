@@ -294,7 +294,7 @@ ob_restore_finish (ObRestoreJournal *journal, ObInstance *instance, ObContext *c
   if (start_and_wait (journal, instance, context, progress, &unwell))
     {
       journal->well_at = g_get_monotonic_time ();
-      journal->whole = !journal->lossy;
+      journal->whole = journal->control && !journal->lossy;
       ob_restore_stopped_clear (context, journal->instance);
       return keep (journal, instance, context, progress, error);
     }

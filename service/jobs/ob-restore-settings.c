@@ -27,10 +27,11 @@ get_member (JsonObject *object, const char *name)
 }
 
 static void
-tell_difference (ObRestoreTask *task, const char *what, const char *before, const char *now)
+add_difference (GPtrArray *sentences, const char *what, const char *before, const char *now)
 {
   if (*before != '\0' && now != NULL && strcmp (before, now) != 0)
-    ob_job_log (task->job, "%s: %s in the backup, %s here", what, before, now);
+    g_ptr_array_add (sentences,
+                     g_strdup_printf ("The %s is %s in the backup, and %s here.", what, before, now));
 }
 
 /* methods of this room */
@@ -67,25 +68,35 @@ ob_restore_task_settle (ObRestoreTask *task, ObParts part, int fd, const ObInsta
   return TRUE;
 }
 
-void
-ob_restore_task_tell_differences (ObRestoreTask *task)
+GPtrArray *
+ob_restore_task_list_differences (ObRestoreTask *task)
 {
+  GPtrArray *sentences = g_ptr_array_new_with_free_func (g_free);
   JsonObject *installation = get_member (task->manifest, "installation");
   JsonObject *paths = get_member (installation, "paths");
   JsonObject *database = get_member (installation, "database");
-  const ObDatabaseConfig *config = ob_instance_get_database (task->instance);
+  const ObDatabaseConfig *config = NULL;
 
-  tell_difference (task, "host", ob_manifest_get_string (task->manifest, "hostname"),
-                   g_get_host_name ());
+  add_difference (sentences, "host", ob_manifest_get_string (task->manifest, "hostname"),
+                  g_get_host_name ());
+  if (task->instance == NULL)
+    return sentences;
   for (ObParts part = OB_PART_SOURCES; paths != NULL && part < OB_PART_ALL; part <<= 1)
     if (task->parts & part)
-      tell_difference (task, ob_part_get_name (part),
-                       ob_manifest_get_string (paths, ob_part_get_name (part)),
-                       ob_instance_get_path (task->instance, part));
+      {
+        g_autofree char *what = g_strdup_printf ("place of the %s", ob_part_get_name (part));
+
+        add_difference (sentences, what,
+                        ob_manifest_get_string (paths, ob_part_get_name (part)),
+                        ob_instance_get_path (task->instance, part));
+      }
   if (database == NULL || (task->parts & OB_PART_DATABASE) == 0)
-    return;
-  tell_difference (task, "database", ob_manifest_get_string (database, "name"), config->name);
-  tell_difference (task, "database server", ob_manifest_get_string (database, "host"),
-                   config->host);
-  tell_difference (task, "database user", ob_manifest_get_string (database, "user"), config->user);
+    return sentences;
+  config = ob_instance_get_database (task->instance);
+  add_difference (sentences, "database", ob_manifest_get_string (database, "name"), config->name);
+  add_difference (sentences, "database server", ob_manifest_get_string (database, "host"),
+                  config->host);
+  add_difference (sentences, "database's owner", ob_manifest_get_string (database, "user"),
+                  config->user);
+  return sentences;
 }

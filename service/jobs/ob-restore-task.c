@@ -11,6 +11,7 @@
 #include "ob-io.h"
 #include "ob-manifest.h"
 
+#define MAX_NAMED_PROBLEMS 5
 #define MAX_PARALLEL 8
 /* Threads that fetch and open blobs for one archive; the archives are read side by side. */
 #define WORKERS_A_STREAM 2
@@ -208,6 +209,40 @@ make_root_node (ObRestoreTask *task, int fd, GError **error)
 }
 
 /* methods of this room */
+
+gboolean
+ob_restore_task_check_repository (ObRestoreTask *task, GError **error)
+{
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  if (!ob_reader_check_tree (task->repository, &task->record->snapshot->tree, problems,
+                             task->cancellable, error))
+    return FALSE;
+  for (guint i = 0; i < problems->len && i < MAX_NAMED_PROBLEMS; i++)
+    g_string_append_printf (text, " %s", (const char *) g_ptr_array_index (problems, i));
+  if (problems->len == 0)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "Destination %s lacks what it needs.%s",
+               ob_destination_get_name (task->record->destination), text->str);
+  return FALSE;
+}
+
+JsonObject *
+ob_restore_task_load_manifest (ObRestoreTask *task, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autofree char *text = ob_backup_record_load_manifest (task->record, task->context,
+                                                          task->cancellable, &local);
+
+  if (text != NULL)
+    return ob_manifest_parse (text, strlen (text), error);
+  if (local != NULL)
+    g_propagate_error (error, g_steal_pointer (&local));
+  else
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, "The backup has no manifest.");
+  return NULL;
+}
 
 gboolean
 ob_restore_task_estimate (ObRestoreTask *task, GError **error)

@@ -8,7 +8,7 @@
 
 #include "ob-fd.h"
 #include "ob-io.h"
-#include "ob-json-reader.h"
+#include "ob-state-json.h"
 
 #define DIRECTORY "verified"
 #define MAX_FILE (32 * 1024 * 1024)
@@ -78,18 +78,14 @@ read_entry (ObVerifyRecord *self, const char *key, JsonNode *node)
 static void
 read_text (ObVerifyRecord *self, GBytes *bytes)
 {
-  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
-  gsize size;
-  const char *text = g_bytes_get_data (bytes, &size);
+  g_autoptr (JsonObject) object = ob_state_json_parse (bytes);
   JsonObjectIter iter;
   const char *key;
   JsonNode *node;
 
-  if (!ob_json_is_bounded (text, size)
-      || !json_parser_load_from_data (parser, text, (gssize) size, NULL)
-      || !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser)))
+  if (object == NULL)
     return;
-  json_object_iter_init (&iter, json_node_get_object (json_parser_get_root (parser)));
+  json_object_iter_init (&iter, object);
   while (json_object_iter_next (&iter, &key, &node))
     read_entry (self, key, node);
 }

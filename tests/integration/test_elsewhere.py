@@ -63,6 +63,15 @@ class Files(ElsewhereTest):
         web = (into / "webapp" / "WEB-INF")
         self.assertEqual(os.listdir(web), ["web.xml"])
 
+    def test_of_an_instance_that_is_not_known(self):
+        """On a host that has the repository and nothing else, files can be had."""
+        identifier = self.backup()
+        words = self.instance_words(self.installation, self.application)
+        self.ok("instance", "remove", "erp")
+        self.addCleanup(self.ok, "instance", "add", "erp", *words)
+        into = self.restored(identifier, "sources,sources/build.xml")
+        self.assert_equal_tree("sources", "", into)
+
     def test_what_is_not_there(self):
         identifier = self.backup()
         into = self.directory / "into"
@@ -245,8 +254,12 @@ class CleanHost(ElsewhereTest):
         self.assertEqual(new.ask_application()["lost"], [])
         path = [job["job"] for job in self.json("jobs") if job["Operation"] == "restore"][0]
         log = "\n".join(self.bus.log(path))
-        self.assertRegex(log, f"sources: {self.installation.source} in the backup, {new.source} here")
-        self.assertRegex(log, f"database: {self.installation.database} in the backup, production")
+        for difference in (
+                f"The place of the sources is {self.installation.source} in the backup, and "
+                f"{new.source} here.",
+                f"The database is {self.installation.database} in the backup, and production here."):
+            self.assertIn(difference, plan["notes"])
+            self.assertIn(difference, log)
 
 
 if __name__ == "__main__":

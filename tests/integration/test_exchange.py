@@ -45,17 +45,6 @@ class ExchangeTest(InstallationTest):
         return server().query("SELECT oid::bigint FROM pg_database WHERE datname = %s",
                               [database or self.installation.database])[0][0]
 
-    def beside(self):
-        """Databases and directories that restores left."""
-        found = {name for name, in server().query(
-            "SELECT datname FROM pg_database WHERE datname ~ %s",
-            [f"^{self.installation.database}_"])}
-        for parent in {tree.parent for tree in self.installation.trees().values()} | {
-                self.installation.webapp.parent.parent}:
-            found |= {f"{parent}/{name}" for name in os.listdir(parent)
-                      if name.startswith(".obbackup-")}
-        return found
-
     def previous(self):
         return self.details().get("previous", [])
 
@@ -159,10 +148,10 @@ class Undone(ExchangeTest):
         self.ok("restore", self.backup(), "--yes")
         kept = self.beside()
         self.restart_service()
-        time.sleep(1)
+        time.sleep(1)  # in which it is not released
         self.assertEqual(self.beside(), kept)
         settings.write_text("[obbackup]\nkeep-previous=1s\n")
-        time.sleep(1)
+        time.sleep(1)  # it is a second old, whatever the clock's resolution
         self.restart_service()
         wait_until(lambda: not self.beside(), "what was kept is not released")
         wait_until(lambda: not self.previous(), "its record stays")
@@ -180,9 +169,9 @@ class Undone(ExchangeTest):
         text = record.read_text()
         record.write_text(re.sub(r'"whole" ?: ?true', '"whole" : false', text))
         self.assertNotEqual(record.read_text(), text)
-        time.sleep(1)
+        time.sleep(1)  # its time is up
         self.restart_service()
-        time.sleep(2)
+        time.sleep(2)  # in which it is not released
         self.assertNotEqual(self.beside(), set())
         self.settle()
 

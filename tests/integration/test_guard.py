@@ -330,6 +330,19 @@ class Changes(GuardTest):
                 self.assert_runs()
                 ctl("release-previous", "erp", "--yes")
 
+    def test_ended_twice_at_once(self):
+        """Whoever ends it while it is being taken back is told so; a rollback that is cancelled leaves it
+        open."""
+        change = self.begin()
+        path = self.bus.manager("EndChange", "(sba{sv})", change, False, {})[0]
+        for word in ("--succeeded", "--failed"):
+            self.refused(BUSY, "being ended by another job", "change", "end", change, word)
+        self.assertGreater(self.change_since(), 0)
+        self.bus.cancel(path)
+        if self.wait_job(path)["State"] == "cancelled":
+            self.assertEqual([entry["id"] for entry in self.changes()], [change])
+            self.ok("change", "end", change, "--succeeded")
+
     def test_gained_rows_are_told(self):
         change = self.begin()
         self.installation.ask_application("/order", {})

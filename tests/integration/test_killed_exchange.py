@@ -75,16 +75,6 @@ class KilledTest(InstallationTest):
         return server().query("SELECT oid::bigint FROM pg_database WHERE datname = %s",
                               [self.installation.database])[0][0]
 
-    def beside(self):
-        found = {name for name, in server().query(
-            "SELECT datname FROM pg_database WHERE datname ~ %s",
-            [f"^{self.installation.database}_"])}
-        for parent in {tree.parent for tree in self.installation.trees().values()} | {
-                self.installation.webapp.parent.parent}:
-            found |= {f"{parent}/{name}" for name in os.listdir(parent)
-                      if name.startswith(".obbackup-")}
-        return found
-
     def prepare(self):
         """Another state than the backup's; returns it."""
         ctl("release-previous", "erp", "--yes")

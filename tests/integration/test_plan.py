@@ -6,7 +6,6 @@ import os
 import pty
 import shutil
 import subprocess
-import time
 
 from disks import Disk
 from harness import (DONE, FAILED, NOT_FOUND, SANDBOX, USAGE, InstallationTest, ctl, server)
@@ -23,7 +22,7 @@ class PlanTest(InstallationTest):
     def plan(self, *words, status=DONE):
         return self.json("restore", *words, "--plan", status=status)
 
-    def beside(self):
+    def neighbours(self):
         return {str(tree.parent / name) for tree in self.installation.trees().values()
                 for name in os.listdir(tree.parent)}
 
@@ -31,10 +30,9 @@ class PlanTest(InstallationTest):
 class Plan(PlanTest):
     def test_all(self):
         identifier = self.backup()
-        time.sleep(1)
         self.installation.query("UPDATE ad_module SET version = '9.9.9' WHERE javapackage ="
                                 " (SELECT min (javapackage::text) FROM ad_module)")
-        before, beside = self.describe(), self.beside()
+        before, beside = self.describe(), self.neighbours()
         plan = self.plan(identifier)
         self.assertEqual(plan["id"], identifier)
         self.assertEqual(plan["instance"], "erp")
@@ -57,7 +55,7 @@ class Plan(PlanTest):
         self.assertTrue(plan["space"])
         for space in plan["space"]:
             self.assertGreater(space["free"], space["needed"])
-        self.assertEqual(self.beside(), beside)
+        self.assertEqual(self.neighbours(), beside)
         self.assert_same_installation(before, self.describe())
         self.assertTrue(self.installation.application_runs())
         self.assertEqual([job["Operation"] for job in self.json("jobs")].count("restore"), 0)

@@ -225,6 +225,17 @@ class InstallationTest(SandboxTest):
         cls.addClassCleanup(made.remove)
         return made.make()
 
+    def beside(self):
+        """Databases and directories that restores left."""
+        found = {name for name, in server().query(
+            "SELECT datname FROM pg_database WHERE datname ~ %s",
+            [f"^{self.installation.database}_"])}
+        for parent in {tree.parent for tree in self.installation.trees().values()} | {
+                self.installation.webapp.parent.parent}:
+            found |= {f"{parent}/{name}" for name in os.listdir(parent)
+                      if name.startswith(".obbackup-")}
+        return found
+
     @staticmethod
     def instance_words(installation, application):
         words = ["--properties", installation.properties, "--webapp", installation.webapp]

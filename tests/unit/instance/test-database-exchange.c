@@ -182,7 +182,7 @@ assert_former (Exchange *exchange)
 typedef struct
 {
   const char *name;
-  const char *sql; /* that leads there from the one before */
+  const char *sql; /* that leads there from the one before; NULL: a copy under the number */
   gboolean past;
 } Crash;
 
@@ -190,7 +190,7 @@ static const Crash crashes[] = {
   { "renamed", "ALTER DATABASE erp RENAME TO moving", FALSE },
   { "copied", "CREATE DATABASE kept OWNER " OWNER " TEMPLATE moving ALLOW_CONNECTIONS false", FALSE },
   { "dropped", "ALTER DATABASE kept ALLOW_CONNECTIONS true;DROP DATABASE moving", TRUE },
-  { "made", "CREATE DATABASE erp OWNER " OWNER " TEMPLATE staged ALLOW_CONNECTIONS false OID %u", TRUE },
+  { "made", NULL, TRUE },
 };
 
 static void
@@ -198,7 +198,7 @@ lead_to (Exchange *exchange, gsize last)
 {
   for (gsize i = 0; i <= last; i++)
     {
-      run_lines (exchange, strstr (crashes[i].sql, "%u") == NULL
+      run_lines (exchange, crashes[i].sql != NULL
                              ? g_strdup (crashes[i].sql)
                              : g_strdup_printf ("CREATE DATABASE erp OWNER " OWNER
                                                 " TEMPLATE staged ALLOW_CONNECTIONS false OID %u",

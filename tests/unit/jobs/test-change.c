@@ -45,6 +45,23 @@ count_deeds (JobsFixture *fixture)
 
 /* tests */
 
+/* Its rollback was cut off before anything was exchanged. */
+static void
+test_ending_is_opened_again (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObChange) change = make_open (fixture, "erp");
+  g_autoptr (ObChange) found = NULL;
+  g_autoptr (GError) error = NULL;
+
+  change->state = OB_CHANGE_ENDING;
+  g_assert_true (ob_change_save (change, fixture->context, &error));
+  g_assert_cmpuint (count_deeds (fixture), ==, 0);
+  found = ob_change_load (fixture->context, "erp", &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (found->state, ==, OB_CHANGE_OPEN);
+  g_assert_cmpstr (found->backup, ==, "0123abcd");
+}
+
 static void
 test_open_and_ended (JobsFixture *fixture, gconstpointer data)
 {
@@ -127,6 +144,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("/change/open-and-ended", test_open_and_ended);
+  ADD ("/change/ending-is-opened-again", test_ending_is_opened_again);
   ADD ("/change/recover", test_recover);
   ADD ("/change/damaged", test_damaged);
   return g_test_run ();

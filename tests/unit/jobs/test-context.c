@@ -168,6 +168,7 @@ test_bad_config (Fixture *fixture, gconstpointer data)
     { "lock-timeout=86401", "lock-timeout" },
     { "command-timeout=18446744073709551616", "command-timeout" },
     { "command-timeout=10 s", "command-timeout" },
+    { "change-limit=soon", "change-limit" },
     { "keep-previous=soon", "keep-previous" },
     { "keep-previous=", "keep-previous" },
     { "keep-previous=-1", "keep-previous" },
