@@ -36,6 +36,7 @@ struct _ObChild
   int pidfd;
   ObChildCapture *output; /* NULL where it is not captured */
   ObChildCapture *errors;
+  guint grace_seconds;
   gboolean detached;
   gboolean waited;
   gboolean reaped;
@@ -147,19 +148,17 @@ check_spec (const ObChildSpec *spec, GError **error)
 static gboolean
 open_standards (ObChild *self, const ObChildSpec *spec, int fds[3])
 {
-  gboolean capture = spec->stdout_fd == OB_CHILD_CAPTURE;
-
   fds[0] = open_standard (0, spec->stdin_fd);
   if (fds[0] < 0)
     return FALSE;
-  if (capture)
+  self->errors = ob_child_capture_new (OB_CHILD_CAPTURE_TAIL, spec->detached, &fds[2]);
+  if (fds[2] < 0)
+    return FALSE;
+  if (spec->stdout_fd == OB_CHILD_CAPTURE)
     self->output = ob_child_capture_new (OB_CHILD_CAPTURE_ALL, spec->detached, &fds[1]);
   else
-    fds[1] = open_standard (1, spec->stdout_fd);
-  if (fds[1] < 0)
-    return FALSE;
-  self->errors = ob_child_capture_new (OB_CHILD_CAPTURE_TAIL, spec->detached, &fds[2]);
-  return fds[2] >= 0;
+    fds[1] = open_standard (1, spec->stdout_fd == OB_CHILD_WITH_ERRORS ? fds[2] : spec->stdout_fd);
+  return fds[1] >= 0;
 }
 
 ObChild *
@@ -189,6 +188,7 @@ ob_child_start (const ObChildSpec *spec, GError **error)
   self->program = g_path_get_basename (spec->argv[0]);
   self->pid = -1;
   self->pidfd = -1;
+  self->grace_seconds = spec->grace_seconds > 0 ? spec->grace_seconds : GRACE_SECONDS;
   self->detached = spec->detached;
   self->reaped = TRUE;
 
@@ -296,7 +296,7 @@ watch (ObChild *self, gint64 deadline, GCancellable *cancellable, int cancel_fd,
           if (*stop != STOP_NONE)
             {
               signal_group (self, SIGTERM);
-              until = g_get_monotonic_time () + GRACE_SECONDS * G_USEC_PER_SEC;
+              until = g_get_monotonic_time () + self->grace_seconds * G_USEC_PER_SEC;
             }
         }
       else if (g_get_monotonic_time () >= until)
@@ -315,6 +315,8 @@ watch (ObChild *self, gint64 deadline, GCancellable *cancellable, int cancel_fd,
 static gboolean
 fail_stopped (ObChild *self, Stop stop, guint seconds, GError **error)
 {
+  g_autofree char *lines = NULL;
+
   switch (stop)
     {
     case STOP_CANCELLED:
@@ -322,9 +324,10 @@ fail_stopped (ObChild *self, Stop stop, guint seconds, GError **error)
                    "%s was stopped because the job was cancelled", self->program);
       break;
     case STOP_LATE:
+      lines = ob_child_capture_get_last_lines (self->errors);
       g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
-                   "%s was stopped because it did not end within %u seconds", self->program,
-                   seconds);
+                   "%s was stopped because it did not end within %u seconds%s%s", self->program,
+                   seconds, *lines == '\0' ? "" : ": ", lines);
       break;
     default:
       g_set_error (error, OB_ERROR, OB_ERROR_FAILED,

@@ -21,11 +21,13 @@ typedef struct
   const int *keep_fds;            /* descriptors kept under the same number; n_keep_fds of them */
   gsize n_keep_fds;               /* each 3 or more */
   int stdin_fd;                   /* 0 stands for /dev/null; the child has a copy: close yours */
-  int stdout_fd;                  /* as stdin_fd; OB_CHILD_CAPTURE: kept as text, up to 64 MiB */
+  int stdout_fd;                  /* as stdin_fd; or OB_CHILD_CAPTURE or OB_CHILD_WITH_ERRORS */
+  guint grace_seconds;            /* from SIGTERM to SIGKILL where it is to be stopped; 0: 2 */
   gboolean detached;              /* outlives us: setsid, not killed with the child object */
 } ObChildSpec;
 
-#define OB_CHILD_CAPTURE (-2)
+#define OB_CHILD_CAPTURE (-2)     /* kept as text, up to 64 MiB; one that writes more is stopped */
+#define OB_CHILD_WITH_ERRORS (-3) /* kept with standard error, in one text: its last 8 KiB */
 
 /* Starts it. Standard error is always captured (the last 8 KiB). Transfer full. Any thread; which
  * thread starts it, and what becomes of that thread, makes no difference to the child.
@@ -39,15 +41,15 @@ typedef struct
  * absolute path, a descriptor to keep is 0, 1 or 2), FAILED. */
 ObChild *ob_child_start (const ObChildSpec *spec, GError **error);
 
-/* Waits for the end; on cancel sends SIGTERM to its group, after 2 s SIGKILL, and reaps it.
+/* Waits for the end; on cancel sends SIGTERM to its group, after the grace SIGKILL, and reaps it.
  * TRUE on exit status 0. Errors: CANCELLED; FAILED with "PROGRAM ended with status N: last lines
  * of its standard error" (as valid UTF-8 without control characters). The calling thread blocks.
  * Once only. Does not wait for what the child left running, even where that holds its output open.
  * SIGCHLD must not be ignored. */
 gboolean ob_child_wait (ObChild *child, GCancellable *cancellable, GError **error);
 
-/* As ob_child_wait() with a limit of @seconds; past it the child is killed and the error is FAILED
- * naming the limit. */
+/* As ob_child_wait() with a limit of @seconds; past it the child is stopped in the same way and
+ * the error is FAILED, naming the limit and the last lines of its standard error. */
 gboolean ob_child_wait_for (ObChild *child, guint seconds, GCancellable *cancellable,
                             GError **error);
 

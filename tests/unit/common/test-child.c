@@ -369,6 +369,27 @@ test_time_limit (void)
   g_assert_no_error (none);
 }
 
+/* Both outputs in the order in which they were written, told of where the child is stopped, and no
+ * second more than its grace. */
+static void
+test_with_errors (void)
+{
+  ObChildSpec spec = { .stdout_fd = OB_CHILD_WITH_ERRORS, .grace_seconds = 1 };
+  g_autoptr (ObChild) child = start_shell (
+    spec, "trap '' TERM; echo one; echo two >&2; echo three; while :; do sleep 0.01; done");
+  g_autoptr (GError) failed = error_of (spec, "echo out; echo err >&2; exit 3");
+  g_autoptr (GError) error = NULL;
+  gint64 began = g_get_monotonic_time ();
+
+  g_assert_cmpstr (failed->message, ==, "sh ended with status 3: out err");
+  g_assert_false (ob_child_wait_for (child, 1, NULL, &error));
+  g_assert_cmpint (g_get_monotonic_time () - began, >=, 2 * G_USEC_PER_SEC);
+  g_assert_ob_error (error, OB_ERROR_FAILED);
+  g_assert_message (error, "did not end within 1 seconds: one two three");
+  g_assert_cmpstr (ob_child_get_output (child), ==, "");
+  g_assert_cmpstr (ob_child_get_errors (child), ==, "one\ntwo\nthree\n");
+}
+
 static void
 test_much_errors (void)
 {
@@ -638,6 +659,7 @@ main (int argc, char **argv)
   g_test_add_func ("/child/cancel-stubborn", test_cancel_stubborn);
   g_test_add_func ("/child/cancelled-before", test_cancelled_before);
   g_test_add_func ("/child/time-limit", test_time_limit);
+  g_test_add_func ("/child/with-errors", test_with_errors);
   g_test_add_func ("/child/much-errors", test_much_errors);
   g_test_add_func ("/child/odd-errors", test_odd_errors);
   g_test_add_func ("/child/left-behind", test_left_behind);
