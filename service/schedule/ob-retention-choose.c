@@ -6,7 +6,6 @@
 
 typedef struct
 {
-  gsize n_times;
   ObRetentionKept kept;
   gpointer data;
 } Choice;
@@ -61,19 +60,16 @@ get_period (ObRetentionPeriod period, const struct tm *tm)
     }
 }
 
-/* The newest of its period takes one of a count, and so does the oldest of all. */
+/* The newest of its period takes one of a count. */
 static void
 try_counter (const Choice *choice, gsize index, Counter *counter, gint64 period)
 {
-  gboolean is_newest = counter->used == 0 || period != counter->period;
-
-  if (counter->used == counter->count || (!is_newest && index + 1 < choice->n_times))
+  if (counter->used == counter->count || (counter->used > 0 && period == counter->period))
     return;
   counter->used++;
   counter->period = period;
   choice->kept (index,
-                g_strdup_printf ("%s %u of %u%s", counter->name, counter->used, counter->count,
-                                 is_newest ? "" : ", as the oldest"),
+                g_strdup_printf ("%s %u of %u", counter->name, counter->used, counter->count),
                 choice->data);
 }
 
@@ -105,7 +101,7 @@ void
 ob_retention_rules_choose (const ObRetentionRules *rules, const gint64 *times, gsize n_times,
                            GTimeZone *zone, ObRetentionKept kept, gpointer data)
 {
-  const Choice choice = { n_times, kept, data };
+  const Choice choice = { kept, data };
   Counter last = { "last", rules->last };
   Counter counters[OB_RETENTION_N_PERIODS] = { 0 };
   Span all = { 0 };

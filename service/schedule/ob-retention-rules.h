@@ -55,9 +55,9 @@ char *ob_retention_rules_to_string (const ObRetentionRules *rules);
  * UTC, newest first. Periods are cut, and spans of time counted, as clocks and calendars in @zone
  * show them. Any thread.
  *
- * The choice is restic's (internal/restic/snapshot_policy.go of 0.14): of each period that has
- * backups the newest one counts, from the newest period on; while a count has not come to its end
- * the oldest backup of all takes one too. A span of time ends at the newest backup and not now, so
+ * The choice is restic's (internal/restic/snapshot_policy.go of 0.14; later versions also keep the
+ * oldest backup where a count has not come to its end): of each period that has backups the newest
+ * one counts, from the newest period on. A span of time ends at the newest backup and not now, so
  * nothing runs out where no more backups are made. */
 void ob_retention_rules_choose (const ObRetentionRules *rules, const gint64 *times, gsize n_times,
                                 GTimeZone *zone, ObRetentionKept kept, gpointer data);

@@ -49,7 +49,7 @@ test_rules (void)
                    "d - no rule keeps it\n"
                    "e - no rule keeps it\n"
                    "f + yearly 2 of 3\n"
-                   "g + yearly 3 of 3, as the oldest\n");
+                   "g - no rule keeps it\n");
   assert_verdicts ("keep-within=1d2h keep-within-weekly=4m", items, G_N_ELEMENTS (items),
                    "a + last good backup | weekly within 4 months | within 1 day 2 hours\n"
                    "b + within 1 day 2 hours\n"
