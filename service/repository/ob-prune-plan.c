@@ -313,8 +313,8 @@ check_pack (ObPrunePlan *self, guint32 number, GError **error)
   return FALSE;
 }
 
-static guint64
-get_waste (const ObPrunePack *pack)
+guint64
+ob_prune_pack_get_waste (const ObPrunePack *pack)
 {
   return pack->stored - MIN (pack->stored, pack->used + PACK_OVERHEAD);
 }
@@ -369,8 +369,8 @@ choose_repacked (ObPrunePlan *self, GArray *partly, const ObPruneLimit *limit)
       pack->fate = OB_PACK_IS_REPACKED;
       self->figures.n_repacked_packs++;
       self->figures.repacked_bytes += pack->used;
-      self->figures.waste_bytes -= get_waste (pack);
-      self->figures.freed_bytes += get_waste (pack);
+      self->figures.waste_bytes -= ob_prune_pack_get_waste (pack);
+      self->figures.freed_bytes += ob_prune_pack_get_waste (pack);
     }
 }
 
@@ -403,10 +403,10 @@ decide (ObPrunePlan *self, const ObPruneLimit *limit, GError **error)
         remove_pack (self, i);
       else if (!check_pack (self, i, error))
         return FALSE;
-      else if (get_waste (&self->packs[i]) > 0)
+      else if (ob_prune_pack_get_waste (&self->packs[i]) > 0)
         {
           g_array_append_val (partly, i);
-          self->figures.waste_bytes += get_waste (&self->packs[i]);
+          self->figures.waste_bytes += ob_prune_pack_get_waste (&self->packs[i]);
         }
     }
   choose_repacked (self, partly, limit);
@@ -465,6 +465,7 @@ ob_prune_plan_new (ObRepository *repository, ObLock *lock, const ObPruneLimit *l
 {
   g_autoptr (ObPrunePlan) self = NULL;
   g_autoptr (GPtrArray) snapshots = NULL;
+  gint64 deadline = limit->time > 0 ? g_get_monotonic_time () + limit->time : G_MAXINT64;
 
   ob_progress_set_phase (progress, "reading");
   if (!ob_repository_check_writable (repository, error)
@@ -475,6 +476,7 @@ ob_prune_plan_new (ObRepository *repository, ObLock *lock, const ObPruneLimit *l
   if (snapshots == NULL)
     return NULL;
   self = plan_new (repository, lock, progress);
+  self->deadline = deadline;
   if (!make_plan (self, snapshots, limit, cancellable, error) || !ob_lock_check (lock, error))
     return NULL;
   return g_steal_pointer (&self);

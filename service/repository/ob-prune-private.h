@@ -48,6 +48,7 @@ struct _ObPrunePlan
   guint32 *first_place; /* by number of the pack, with one more behind the last */
   GArray *loose;        /* of ObLoosePack */
   GPtrArray *index_files; /* their names */
+  gint64 deadline;        /* of g_get_monotonic_time(), for the copies */
   ObPruneFigures figures;
 };
 
@@ -65,6 +66,9 @@ GArray *ob_prune_plan_get_places (ObPrunePlan *plan, guint32 number, gboolean on
 /* Whether the index is still the one whose numbers the plan has: what was read by them before is right
  * then. Errors: BUSY. */
 gboolean ob_prune_plan_check (ObPrunePlan *plan, GError **error);
+
+/* What a pack has that nobody needs, in bytes; it is there. */
+guint64 ob_prune_pack_get_waste (const ObPrunePack *pack);
 
 /* The steps. */
 gboolean ob_prune_repack (ObPrunePlan *plan, guint64 *written, GCancellable *cancellable,

@@ -114,12 +114,35 @@ copy_pack (Repack *self, guint32 number, GError **error)
   return ob_lock_check (self->plan->lock, error);
 }
 
+/* It stays as it is, and the next prune goes on with it. */
+static void
+postpone (ObPrunePlan *plan, guint32 number)
+{
+  ObPrunePack *pack = &plan->packs[number];
+  guint64 waste = ob_prune_pack_get_waste (pack);
+
+  pack->fate = OB_PACK_STAYS;
+  plan->figures.n_repacked_packs--;
+  plan->figures.n_postponed_packs++;
+  plan->figures.repacked_bytes -= pack->used;
+  plan->figures.waste_bytes += waste;
+  plan->figures.freed_bytes -= waste;
+  plan->figures.removed_blobs
+    -= plan->first_place[number + 1] - plan->first_place[number] - pack->n_used;
+}
+
 static gboolean
 copy_packs (Repack *self, GError **error)
 {
   for (guint32 i = 0; i < self->plan->n_packs; i++)
-    if (self->plan->packs[i].fate == OB_PACK_IS_REPACKED && !copy_pack (self, i, error))
-      return FALSE;
+    {
+      if (self->plan->packs[i].fate != OB_PACK_IS_REPACKED)
+        continue;
+      if (g_get_monotonic_time () >= self->plan->deadline)
+        postpone (self->plan, i);
+      else if (!copy_pack (self, i, error))
+        return FALSE;
+    }
   if (ob_packer_finish (self->packer))
     return TRUE;
   return ob_first_error_check (self->first_error, error)

@@ -81,11 +81,14 @@ remove_packs (ObPrunePlan *self, GArray *packs, guint64 *removed, GCancellable *
          && done;
 }
 
+/* @packs: those that the index names no more then. */
 static gboolean
-replace_index (ObPrunePlan *self, guint64 *written, GCancellable *cancellable, GError **error)
+replace_index (ObPrunePlan *self, GArray **packs, guint64 *written, GCancellable *cancellable,
+               GError **error)
 {
   if (!ob_prune_repack (self, written, cancellable, error))
     return FALSE;
+  *packs = list_removed (self);
   ob_progress_set_phase (self->progress, "indexing");
   return ob_prune_write_index (self, cancellable, error) && ob_lock_check (self->lock, error)
          && remove_index_files (self, cancellable, error)
@@ -96,14 +99,24 @@ gboolean
 ob_prune_plan_run (ObPrunePlan *self, gint64 *freed_bytes, GCancellable *cancellable,
                    GError **error)
 {
-  g_autoptr (GArray) packs = list_removed (self);
+  g_autoptr (GArray) packs = NULL;
   guint64 written = 0;
   guint64 removed = 0;
-  gboolean done = ob_lock_check (self->lock, error) && ob_prune_plan_check (self, error)
-                  && (!has_to_change_index (self)
-                      || replace_index (self, &written, cancellable, error))
-                  && remove_packs (self, packs, &removed, cancellable, error);
+  gboolean done = FALSE;
 
+  if (!ob_lock_check (self->lock, error) || !ob_prune_plan_check (self, error))
+    {
+      *freed_bytes = 0;
+      return FALSE;
+    }
+  if (has_to_change_index (self))
+    done = replace_index (self, &packs, &written, cancellable, error);
+  else
+    {
+      packs = list_removed (self);
+      done = TRUE;
+    }
+  done = done && remove_packs (self, packs, &removed, cancellable, error);
   *freed_bytes = (gint64) removed - (gint64) written;
   return done;
 }

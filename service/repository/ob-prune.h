@@ -16,12 +16,14 @@ typedef struct
   gboolean is_percent;
   double percent; /* of all that remains, 0 to 100 */
   guint64 bytes;  /* where it is none; G_MAXUINT64: any */
+  gint64 time;    /* microseconds from the plan's beginning, after which no further pack is copied; 0:
+                   * however long it takes */
 } ObPruneLimit;
 
 /* 5 %, as restic has it. */
 #define OB_PRUNE_DEFAULT_LIMIT "5%"
 
-/* "5%", "200M" (K, M, G, T: powers of 1024), "unlimited". Errors: INVALID_ARGUMENT. */
+/* "5%", "200M" (K, M, G, T: powers of 1024), "unlimited"; without a limit of time. Errors: INVALID_ARGUMENT. */
 gboolean ob_prune_limit_parse (const char *text, ObPruneLimit *limit, GError **error);
 
 /* All sizes are bytes as stored. */
@@ -34,6 +36,7 @@ typedef struct
   guint64 n_removed_packs;        /* not used at all, or in no index */
   guint64 n_unindexed_packs;      /* those among them that backups left which did not end */
   guint64 n_repacked_packs;       /* partly used, written anew */
+  guint64 n_postponed_packs;      /* that there was no time for: the next prune goes on with them */
   guint64 repacked_bytes;         /* that are copied for that */
   guint64 removed_blobs;
   guint64 freed_bytes;            /* less what the copies take */
@@ -51,6 +54,7 @@ ObPrunePlan *ob_prune_plan_new (ObRepository *repository, ObLock *lock, const Ob
 void ob_prune_plan_free (ObPrunePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObPrunePlan, ob_prune_plan_free)
 
+/* What is to be done; after ob_prune_plan_run() what was done. */
 const ObPruneFigures *ob_prune_plan_get_figures (ObPrunePlan *plan);
 
 /* Carries the plan out, once. Blocks. *@freed_bytes: what the packs had that were removed, less what

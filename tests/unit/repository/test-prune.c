@@ -131,6 +131,42 @@ test_plan (Prune *prune, gconstpointer data)
   g_assert_cmpuint (crash_store_get_n_changes (prune->crash_store), ==, n_changes + 2);
 }
 
+/* What there is no time for stays as it is, and the next prune does it. */
+static void
+test_time_is_up (Prune *prune, gconstpointer data)
+{
+  ObRepository *repository = prune->core.repository;
+  ObPruneFigures figures;
+
+  prune_make_waste (prune);
+  {
+    g_autoptr (ObLock) held = prune_lock (repository);
+    g_autoptr (GError) error = NULL;
+    ObPruneLimit limit = { .bytes = 0, .time = 1 };
+    g_autoptr (ObPrunePlan) plan
+      = ob_prune_plan_new (repository, held, &limit, NULL, NULL, &error);
+    guint64 n_planned = 0;
+    gint64 freed = 0;
+
+    g_assert_no_error (error);
+    n_planned = ob_prune_plan_get_figures (plan)->n_repacked_packs;
+    g_assert_cmpuint (n_planned, >, 0);
+    ob_prune_plan_run (plan, &freed, NULL, &error);
+    g_assert_no_error (error);
+    figures = *ob_prune_plan_get_figures (plan);
+    g_assert_cmpuint (figures.n_postponed_packs, ==, n_planned);
+    g_assert_cmpuint (figures.n_repacked_packs, ==, 0);
+    g_assert_cmpuint (figures.waste_bytes, >, 0);
+  }
+  prune_assert_whole (repository, prune->models);
+  prune_assert_tidy (prune->core.store);
+  prune_run (repository, "0", &figures);
+  g_assert_cmpuint (figures.n_repacked_packs, >, 0);
+  prune_assert_whole (repository, prune->models);
+  prune_run (repository, "0", &figures);
+  g_assert_cmpuint (figures.n_repacked_packs, ==, 0);
+}
+
 /* What lies in several packs is kept once, where most else is needed. */
 static void
 test_duplicates (Prune *prune, gconstpointer data)
@@ -367,6 +403,7 @@ main (int argc, char **argv)
   add ("/prune/random", test_random);
   add ("/prune/to-nothing", test_to_nothing);
   add ("/prune/plan", test_plan);
+  add ("/prune/time-is-up", test_time_is_up);
   add ("/prune/duplicates", test_duplicates);
   add ("/prune/damaged-blob", test_damaged_blob);
   add ("/prune/missing-pack", test_missing_pack);
