@@ -296,7 +296,7 @@ watch (ObChild *self, gint64 deadline, GCancellable *cancellable, int cancel_fd,
           if (*stop != STOP_NONE)
             {
               signal_group (self, SIGTERM);
-              until = g_get_monotonic_time () + self->grace_seconds * G_USEC_PER_SEC;
+              until = g_get_monotonic_time () + (gint64) self->grace_seconds * G_USEC_PER_SEC;
             }
         }
       else if (g_get_monotonic_time () >= until)
@@ -396,7 +396,7 @@ ob_child_wait (ObChild *child, GCancellable *cancellable, GError **error)
 gboolean
 ob_child_wait_for (ObChild *child, guint seconds, GCancellable *cancellable, GError **error)
 {
-  gint64 deadline = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
+  gint64 deadline = g_get_monotonic_time () + (gint64) seconds * G_USEC_PER_SEC;
 
   return wait_until (child, deadline, seconds, cancellable, error);
 }

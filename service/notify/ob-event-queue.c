@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-event-queue.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
 struct _ObEventQueue
 {
   char *subject;
@@ -9,10 +13,11 @@ struct _ObEventQueue
   GDestroyNotify free_item;
   gpointer user_data;
 
-  GMutex lock; /* over all below */
-  GCond changed;
+  pthread_mutex_t lock; /* over all below */
+  pthread_cond_t changed;
   GQueue items;
-  GThread *thread;
+  pthread_t thread;
+  gboolean thread_runs;
   guint dropped; /* since the queue was last empty */
   gboolean at_work;
   gboolean closing;
@@ -23,14 +28,18 @@ ob_event_queue_new (const char *subject, guint max, ObEventQueueFunc func, GDest
                     gpointer user_data)
 {
   ObEventQueue *self = g_new0 (ObEventQueue, 1);
+  pthread_condattr_t attributes;
 
   self->subject = g_strdup (subject);
   self->max = max;
   self->func = func;
   self->free_item = free_item;
   self->user_data = user_data;
-  g_mutex_init (&self->lock);
-  g_cond_init (&self->changed);
+  pthread_mutex_init (&self->lock, NULL);
+  pthread_condattr_init (&attributes);
+  pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init (&self->changed, &attributes);
+  pthread_condattr_destroy (&attributes);
   g_queue_init (&self->items);
   return self;
 }
@@ -50,29 +59,29 @@ static void
 handle (ObEventQueue *self, gpointer item)
 {
   self->at_work = TRUE;
-  g_mutex_unlock (&self->lock);
+  pthread_mutex_unlock (&self->lock);
   self->func (item, self->user_data);
   self->free_item (item);
-  g_mutex_lock (&self->lock);
+  pthread_mutex_lock (&self->lock);
   self->at_work = FALSE;
 }
 
-static gpointer
-run (gpointer data)
+static void *
+run (void *data)
 {
   ObEventQueue *self = data;
 
-  g_mutex_lock (&self->lock);
+  pthread_mutex_lock (&self->lock);
   while (!self->closing)
     if (!g_queue_is_empty (&self->items))
       handle (self, g_queue_pop_head (&self->items));
     else
       {
         tell_caught_up (self);
-        g_cond_broadcast (&self->changed);
-        g_cond_wait (&self->changed, &self->lock);
+        pthread_cond_broadcast (&self->changed);
+        pthread_cond_wait (&self->changed, &self->lock);
       }
-  g_mutex_unlock (&self->lock);
+  pthread_mutex_unlock (&self->lock);
   return NULL;
 }
 
@@ -91,55 +100,71 @@ is_idle (ObEventQueue *self)
   return g_queue_is_empty (&self->items) && !self->at_work;
 }
 
+/* With the lock held. */
+static gboolean
+start_thread (ObEventQueue *self)
+{
+  int errnum = self->thread_runs ? 0 : pthread_create (&self->thread, NULL, run, self);
+
+  if (errnum != 0)
+    g_warning ("%s is not told of an event, since no thread can be started: %s", self->subject,
+               g_strerror (errnum));
+  self->thread_runs = errnum == 0;
+  return self->thread_runs;
+}
+
 /* public methods */
 
 void
 ob_event_queue_push (ObEventQueue *queue, gpointer item)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&queue->lock);
-  g_autoptr (GError) error = NULL;
-
-  if (queue->thread == NULL)
-    queue->thread = g_thread_try_new ("events", run, queue, &error);
-  if (queue->thread == NULL)
+  pthread_mutex_lock (&queue->lock);
+  if (start_thread (queue))
     {
-      g_warning ("%s is not told of an event, since no thread can be started: %s", queue->subject,
-                 error->message);
-      queue->free_item (item);
-      return;
+      if (g_queue_get_length (&queue->items) >= queue->max)
+        drop_oldest (queue);
+      g_queue_push_tail (&queue->items, g_steal_pointer (&item));
+      pthread_cond_broadcast (&queue->changed);
     }
-  if (g_queue_get_length (&queue->items) >= queue->max)
-    drop_oldest (queue);
-  g_queue_push_tail (&queue->items, item);
-  g_cond_broadcast (&queue->changed);
+  pthread_mutex_unlock (&queue->lock);
+  if (item != NULL)
+    queue->free_item (item);
 }
 
 gboolean
 ob_event_queue_wait (ObEventQueue *queue, gint64 deadline)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&queue->lock);
+  const struct timespec until
+    = { .tv_sec = deadline / G_USEC_PER_SEC, .tv_nsec = deadline % G_USEC_PER_SEC * 1000 };
+  gboolean idle;
 
-  while (!is_idle (queue))
-    if (!g_cond_wait_until (&queue->changed, &queue->lock, deadline))
-      return is_idle (queue);
-  return TRUE;
+  pthread_mutex_lock (&queue->lock);
+  while (!is_idle (queue)
+         && pthread_cond_timedwait (&queue->changed, &queue->lock, &until) != ETIMEDOUT)
+    ;
+  idle = is_idle (queue);
+  pthread_mutex_unlock (&queue->lock);
+  return idle;
 }
 
 gboolean
 ob_event_queue_is_idle (ObEventQueue *queue)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&queue->lock);
+  gboolean idle;
 
-  return is_idle (queue);
+  pthread_mutex_lock (&queue->lock);
+  idle = is_idle (queue);
+  pthread_mutex_unlock (&queue->lock);
+  return idle;
 }
 
 void
 ob_event_queue_close (ObEventQueue *queue)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&queue->lock);
-
+  pthread_mutex_lock (&queue->lock);
   queue->closing = TRUE;
-  g_cond_broadcast (&queue->changed);
+  pthread_cond_broadcast (&queue->changed);
+  pthread_mutex_unlock (&queue->lock);
 }
 
 void
@@ -150,15 +175,15 @@ ob_event_queue_free (ObEventQueue *queue)
   if (queue == NULL)
     return;
   ob_event_queue_close (queue);
-  if (queue->thread != NULL)
-    g_thread_join (queue->thread);
+  if (queue->thread_runs)
+    pthread_join (queue->thread, NULL);
 
   untold = g_queue_get_length (&queue->items) + queue->dropped;
   if (untold > 0)
     g_warning ("%s was not told of %u events, since the service ends", queue->subject, untold);
   g_queue_clear_full (&queue->items, queue->free_item);
-  g_cond_clear (&queue->changed);
-  g_mutex_clear (&queue->lock);
+  pthread_cond_destroy (&queue->changed);
+  pthread_mutex_destroy (&queue->lock);
   g_free (queue->subject);
   g_free (queue);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -19,10 +20,10 @@ struct _ObHooks
   char *directory;
   guint time_limit_seconds;
   GCancellable *cancellable;
-  ObEventQueue *inbox; /* of Notice: from whoever emits to the hooks */
-  char *warned;        /* why the directory was not read at last; the inbox's thread alone */
-  GMutex lock;         /* over @by_name */
-  GHashTable *by_name; /* of Hook */
+  ObEventQueue *inbox;  /* of Notice: from whoever emits to the hooks */
+  char *warned;         /* why the directory was not read at last; the inbox's thread alone */
+  pthread_mutex_t lock; /* over @by_name */
+  GHashTable *by_name;  /* of Hook */
 };
 
 /* One program; but for its queue it belongs to the queue's thread. */
@@ -38,7 +39,7 @@ typedef struct
 /* What a hook is told, made once for all. */
 typedef struct
 {
-  gatomicrefcount references;
+  gint references; /* atomic */
   ObEventKind kind;
   ObSeverity severity;
   char *json;
@@ -49,7 +50,7 @@ notice_new (const ObEvent *event)
 {
   Notice *self = g_new0 (Notice, 1);
 
-  g_atomic_ref_count_init (&self->references);
+  self->references = 1;
   self->kind = ob_event_get_kind (event);
   self->severity = ob_event_get_severity (event);
   self->json = ob_event_to_json (event);
@@ -59,7 +60,7 @@ notice_new (const ObEvent *event)
 static Notice *
 notice_ref (Notice *self)
 {
-  g_atomic_ref_count_inc (&self->references);
+  g_atomic_int_inc (&self->references);
   return self;
 }
 
@@ -68,7 +69,7 @@ notice_unref (gpointer data)
 {
   Notice *self = data;
 
-  if (!g_atomic_ref_count_dec (&self->references))
+  if (!g_atomic_int_dec_and_test (&self->references))
     return;
   g_free (self->json);
   g_free (self);
@@ -220,11 +221,10 @@ distribute (gpointer item, gpointer user_data)
 {
   ObHooks *self = user_data;
   g_autoptr (GPtrArray) names = list_hooks (self);
-  g_autoptr (GMutexLocker) locker = NULL;
 
   if (names == NULL)
     return;
-  locker = g_mutex_locker_new (&self->lock);
+  pthread_mutex_lock (&self->lock);
   g_hash_table_foreach_remove (self->by_name, is_past, names);
   for (guint i = 0; i < names->len; i++)
     {
@@ -237,6 +237,7 @@ distribute (gpointer item, gpointer user_data)
         }
       ob_event_queue_push (hook->queue, notice_ref (item));
     }
+  pthread_mutex_unlock (&self->lock);
 }
 
 /* public methods */
@@ -245,11 +246,13 @@ ObHooks *
 ob_hooks_new (const char *directory, guint time_limit_seconds)
 {
   ObHooks *self = g_new0 (ObHooks, 1);
+  g_autofree char *here = g_get_current_dir ();
 
-  self->directory = g_strdup (directory);
+  self->directory = g_path_is_absolute (directory) ? g_strdup (directory)
+                                                   : g_build_filename (here, directory, NULL);
   self->time_limit_seconds = MAX (1, time_limit_seconds);
   self->cancellable = g_cancellable_new ();
-  g_mutex_init (&self->lock);
+  pthread_mutex_init (&self->lock, NULL);
   self->by_name = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, hook_free);
   self->inbox = ob_event_queue_new ("The directory of hooks", OB_HOOKS_MAX_WAITING, distribute,
                                     notice_unref, self);
@@ -265,19 +268,17 @@ ob_hooks_emit (ObHooks *hooks, const ObEvent *event)
 gboolean
 ob_hooks_drain (ObHooks *hooks, guint seconds)
 {
-  gint64 deadline = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
-  g_autoptr (GMutexLocker) locker = NULL;
+  gint64 deadline = g_get_monotonic_time () + (gint64) seconds * G_USEC_PER_SEC;
+  gboolean drained = ob_event_queue_wait (hooks->inbox, deadline);
   GHashTableIter iter;
   gpointer hook;
 
-  if (!ob_event_queue_wait (hooks->inbox, deadline))
-    return FALSE;
-  locker = g_mutex_locker_new (&hooks->lock);
+  pthread_mutex_lock (&hooks->lock);
   g_hash_table_iter_init (&iter, hooks->by_name);
-  while (g_hash_table_iter_next (&iter, NULL, &hook))
-    if (!ob_event_queue_wait (((Hook *) hook)->queue, deadline))
-      return FALSE;
-  return TRUE;
+  while (drained && g_hash_table_iter_next (&iter, NULL, &hook))
+    drained = ob_event_queue_wait (((Hook *) hook)->queue, deadline);
+  pthread_mutex_unlock (&hooks->lock);
+  return drained;
 }
 
 void
@@ -295,7 +296,7 @@ ob_hooks_free (ObHooks *hooks)
     ob_event_queue_close (((Hook *) hook)->queue);
   g_cancellable_cancel (hooks->cancellable);
   g_hash_table_unref (hooks->by_name);
-  g_mutex_clear (&hooks->lock);
+  pthread_mutex_destroy (&hooks->lock);
   g_object_unref (hooks->cancellable);
   g_free (hooks->warned);
   g_free (hooks->directory);

@@ -30,8 +30,9 @@ G_BEGIN_DECLS
 
 typedef struct _ObHooks ObHooks;
 
-/* The hooks in @directory (absolute; it may be missing, then or later, and is looked into anew for
- * each event), each with @time_limit_seconds for one event, at least 1. Transfer full. */
+/* The hooks in @directory (which may be missing, then or later, and is looked into anew for each
+ * event; a relative one is below the working directory of now), each with @time_limit_seconds for
+ * one event, at least 1. Transfer full. */
 ObHooks *ob_hooks_new (const char *directory, guint time_limit_seconds);
 
 /* Has all hooks told of @event (transfer none). Returns at once: directories are read, and programs

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the clock on the wall shows in a time zone, as the number of microseconds since it would
- * have shown 1970-01-01 00:00 in a zone that never changes its offset. All functions: any thread. */
+ * have shown 1970-01-01 00:00 in a zone that never changes its offset. All functions: any
+ * thread. */
 #pragma once
 
 #include <glib.h>

@@ -31,7 +31,7 @@ ob_zone_compose (GTimeZone *zone, const struct tm *tm)
   gint64 shown = timegm (&copy);
   gint64 guess = get_offset (zone, shown);
 
-  /* The clock's time taken for UTC is off by hours, so near a change of the clocks the offset may
+  /* The clock's time taken for UTC is off by hours, so near a change of the clocks that offset may
    * be the one of its other side. */
-  return guess == 0 ? shown : shown - get_offset (zone, shown - guess);
+  return shown - get_offset (zone, shown - guess);
 }

@@ -62,7 +62,7 @@ def changes_of_clocks(zone):
 
 
 def random_times(choose, changes):
-    """Seconds, no two the same: regular ones, bursts, gaps, and nights in which clocks change."""
+    """A set of seconds: regular ones, bursts, gaps, whole days, nights in which clocks change."""
     count = choose.choice([choose.randint(5, 40), choose.randint(5, 300)])
     newest = NOW - choose.randint(1, choose.choice([DAY, 400 * DAY, 2500 * DAY]))
     if changes and choose.random() < 0.4:
@@ -84,8 +84,7 @@ def random_times(choose, changes):
             near = choose.choice(changes) + choose.choice([0, choose.randint(-3 * HOUR, 3 * HOUR)])
             if near <= newest:
                 times.add(near)
-    times = list(times)
-    choose.shuffle(times)
+    times |= {newest - choose.randint(1, 60) * DAY for _ in range(choose.randint(0, 9))}
     return times
 
 
@@ -156,13 +155,9 @@ class SameAsRestic(unittest.TestCase):
         return {item["id"]: sorted(filter(None, map(as_restic_tells, item["reasons"])))
                 for item in answer["items"] if item["keep"]}
 
-    def compare(self, number):
-        """Judges one history by both; returns what was kept, of how many, and whether it would be
-        the same in UTC."""
-        choose = random.Random(f"{SEED} {number}")
-        zone = ZONES[number % len(ZONES)]
-        rules = random_rules(choose)
-        times = random_times(choose, self.changes[zone])
+    def compare(self, number, zone, rules, times):
+        """Judges one history by both; returns how many were kept, of how many, and whether they
+        would be the same in UTC."""
         ids = self.write(zone, times)
         theirs = self.ask_restic(zone, rules)
         ours = self.ask_ours(zone, rules, times, ids)
@@ -177,12 +172,31 @@ class SameAsRestic(unittest.TestCase):
                          f"backups, the newest of {max(named.values())} in {zone}, under {rules}")
         return len(ours), len(ids), ours == self.ask_ours("UTC", rules, times, ids)
 
+    def judge_at_random(self, number):
+        choose = random.Random(f"{SEED} {number}")
+        zone = ZONES[number % len(ZONES)]
+        rules = random_rules(choose)
+        times = list(random_times(choose, self.changes[zone]))
+        choose.shuffle(times)
+        return self.compare(number, zone, rules, times)
+
     def test_random_histories(self):
-        kept, judged, same_in_utc = zip(*map(self.compare, range(HISTORIES)))
+        kept, judged, same_in_utc = zip(*map(self.judge_at_random, range(HISTORIES)))
         # That the histories are worth judging: some go, some stay, and zones matter.
         self.assertLess(sum(kept), 0.7 * sum(judged))
         self.assertGreater(sum(kept), 0.1 * sum(judged))
         self.assertGreater(same_in_utc.count(False), HISTORIES / 10)
+
+    def test_span_that_ends_as_clocks_change(self):
+        """At an hour that is shown twice, or not at all."""
+        for number in range(HISTORIES // 2):
+            choose = random.Random(f"{SEED} clocks {number}")
+            zone = ZONES[number % len(ZONES)]
+            change = choose.choice(self.changes[zone] or [NOW - 400 * DAY])
+            days = choose.randint(1, 60)
+            newest = min(NOW - 1, change + days * DAY + choose.randint(-2 * HOUR, 2 * HOUR))
+            times = [newest, *(change + minute * 60 for minute in range(-179, 180, 7))]
+            self.compare(number, zone, {"keep-within": f"{days}d"}, times)
 
 
 if __name__ == "__main__":

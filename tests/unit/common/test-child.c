@@ -359,6 +359,7 @@ test_time_limit (void)
 {
   g_autoptr (ObChild) slow = start_shell ((ObChildSpec){ 0 }, "exec sleep 1000");
   g_autoptr (ObChild) fast = start_shell ((ObChildSpec){ 0 }, "exit 0");
+  g_autoptr (ObChild) longer = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (GError) none = NULL;
 
@@ -366,6 +367,10 @@ test_time_limit (void)
   g_assert_ob_error (error, OB_ERROR_FAILED);
   g_assert_message (error, "1 seconds");
   g_assert_true (ob_child_wait_for (fast, 1000, NULL, &none));
+  g_assert_no_error (none);
+  /* More microseconds than 32 bits hold. */
+  longer = start_shell ((ObChildSpec){ 0 }, "exec sleep 0.5");
+  ob_child_wait_for (longer, 4295, NULL, &none);
   g_assert_no_error (none);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-event-queue.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "log-fixture.h"
@@ -10,8 +11,9 @@
 /* Handles items only while the gate is open, and writes them down. */
 typedef struct
 {
-  GMutex gate;
+  pthread_mutex_t gate;
   GString *handled;
+  gint begun; /* atomic */
   gint freed; /* atomic */
   ObEventQueue *queue;
 } Test;
@@ -23,9 +25,10 @@ handle (gpointer item, gpointer user_data)
 {
   Test *test = user_data;
 
-  g_mutex_lock (&test->gate);
+  g_atomic_int_inc (&test->begun);
+  pthread_mutex_lock (&test->gate);
   g_string_append_printf (test->handled, "%s ", (const char *) item);
-  g_mutex_unlock (&test->gate);
+  pthread_mutex_unlock (&test->gate);
 }
 
 static void
@@ -39,6 +42,7 @@ static void
 set_up (Test *test, gconstpointer data)
 {
   current = test;
+  pthread_mutex_init (&test->gate, NULL);
   test->handled = g_string_new (NULL);
   test->queue = ob_event_queue_new ("Hook test", MAX_ITEMS, handle, free_item, test);
 }
@@ -48,7 +52,7 @@ tear_down (Test *test, gconstpointer data)
 {
   ob_event_queue_free (test->queue);
   g_string_free (test->handled, TRUE);
-  g_mutex_clear (&test->gate);
+  pthread_mutex_destroy (&test->gate);
 }
 
 static void
@@ -68,8 +72,14 @@ in_seconds (guint seconds)
 static void
 push_first (Test *test)
 {
+  gint64 deadline = in_seconds (60);
+
   push (test, 0, 0);
-  g_usleep (100 * 1000);
+  while (g_atomic_int_get (&test->begun) == 0)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_usleep (1000);
+    }
 }
 
 static void
@@ -83,7 +93,7 @@ test_order (Test *test, gconstpointer data)
   g_assert_true (ob_event_queue_wait (test->queue, in_seconds (60)));
   g_assert_true (ob_event_queue_is_idle (test->queue));
   g_assert_cmpstr (test->handled->str, ==, "1 2 3 4 5 ");
-  g_assert_cmpint (test->freed, ==, MAX_ITEMS);
+  g_assert_cmpint (g_atomic_int_get (&test->freed), ==, MAX_ITEMS);
   log = log_fixture_take ();
   g_assert_cmpstr (log, ==, "");
 }
@@ -91,11 +101,11 @@ test_order (Test *test, gconstpointer data)
 static void
 test_wait_is_limited (Test *test, gconstpointer data)
 {
-  g_mutex_lock (&test->gate);
+  pthread_mutex_lock (&test->gate);
   push (test, 1, 2);
   g_assert_false (ob_event_queue_wait (test->queue, g_get_monotonic_time () + 50 * 1000));
   g_assert_false (ob_event_queue_is_idle (test->queue));
-  g_mutex_unlock (&test->gate);
+  pthread_mutex_unlock (&test->gate);
   g_assert_true (ob_event_queue_wait (test->queue, in_seconds (60)));
 }
 
@@ -104,10 +114,10 @@ test_overflow (Test *test, gconstpointer data)
 {
   g_autofree char *log = NULL;
 
-  g_mutex_lock (&test->gate);
+  pthread_mutex_lock (&test->gate);
   push_first (test);
   push (test, 1, MAX_ITEMS + 3);
-  g_mutex_unlock (&test->gate);
+  pthread_mutex_unlock (&test->gate);
   g_assert_true (ob_event_queue_wait (test->queue, in_seconds (60)));
   g_assert_cmpstr (test->handled->str, ==, "0 4 5 6 7 8 ");
   log_fixture_wait_for ("caught up");
@@ -122,15 +132,15 @@ test_free_while_at_work (Test *test, gconstpointer data)
 {
   g_autofree char *log = NULL;
 
-  g_mutex_lock (&test->gate);
+  pthread_mutex_lock (&test->gate);
   push_first (test);
   push (test, 1, 3);
   ob_event_queue_close (test->queue);
   push (test, 4, 4);
-  g_mutex_unlock (&test->gate);
+  pthread_mutex_unlock (&test->gate);
   ob_event_queue_free (g_steal_pointer (&test->queue));
   g_assert_cmpstr (test->handled->str, ==, "0 ");
-  g_assert_cmpint (test->freed, ==, 5);
+  g_assert_cmpint (g_atomic_int_get (&test->freed), ==, 5);
   log = log_fixture_take ();
   g_assert_cmpstr (log, ==, "Hook test was not told of 4 events, since the service ends\n");
 }

@@ -102,6 +102,18 @@ is_alive (pid_t pid)
 }
 
 static void
+assert_ends (pid_t pid)
+{
+  gint64 deadline = g_get_monotonic_time () + PATIENCE_SECONDS * G_USEC_PER_SEC;
+
+  while (is_alive (pid))
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_usleep (5000);
+    }
+}
+
+static void
 test_event (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (ObHooks) hooks = NULL;
@@ -165,6 +177,22 @@ test_order (Fixture *fixture, gconstpointer data)
   b = contents (fixture, "b");
   g_assert_cmpstr (a, ==, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
   g_assert_cmpstr (b, ==, a);
+  assert_log ("");
+}
+
+/* A hook has another working directory than we have. */
+static void
+test_relative_directory (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObHooks) hooks = NULL;
+  g_autofree char *here = g_get_current_dir ();
+
+  add (fixture, "a", "echo >a");
+  g_assert_cmpint (chdir (fixture->path), ==, 0);
+  hooks = ob_hooks_new ("hooks.d", 30);
+  g_assert_cmpint (chdir (here), ==, 0);
+  emit_and_drain (hooks, 1, 1);
+  g_assert_cmpint (faccessat (fixture->fd, "a", F_OK, 0), ==, 0);
   assert_log ("");
 }
 
@@ -280,7 +308,8 @@ test_time_limit (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (g_get_monotonic_time () - began, >=,
                    (1 + OB_HOOKS_GRACE_SECONDS) * G_USEC_PER_SEC);
   g_assert_false (is_alive (self));
-  g_assert_false (is_alive (child));
+  /* It was killed too, but nobody waited for it. */
+  assert_ends (child);
   /* The other one was not held up. */
   fast = contents (fixture, "fast");
   g_assert_cmpstr (fast, ==, "\n\n");
@@ -414,6 +443,7 @@ main (int argc, char **argv)
   log_fixture_begin ();
   ADD ("/hooks/event", test_event);
   ADD ("/hooks/order", test_order);
+  ADD ("/hooks/relative-directory", test_relative_directory);
   ADD ("/hooks/changing-directory", test_changing_directory);
   ADD ("/hooks/misbehaving", test_misbehaving);
   ADD ("/hooks/left-running", test_left_running);

@@ -144,6 +144,28 @@ test_failed (void)
                    "f6 + no rules are for backups of its kind\n"
                    "g2 + last 2 of 2\n"
                    "g3 - no rule keeps it\n");
+  /* However many may stay. */
+  assert_verdicts ("keep-last=9", items + 3, 4,
+                   "g1 + last good backup | last 1 of 9\n"
+                   "f4 - failed, and there is a newer good backup\n"
+                   "f5 - failed, and there is a newer good backup\n"
+                   "f6 + no rules are for backups of its kind\n");
+}
+
+/* What is as old as a span is long lies outside of it. */
+static void
+test_end_of_span (void)
+{
+  static const ObRetentionItem items[] = {
+    { .id = "a", .time = RETENTION_NOW, .kind = "scheduled" },
+    { .id = "b", .time = RETENTION_NOW - DAY + 1, .kind = "scheduled" },
+    { .id = "c", .time = RETENTION_NOW - DAY, .kind = "scheduled" },
+  };
+
+  assert_verdicts ("keep-within=1d", items, G_N_ELEMENTS (items),
+                   "a + last good backup | within 1 day\n"
+                   "b + within 1 day\n"
+                   "c - no rule keeps it\n");
 }
 
 static void
@@ -441,6 +463,7 @@ main (int argc, char **argv)
   g_test_add_func ("/retention/rules", test_rules);
   g_test_add_func ("/retention/kinds", test_kinds);
   g_test_add_func ("/retention/failed", test_failed);
+  g_test_add_func ("/retention/end-of-span", test_end_of_span);
   g_test_add_func ("/retention/partial", test_partial);
   g_test_add_func ("/retention/without-good", test_without_good);
   g_test_add_func ("/retention/pinned-and-needed", test_pinned_and_needed);
