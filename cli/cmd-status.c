@@ -15,7 +15,8 @@ typedef struct
   ObTable *instances, *destinations, *jobs;
   GPtrArray *troubles; /* sentences */
   GString *notes;      /* lines: what was verified and proven, what is kept */
-  GVariantBuilder json_instances, json_destinations, json_jobs;
+  GVariant *problems;  /* aa{sv}; NULL where one may not look */
+  GVariantBuilder json_instances, json_destinations, json_schedules, json_jobs;
   guint n_instances, n_destinations;
 } Status;
 
@@ -27,16 +28,24 @@ take_instance (Status *self, GVariant *properties)
   const char *name = ob_dict_text (properties, "Name"),
              *health = ob_dict_text (properties, "Health");
   guint64 last = ob_dict_number (properties, "LastSuccess");
+  guint64 next = ob_dict_number (properties, "NextRun");
   g_autofree char *when = ob_format_time (last);
+  g_autofree char *next_text = next == 0 ? g_strdup ("-") : ob_format_time (next);
   g_autofree char *age = last == 0 ? g_strdup ("") : ob_format_age (last);
 
   self->n_instances++;
-  ob_table_add (self->instances, name, health, when, age, NULL);
+  ob_table_add (self->instances, name, health, when, age, next_text, NULL);
   g_variant_builder_add_value (&self->json_instances, properties);
   if (last == 0)
     g_ptr_array_add (
       self->troubles,
       g_strdup_printf ("%s has no whole backup yet: obbackupctl backup %s", name, name));
+  if (next == 0)
+    g_ptr_array_add (
+      self->troubles,
+      g_strdup_printf ("%s is not backed up by itself: obbackupctl schedule add NAME --instance %s "
+                       "--at daily",
+                       name, name));
   if (strcmp (health, "problems") == 0)
     g_ptr_array_add (
       self->troubles,
@@ -60,7 +69,7 @@ take_destination (Status *self, GVariant *properties)
     g_ptr_array_add (
       self->troubles,
       g_strdup_printf ("%s cannot be used: obbackupctl destination check %s", name, name));
-  if (total != 0 && total != G_MAXUINT64 && free_bytes < total / 20)
+  if (self->problems == NULL && total != 0 && total != G_MAXUINT64 && free_bytes < total / 20)
     g_ptr_array_add (self->troubles, g_strdup_printf ("%s is nearly full: %s of %s are free", name,
                                                       free_text, total_text));
 }
@@ -95,10 +104,14 @@ take_key (Status *self, ObClient *client, const char *path, const char *name)
                                                ob_no_options (), NULL, NULL);
   g_autoptr (GVariant) details = NULL;
   gboolean saved = TRUE, none = FALSE;
+  guint32 days = 0;
 
   if (reply == NULL)
     return;
   details = g_variant_get_child_value (reply, 0);
+  if (g_variant_lookup (details, "days-left", "u", &days))
+    g_string_append_printf (self->notes, "%s will last for %u days at its present growth.\n", name,
+                            days);
   g_variant_lookup (details, "key-saved", "b", &saved);
   g_variant_lookup (details, "no-passphrase", "b", &none);
   if (strcmp (ob_dict_text (details, "verified-result"), "damaged") == 0)
@@ -131,6 +144,32 @@ take_job (Status *self, const char *path, GVariant *properties)
   g_variant_builder_add_value (&self->json_jobs, properties);
 }
 
+/* What the service itself has found to be wrong, but for what is told above with what to do about it. */
+static void
+take_problems (Status *self)
+{
+  static const char *const told[] = { "change-open-long", "application-stopped", "damage-found",
+                                      "destination-unavailable", NULL };
+  GVariantIter iter = { 0 };
+  GVariant *problem = NULL;
+
+  if (self->problems == NULL)
+    return;
+  g_variant_iter_init (&iter, self->problems);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &problem))
+    if (!g_strv_contains (told, ob_dict_text (problem, "code")))
+      g_ptr_array_add (self->troubles, g_strdup (ob_dict_text (problem, "message")));
+}
+
+static void
+ask_problems (Status *self, ObClient *client)
+{
+  g_autoptr (GVariant) reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "GetProblems",
+                                               ob_no_options (), NULL, NULL);
+
+  self->problems = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
+}
+
 static void
 take_objects (Status *self, ObClient *client, GVariant *objects)
 {
@@ -145,6 +184,8 @@ take_objects (Status *self, ObClient *client, GVariant *objects)
         = g_variant_lookup_value (interfaces, OB_INSTANCE_INTERFACE, G_VARIANT_TYPE_VARDICT);
       g_autoptr (GVariant) destination
         = g_variant_lookup_value (interfaces, OB_DESTINATION_INTERFACE, G_VARIANT_TYPE_VARDICT);
+      g_autoptr (GVariant) schedule
+        = g_variant_lookup_value (interfaces, OB_SCHEDULE_INTERFACE, G_VARIANT_TYPE_VARDICT);
       g_autoptr (GVariant) job
         = g_variant_lookup_value (interfaces, OB_JOB_INTERFACE, G_VARIANT_TYPE_VARDICT);
 
@@ -158,6 +199,8 @@ take_objects (Status *self, ObClient *client, GVariant *objects)
           take_destination (self, destination);
           take_key (self, client, path, ob_dict_text (destination, "Name"));
         }
+      if (schedule != NULL)
+        g_variant_builder_add_value (&self->json_schedules, schedule);
       if (job != NULL)
         take_job (self, path, job);
     }
@@ -182,6 +225,10 @@ print_json (Status *self)
   g_variant_builder_add (&builder, "{sv}", "destinations",
                          g_variant_builder_end (&self->json_destinations));
   g_variant_builder_add (&builder, "{sv}", "jobs", g_variant_builder_end (&self->json_jobs));
+  g_variant_builder_add (&builder, "{sv}", "schedules",
+                         g_variant_builder_end (&self->json_schedules));
+  if (self->problems != NULL)
+    g_variant_builder_add (&builder, "{sv}", "problems", self->problems);
   g_variant_builder_add (&builder, "{sv}", "attention",
                          g_variant_new_strv ((const char *const *) self->troubles->pdata, -1));
   ob_output_json (g_variant_builder_end (&builder));
@@ -225,16 +272,19 @@ run (ObClient *client, int argc, char **argv)
   if (objects == NULL)
     return ob_client_fail (client, error);
 
-  self.instances = ob_table_new ("INSTANCE|HEALTH|LAST BACKUP|AGE");
+  self.instances = ob_table_new ("INSTANCE|HEALTH|LAST BACKUP|AGE|NEXT RUN");
   self.destinations = ob_table_new ("DESTINATION|KIND|STATE|>FREE|>TOTAL");
   self.jobs = ob_table_new (">JOB|OPERATION|INSTANCE|STATE|PHASE|>BYTES");
   self.troubles = g_ptr_array_new_with_free_func (g_free);
   self.notes = g_string_new (NULL);
   g_variant_builder_init (&self.json_instances, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&self.json_destinations, G_VARIANT_TYPE ("aa{sv}"));
+  g_variant_builder_init (&self.json_schedules, G_VARIANT_TYPE ("aa{sv}"));
   g_variant_builder_init (&self.json_jobs, G_VARIANT_TYPE ("aa{sv}"));
 
+  ask_problems (&self, client);
   take_objects (&self, client, objects);
+  take_problems (&self);
   if (client->json)
     print_json (&self);
   else
@@ -242,7 +292,9 @@ run (ObClient *client, int argc, char **argv)
 
   g_variant_builder_clear (&self.json_instances);
   g_variant_builder_clear (&self.json_destinations);
+  g_variant_builder_clear (&self.json_schedules);
   g_variant_builder_clear (&self.json_jobs);
+  g_clear_pointer (&self.problems, g_variant_unref);
   ob_table_free (self.instances);
   ob_table_free (self.destinations);
   ob_table_free (self.jobs);

@@ -20,6 +20,7 @@ static const ObCommand *const commands[] = {
   &ob_command_change_end,
   &ob_command_delete,
   &ob_command_prune,
+  &ob_command_retention,
   &ob_command_verify,
   &ob_command_jobs,
   &ob_command_watch,
@@ -37,6 +38,12 @@ static const ObCommand *const commands[] = {
   &ob_command_destination_edit,
   &ob_command_destination_remove,
   &ob_command_destination_recovery_key,
+  &ob_command_schedule_add,
+  &ob_command_schedule_list,
+  &ob_command_schedule_show,
+  &ob_command_schedule_edit,
+  &ob_command_schedule_remove,
+  &ob_command_schedule_run,
 };
 
 static void

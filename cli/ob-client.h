@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 #define OB_INTERFACE "org.openbravo.Backup1"
 #define OB_INSTANCE_INTERFACE OB_INTERFACE ".Instance"
 #define OB_DESTINATION_INTERFACE OB_INTERFACE ".Destination"
+#define OB_SCHEDULE_INTERFACE OB_INTERFACE ".Schedule"
 #define OB_JOB_INTERFACE OB_INTERFACE ".Job"
 
 /* A connection to the service, and how this command is to speak. Used by one thread. */

@@ -349,6 +349,26 @@ ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
   return status;
 }
 
+ObExit
+ob_follow_jobs (ObClient *client, const char *const *paths, gboolean no_wait)
+{
+  ObExit worst = OB_EXIT_DONE;
+
+  for (const char *const *path = paths; *path != NULL; path++)
+    {
+      g_autoptr (GVariant) result = NULL;
+      ObExit status = OB_EXIT_DONE;
+
+      if (no_wait)
+        ob_print_started (client, *path);
+      else
+        status = ob_follow_job (client, *path, TRUE, &result);
+      if (status != OB_EXIT_DONE && (worst == OB_EXIT_DONE || worst == OB_EXIT_PARTIAL))
+        worst = status;
+    }
+  return worst;
+}
+
 char *
 ob_job_path (const char *text)
 {

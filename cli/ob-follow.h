@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 ObExit ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
                       GVariant **result);
 
+/* The same of several, one after the other; @paths ends with NULL. With @no_wait tells only which they are.
+ * Gives the worst exit status. */
+ObExit ob_follow_jobs (ObClient *client, const char *const *paths, gboolean no_wait);
+
 /* "7" or "/org/openbravo/Backup1/jobs/7" to the object's path. Transfer full; NULL where it is
  * neither. */
 char *ob_job_path (const char *text);

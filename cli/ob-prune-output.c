@@ -48,4 +48,7 @@ ob_print_prune (GVariant *result)
            unused);
   print_removed (result, plan);
   print_repacked (result, plan);
+  if (ob_dict_number (result, "postponed-packs") > 0)
+    g_print ("  %" G_GUINT64_FORMAT " more wait for the next time\n",
+             ob_dict_number (result, "postponed-packs"));
 }

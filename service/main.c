@@ -332,7 +332,9 @@ start (Service *service, const Options *options, GError **error)
 
   if (context == NULL)
     return FALSE;
-  service->manager = ob_manager_new (context);
+  service->manager = ob_manager_new (context, error);
+  if (service->manager == NULL)
+    return FALSE;
   service->connection = g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, error);
   if (service->connection == NULL)
     {

@@ -14,6 +14,7 @@
 #include "ob-options.h"
 #include "ob-reply.h"
 #include "ob-secret.h"
+#include "ob-space-history.h"
 #include "ob-state-file.h"
 #include "ob-verify-record.h"
 
@@ -28,6 +29,9 @@ struct _ObDestinationObject
   ObManager *manager; /* not owned */
   ObDestination *destination;
   char *problem; /* of the last job, NULL where it went well */
+  char *damage;  /* that a verification found, NULL for none */
+  guint64 last_sound; /* when a verification of all found none */
+  ObSpaceHistory *space;
 };
 
 static void ob_destination_object_iface_init (ObDBusBackup1DestinationIface *iface);
@@ -51,6 +55,8 @@ ob_destination_object_finalize (GObject *object)
 
   g_clear_pointer (&self->destination, ob_destination_unref);
   g_clear_pointer (&self->problem, g_free);
+  g_clear_pointer (&self->damage, g_free);
+  g_clear_pointer (&self->space, ob_space_history_free);
   G_OBJECT_CLASS (ob_destination_object_parent_class)->finalize (object);
 }
 
@@ -83,7 +89,12 @@ load (ObDestinationObject *self)
     = ob_state_file_load (context, OB_FOLDER_DESTINATIONS, get_name (self));
   g_autofree char *state = g_key_file_get_string (file, OB_STATE_GROUP, "state", NULL);
 
+  g_auto (GStrv) space = g_key_file_get_string_list (file, OB_STATE_GROUP, "space", NULL, NULL);
+
   self->problem = g_key_file_get_string (file, OB_STATE_GROUP, "problem", NULL);
+  self->damage = g_key_file_get_string (file, OB_STATE_GROUP, "damage", NULL);
+  self->last_sound = g_key_file_get_uint64 (file, OB_STATE_GROUP, "last-sound", NULL);
+  self->space = ob_space_history_new ((const char *const *) space);
   ob_dbus_backup1_destination_set_state (skeleton, state != NULL ? state : "unknown");
   ob_dbus_backup1_destination_set_free_bytes (
     skeleton, g_key_file_get_uint64 (file, OB_STATE_GROUP, "free-bytes", NULL));
@@ -104,8 +115,15 @@ save (ObDestinationObject *self)
                          ob_dbus_backup1_destination_get_free_bytes (skeleton));
   g_key_file_set_uint64 (file, OB_STATE_GROUP, "total-bytes",
                          ob_dbus_backup1_destination_get_total_bytes (skeleton));
+  g_auto (GStrv) space = ob_space_history_list (self->space);
+
   if (self->problem != NULL)
     g_key_file_set_string (file, OB_STATE_GROUP, "problem", self->problem);
+  if (self->damage != NULL)
+    g_key_file_set_string (file, OB_STATE_GROUP, "damage", self->damage);
+  g_key_file_set_uint64 (file, OB_STATE_GROUP, "last-sound", self->last_sound);
+  g_key_file_set_string_list (file, OB_STATE_GROUP, "space", (const char *const *) space,
+                              g_strv_length (space));
   ob_state_file_save (context, OB_FOLDER_DESTINATIONS, get_name (self), file);
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
 }
@@ -131,6 +149,28 @@ set_state (ObDestinationObject *self, gboolean ready, const char *problem)
                                          ready ? "ready" : "unavailable");
   g_free (self->problem);
   self->problem = ready ? NULL : ob_reply_make_text (problem);
+}
+
+/* What was damaged is until all was looked at again, or was repaired. */
+static void
+take_verification (ObDestinationObject *self, ObJob *job)
+{
+  ObJobState state = ob_job_get_state (job);
+  g_autoptr (ObVerifyRecord) record
+    = ob_verify_record_load (ob_manager_get_context (self->manager),
+                             ob_destination_get_repository_id (self->destination));
+  ObVerified verified = { 0 };
+  gboolean sound = ob_verify_record_get (record, NULL, &verified) && verified.sound;
+
+  if (state == OB_JOB_FAILED && g_strcmp0 (ob_job_get_error_name (job), "Corrupt") == 0)
+    {
+      g_free (self->damage);
+      self->damage = ob_reply_make_text (ob_job_get_error_message (job));
+    }
+  else if (state == OB_JOB_SUCCEEDED && sound)
+    g_clear_pointer (&self->damage, g_free);
+  if (sound)
+    self->last_sound = (guint64) verified.time;
 }
 
 static gboolean
@@ -267,6 +307,7 @@ handle_remove (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *invoca
   GError *error = NULL;
 
   if (!ob_options_read_none (options, &error)
+      || !ob_manager_check_unused (self->manager, NULL, name, &error)
       || !ob_manager_hold (self->manager, OB_FOLDER_DESTINATIONS, name, &error))
     return ob_reply_error (invocation, error);
   removed
@@ -391,6 +432,7 @@ handle_get_details (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *i
   g_autofree char *path = ob_reply_make_text (ob_destination_get_path (destination));
   GVariantDict dict = { 0 };
   GError *error = NULL;
+  guint days = 0;
 
   if (!ob_options_read_none (options, &error))
     return ob_reply_error (invocation, error);
@@ -405,6 +447,10 @@ handle_get_details (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *i
                          ob_destination_get_no_passphrase (destination));
   if (self->problem != NULL)
     g_variant_dict_insert (&dict, "problem", "s", self->problem);
+  if (self->damage != NULL)
+    g_variant_dict_insert (&dict, "damage", "s", self->damage);
+  if (ob_destination_object_get_days_left (self, &days))
+    g_variant_dict_insert (&dict, "days-left", "u", days);
   ob_dbus_backup1_destination_complete_get_details (skeleton, invocation,
                                                     g_variant_dict_end (&dict));
   return TRUE;
@@ -442,6 +488,40 @@ ob_destination_object_get_destination (ObDestinationObject *self)
   return self->destination;
 }
 
+const char *
+ob_destination_object_get_problem (ObDestinationObject *self)
+{
+  return self->problem;
+}
+
+const char *
+ob_destination_object_get_damage (ObDestinationObject *self)
+{
+  return self->damage;
+}
+
+guint64
+ob_destination_object_get_last_sound (ObDestinationObject *self)
+{
+  return self->last_sound;
+}
+
+gboolean
+ob_destination_object_get_days_left (ObDestinationObject *self, guint *days)
+{
+  ObDBusBackup1Destination *skeleton = OB_DBUS_BACKUP1_DESTINATION (self);
+
+  return ob_space_history_forecast (
+    self->space, ob_dbus_backup1_destination_get_free_bytes (skeleton), days);
+}
+
+void
+ob_destination_object_replace (ObDestinationObject *self, ObDestination *destination)
+{
+  ob_destination_unref (self->destination);
+  self->destination = ob_destination_ref (destination);
+}
+
 void
 ob_destination_object_take_job (ObDestinationObject *self, ObJob *job)
 {
@@ -455,7 +535,10 @@ ob_destination_object_take_job (ObDestinationObject *self, ObJob *job)
     {
       ob_dbus_backup1_destination_set_free_bytes (skeleton, free_bytes);
       ob_dbus_backup1_destination_set_total_bytes (skeleton, total_bytes);
+      ob_space_history_add (self->space, ob_job_get_end_time (job), free_bytes);
     }
+  if (g_strcmp0 (operation, "verify") == 0 || g_strcmp0 (operation, "repair") == 0)
+    take_verification (self, job);
   if (state == OB_JOB_SUCCEEDED || state == OB_JOB_PARTIAL)
     {
       ObDestination *updated = NULL;

@@ -21,6 +21,21 @@ ObDestinationObject *ob_destination_object_new (ObManager *manager, ObDestinatio
 /* Transfer none; another one after Update. */
 ObDestination *ob_destination_object_get_destination (ObDestinationObject *object);
 
+/* What is wrong with reaching it; NULL for nothing. Transfer none. */
+const char *ob_destination_object_get_problem (ObDestinationObject *object);
+
+/* What a verification found damaged, until one finds nothing; NULL for nothing. Transfer none. */
+const char *ob_destination_object_get_damage (ObDestinationObject *object);
+
+/* When a verification of all its backups last found nothing wrong; 0: never. */
+guint64 ob_destination_object_get_last_sound (ObDestinationObject *object);
+
+/* For how many days its space will last at the growth of late; FALSE where that cannot be told. */
+gboolean ob_destination_object_get_days_left (ObDestinationObject *object, guint *days);
+
+/* Another configuration of the same name. */
+void ob_destination_object_replace (ObDestinationObject *object, ObDestination *destination);
+
 /* Learns from a job about this destination that has ended. */
 void ob_destination_object_take_job (ObDestinationObject *object, ObJob *job);
 

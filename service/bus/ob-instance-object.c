@@ -28,6 +28,7 @@ struct _ObInstanceObject
   guint64 proven;      /* when a drill last tried a backup of it; 0: never */
   char *proven_result; /* "proven" or "failed" */
   char *proven_backup; /* id */
+  gint64 added;        /* when it was first seen, seconds since the epoch */
   gint64 updated;      /* when this was last written, seconds since the epoch */
 };
 
@@ -90,6 +91,7 @@ load (ObInstanceObject *self)
   self->proven_result = g_key_file_get_string (file, OB_STATE_GROUP, "proven-result", NULL);
   self->proven_backup = g_key_file_get_string (file, OB_STATE_GROUP, "proven-backup", NULL);
   self->updated = g_key_file_get_int64 (file, OB_STATE_GROUP, "updated", NULL);
+  self->added = g_key_file_get_int64 (file, OB_STATE_GROUP, "added", NULL);
   ob_dbus_backup1_instance_set_health (skeleton, health != NULL ? health : "unknown");
   ob_dbus_backup1_instance_set_last_success (skeleton, last_success);
 }
@@ -107,6 +109,7 @@ save (ObInstanceObject *self)
   g_key_file_set_uint64 (file, OB_STATE_GROUP, "last-success",
                          ob_dbus_backup1_instance_get_last_success (skeleton));
   g_key_file_set_int64 (file, OB_STATE_GROUP, "updated", self->updated);
+  g_key_file_set_int64 (file, OB_STATE_GROUP, "added", self->added);
   if (self->problems != NULL)
     g_key_file_set_string_list (file, OB_STATE_GROUP, "problems",
                                 (const char *const *) self->problems,
@@ -297,6 +300,7 @@ handle_remove (ObDBusBackup1Instance *skeleton, GDBusMethodInvocation *invocatio
   GError *error = NULL;
 
   if (!ob_options_read_none (options, &error) || !check_no_change (self, &error)
+      || !ob_manager_check_unused (self->manager, name, NULL, &error)
       || !ob_manager_hold (self->manager, OB_FOLDER_INSTANCES, name, &error))
     return ob_reply_error (invocation, error);
   removed = remove_configuration (self, &error);
@@ -446,6 +450,15 @@ ob_instance_object_new (ObManager *manager, ObInstance *instance)
   self->instance = ob_instance_ref (instance);
   ob_dbus_backup1_instance_set_name (OB_DBUS_BACKUP1_INSTANCE (self), get_name (self));
   load (self);
+  if (self->added <= 0)
+    {
+      gint64 updated = self->updated;
+
+      self->added = g_get_real_time () / G_USEC_PER_SEC;
+      save (self);
+      /* Nothing was learnt. */
+      self->updated = updated;
+    }
   ob_instance_object_look_at_change (self);
   return self;
 }
@@ -454,6 +467,25 @@ ObInstance *
 ob_instance_object_get_instance (ObInstanceObject *self)
 {
   return self->instance;
+}
+
+gint64
+ob_instance_object_get_added (ObInstanceObject *self)
+{
+  return self->added;
+}
+
+void
+ob_instance_object_set_next_run (ObInstanceObject *self, guint64 next_run)
+{
+  ob_dbus_backup1_instance_set_next_run (OB_DBUS_BACKUP1_INSTANCE (self), next_run);
+}
+
+void
+ob_instance_object_replace (ObInstanceObject *self, ObInstance *instance)
+{
+  ob_instance_unref (self->instance);
+  self->instance = ob_instance_ref (instance);
 }
 
 void

@@ -23,10 +23,19 @@ ObInstance *ob_instance_object_get_instance (ObInstanceObject *object);
 /* What discovery found missing: sets Health. */
 void ob_instance_object_take_notes (ObInstanceObject *object, const char *const *notes);
 
-/* Learns from a job about this instance that has ended. */
 /* Sets ChangeSince anew. */
 void ob_instance_object_look_at_change (ObInstanceObject *object);
 
+/* When it was added, or first seen, seconds since the epoch. */
+gint64 ob_instance_object_get_added (ObInstanceObject *object);
+
+/* Sets NextRun, seconds since the epoch. */
+void ob_instance_object_set_next_run (ObInstanceObject *object, guint64 next_run);
+
+/* Another configuration of the same name. */
+void ob_instance_object_replace (ObInstanceObject *object, ObInstance *instance);
+
+/* Learns from a job about this instance that has ended. */
 void ob_instance_object_take_job (ObInstanceObject *object, ObJob *job);
 
 /* Learns from the result of a deletion (a{sv}), which may have been of its last backup. */

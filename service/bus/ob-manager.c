@@ -9,7 +9,10 @@
 #include "ob-change-call.h"
 #include "ob-destination-object.h"
 #include "ob-error.h"
+#include "ob-health.h"
+#include "ob-holds.h"
 #include "ob-instance-object.h"
+#include "ob-job-news.h"
 #include "ob-job-object.h"
 #include "ob-job-queue.h"
 #include "ob-keyfile.h"
@@ -17,7 +20,10 @@
 #include "ob-operations.h"
 #include "ob-path.h"
 #include "ob-root-object.h"
+#include "ob-schedules.h"
+#include "ob-sleep-inhibitor.h"
 #include "ob-state-file.h"
+#include "ob-teller.h"
 
 #define SETTING_UP "ob-manager-setting-up"
 
@@ -30,10 +36,15 @@ struct _ObManager
   ObAuthorizer *authorizer;
   ObJobQueue *queue;
   ObRootObject *root;
+  ObClock *clock;
+  ObSchedules *schedules;
+  ObTeller *teller;
+  ObHealth *health;
+  ObSleepInhibitor *inhibitor;
   GHashTable *instances;    /* name → ObInstanceObject */
   GHashTable *destinations; /* name → ObDestinationObject */
   GHashTable *jobs;         /* ObJob → ObJobObject */
-  GHashTable *held;         /* "FOLDER/NAME" of what is reserved or held */
+  ObHolds *holds;
   gboolean recovered;
   gboolean stopping;
 };
@@ -60,6 +71,11 @@ ob_manager_dispose (GObject *object)
   if (self->root != NULL
       && g_dbus_interface_skeleton_get_connection (G_DBUS_INTERFACE_SKELETON (self->root)) != NULL)
     g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->root));
+  g_clear_pointer (&self->health, ob_health_free);
+  g_clear_pointer (&self->teller, ob_teller_free);
+  g_clear_pointer (&self->inhibitor, ob_sleep_inhibitor_free);
+  g_clear_pointer (&self->schedules, ob_schedules_free);
+  g_clear_object (&self->clock);
   g_clear_object (&self->root);
   g_clear_object (&self->server);
   g_hash_table_remove_all (self->jobs);
@@ -79,7 +95,7 @@ ob_manager_finalize (GObject *object)
   g_clear_pointer (&self->jobs, g_hash_table_unref);
   g_clear_pointer (&self->instances, g_hash_table_unref);
   g_clear_pointer (&self->destinations, g_hash_table_unref);
-  g_clear_pointer (&self->held, g_hash_table_unref);
+  g_clear_pointer (&self->holds, ob_holds_free);
   g_clear_pointer (&self->context, ob_context_free);
   G_OBJECT_CLASS (ob_manager_parent_class)->finalize (object);
 }
@@ -97,7 +113,7 @@ ob_manager_init (ObManager *self)
   self->instances = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   self->destinations = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   self->jobs = g_hash_table_new_full (NULL, NULL, g_object_unref, g_object_unref);
-  self->held = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->holds = ob_holds_new ();
   self->authorizer = ob_authorizer_new ();
   self->server = g_dbus_object_manager_server_new (OB_ROOT_PATH);
 }
@@ -146,6 +162,9 @@ take_loaded_job (ObManager *self, ObJob *job)
 {
   ObInstanceObject *instance = g_hash_table_lookup (self->instances, ob_job_get_instance (job));
 
+  if (ob_job_get_state (job) == OB_JOB_INTERRUPTED
+      && (instance == NULL || !ob_instance_object_knows_job (instance, job)))
+    ob_teller_take_job (self->teller, job);
   if (instance != NULL && !ob_instance_object_knows_job (instance, job))
     ob_instance_object_take_job (instance, job);
 }
@@ -164,61 +183,6 @@ end_set_up (ObManager *self, ObJob *job)
 }
 
 static void
-tell_instances (ObManager *self, GVariant *result)
-{
-  GHashTableIter iter = { 0 };
-  gpointer object = NULL;
-
-  g_hash_table_iter_init (&iter, self->instances);
-  while (g_hash_table_iter_next (&iter, NULL, &object))
-    ob_instance_object_take_deletion (object, result);
-}
-
-/* Each instance learns how the drill of its backup ended. */
-static void
-tell_drills (ObManager *self, ObJob *job, GVariant *result)
-{
-  g_autoptr (GVariant) backups
-    = g_variant_lookup_value (result, "backups", G_VARIANT_TYPE ("aa{sv}"));
-  GVariantIter iter = { 0 };
-  GVariant *backup = NULL;
-
-  if (backups == NULL)
-    return;
-  g_variant_iter_init (&iter, backups);
-  while (g_variant_iter_loop (&iter, "@a{sv}", &backup))
-    {
-      const char *name = "";
-      ObInstanceObject *object = NULL;
-
-      g_variant_lookup (backup, "instance", "&s", &name);
-      object = g_hash_table_lookup (self->instances, name);
-      if (object != NULL)
-        ob_instance_object_take_drill (object, (guint64) ob_job_get_end_time (job), backup);
-    }
-}
-
-static void
-tell_backups (ObManager *self, ObJob *job)
-{
-  g_autoptr (GVariant) result = ob_job_dup_result (job);
-  g_autofree const char **removed = NULL;
-  const char *id = NULL;
-
-  if (g_strcmp0 (ob_job_get_operation (job), "backup") == 0
-      && g_variant_lookup (result, "id", "&s", &id))
-    ob_dbus_backup1_emit_backup_added (OB_DBUS_BACKUP1 (self->root), id);
-  if (g_strcmp0 (ob_job_get_operation (job), "drill") == 0)
-    tell_drills (self, job, result);
-  if (g_strcmp0 (ob_job_get_operation (job), "delete") == 0
-      && g_variant_lookup (result, "removed", "^a&s", &removed) && *removed != NULL)
-    {
-      tell_instances (self, result);
-      ob_dbus_backup1_emit_backups_removed (OB_DBUS_BACKUP1 (self->root), removed);
-    }
-}
-
-static void
 on_job_finished (ObJob *job, gpointer user_data)
 {
   ObManager *self = OB_MANAGER (user_data);
@@ -227,11 +191,14 @@ on_job_finished (ObJob *job, gpointer user_data)
   end_set_up (self, job);
   ob_change_take_job (self->context, job);
   take_job (self, job);
-  tell_backups (self, job);
+  ob_job_news_tell (self, OB_DBUS_BACKUP1 (self->root), job);
   ob_job_object_end (object);
   ob_dbus_backup1_emit_job_finished (OB_DBUS_BACKUP1 (self->root), ob_job_object_get_path (object),
                                      ob_job_state_get_name (ob_job_get_state (job)),
                                      ob_job_get_error_name (job));
+  ob_teller_take_job (self->teller, job);
+  ob_health_look (self->health);
+  ob_sleep_inhibitor_set (self->inhibitor, ob_job_queue_is_busy (self->queue, NULL, NULL));
 }
 
 static void
@@ -256,6 +223,7 @@ on_job_added (ObJobQueue *queue, ObJob *job, gpointer user_data)
   g_hash_table_insert (self->jobs, g_object_ref (job), object);
   g_signal_connect (job, "progress", G_CALLBACK (on_job_progress), self);
   g_signal_connect (job, "finished", G_CALLBACK (on_job_finished), self);
+  ob_sleep_inhibitor_set (self->inhibitor, !ob_job_state_is_final (ob_job_get_state (job)));
 }
 
 static void
@@ -289,7 +257,11 @@ load_folder (ObManager *self, int dirfd, const char *folder,
       g_autoptr (GError) load_error = NULL;
 
       if (!load (self, *name, &load_error))
-        g_warning ("%s/%s.conf cannot be used: %s", folder, *name, load_error->message);
+        {
+          g_autofree char *file = g_strconcat (folder, "/", *name, ".conf", NULL);
+
+          ob_manager_set_config_error (self, file, load_error->message);
+        }
     }
 }
 
@@ -335,40 +307,22 @@ load_jobs (ObManager *self)
 }
 
 static gboolean
-check_ready (ObManager *self, GError **error)
+is_known (ObManager *self, const char *folder, const char *name)
 {
-  if (self->recovered && !self->stopping)
-    return TRUE;
-  g_set_error_literal (error, OB_ERROR, OB_ERROR_BUSY,
-                       self->stopping
-                         ? "The backup service is stopping; try again when it is back"
-                         : "The backup service is still cleaning up after an interrupted restore; "
-                           "try again in a moment");
-  return FALSE;
-}
-
-static char *
-get_held_key (const char *folder, const char *name)
-{
-  return g_strconcat (folder, "/", name, NULL);
-}
-
-static gboolean
-check_not_held (ObManager *self, const char *folder, const char *name, GError **error)
-{
-  g_autofree char *key = get_held_key (folder, name);
-
-  if (!g_hash_table_contains (self->held, key))
-    return TRUE;
-  g_set_error (error, OB_ERROR, OB_ERROR_BUSY, "%s is being changed; try again in a moment", key);
-  return FALSE;
+  if (g_str_equal (folder, OB_FOLDER_INSTANCES))
+    return g_hash_table_contains (self->instances, name);
+  if (g_str_equal (folder, OB_FOLDER_DESTINATIONS))
+    return g_hash_table_contains (self->destinations, name);
+  return ob_schedules_contain (self->schedules, name);
 }
 
 static gboolean
 has_configuration (ObManager *self, const char *folder, const char *name)
 {
   gboolean is_instance = g_str_equal (folder, OB_FOLDER_INSTANCES);
-  int dirfd = is_instance ? self->context->instances_fd : self->context->destinations_fd;
+  int dirfd = is_instance                                     ? self->context->instances_fd
+              : g_str_equal (folder, OB_FOLDER_DESTINATIONS) ? self->context->destinations_fd
+                                                              : self->context->schedules_fd;
   g_autofree char *file_name = g_strconcat (name, ".conf", NULL);
   struct stat status;
 
@@ -387,20 +341,54 @@ list_names (GHashTable *table)
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
+static GPtrArray *
+list_objects (GHashTable *table)
+{
+  GPtrArray *objects = g_ptr_array_new_with_free_func (g_object_unref);
+  GHashTableIter iter = { 0 };
+  gpointer object = NULL;
+
+  g_hash_table_iter_init (&iter, table);
+  while (g_hash_table_iter_next (&iter, NULL, &object))
+    g_ptr_array_add (objects, g_object_ref (object));
+  return objects;
+}
+
 /* public methods */
 
-ObManager *
-ob_manager_new (ObContext *context)
+gboolean
+ob_manager_check_ready (ObManager *self, GError **error)
 {
-  ObManager *self = g_object_new (OB_TYPE_MANAGER, NULL);
+  if (self->recovered && !self->stopping)
+    return TRUE;
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_BUSY,
+                       self->stopping
+                         ? "The backup service is stopping; try again when it is back"
+                         : "The backup service is still cleaning up after an interrupted restore; "
+                           "try again in a moment");
+  return FALSE;
+}
+
+ObManager *
+ob_manager_new (ObContext *context, GError **error)
+{
+  g_autoptr (ObManager) self = g_object_new (OB_TYPE_MANAGER, NULL);
 
   self->context = context;
   ob_authorizer_set_is_own (self->authorizer, ob_change_call_is_own, self);
   self->root = ob_root_object_new (self);
+  self->clock = ob_clock_new_real (NULL, error);
+  if (self->clock == NULL)
+    return NULL;
+  self->inhibitor = ob_sleep_inhibitor_new ();
+  self->teller = ob_teller_new (self);
+  self->health = ob_health_new (self, self->teller, OB_DBUS_BACKUP1 (self->root));
+  self->schedules = ob_schedules_new (self, self->clock);
   load_folder (self, context->instances_fd, OB_FOLDER_INSTANCES, load_instance);
   load_folder (self, context->destinations_fd, OB_FOLDER_DESTINATIONS, load_destination);
+  ob_schedules_reload (self->schedules);
   load_jobs (self);
-  return self;
+  return g_steal_pointer (&self);
 }
 
 gboolean
@@ -409,6 +397,7 @@ ob_manager_export (ObManager *self, GDBusConnection *connection, GError **error)
   GDBusInterfaceSkeleton *root = G_DBUS_INTERFACE_SKELETON (self->root);
 
   ob_authorizer_guard (self->authorizer, root, OB_NOBODY);
+  ob_sleep_inhibitor_set_connection (self->inhibitor, connection);
   if (!g_dbus_interface_skeleton_export (root, connection, OB_ROOT_PATH, error))
     return FALSE;
   g_dbus_object_manager_server_set_connection (self->server, connection);
@@ -419,12 +408,15 @@ void
 ob_manager_set_recovered (ObManager *self)
 {
   self->recovered = TRUE;
+  ob_schedules_start (self->schedules);
+  ob_health_start (self->health);
 }
 
 gboolean
 ob_manager_shut_down (ObManager *self, guint seconds)
 {
   self->stopping = TRUE;
+  ob_schedules_stop (self->schedules);
   ob_job_queue_shut_down (self->queue, seconds);
   return !ob_job_queue_is_busy (self->queue, NULL, NULL);
 }
@@ -438,6 +430,104 @@ ob_manager_look_at_changes (ObManager *self)
   g_hash_table_iter_init (&iter, self->instances);
   while (g_hash_table_iter_next (&iter, NULL, &object))
     ob_instance_object_look_at_change (object);
+}
+
+void
+ob_manager_look_at_schedules (ObManager *self)
+{
+  GHashTableIter iter = { 0 };
+  gpointer name = NULL, object = NULL;
+
+  /* Not while they are being loaded. */
+  if (self->schedules == NULL)
+    return;
+  g_hash_table_iter_init (&iter, self->instances);
+  while (g_hash_table_iter_next (&iter, &name, &object))
+    ob_instance_object_set_next_run (object,
+                                     ob_schedules_get_next_backup (self->schedules, name));
+}
+
+void
+ob_manager_look_at_health (ObManager *self)
+{
+  ob_health_look (self->health);
+}
+
+void
+ob_manager_set_config_error (ObManager *self, const char *file, const char *message)
+{
+  ob_health_set_config_error (self->health, file, message);
+}
+
+GVariant *
+ob_manager_describe_problems (ObManager *self)
+{
+  ob_health_look (self->health);
+  return ob_health_describe (self->health);
+}
+
+const char *
+ob_manager_get_history_problem (ObManager *self)
+{
+  return ob_job_queue_get_problem (self->queue);
+}
+
+ObSchedules *
+ob_manager_get_schedules (ObManager *self)
+{
+  return self->schedules;
+}
+
+ObTeller *
+ob_manager_get_teller (ObManager *self)
+{
+  return self->teller;
+}
+
+void
+ob_manager_export_object (ObManager *self, GDBusInterfaceSkeleton *skeleton, const char *path)
+{
+  export_object (self, skeleton, path, OB_NOBODY);
+}
+
+void
+ob_manager_unexport_object (ObManager *self, const char *path)
+{
+  g_dbus_object_manager_server_unexport (self->server, path);
+}
+
+ObInstanceObject *
+ob_manager_get_instance_object (ObManager *self, const char *name)
+{
+  return g_hash_table_lookup (self->instances, name);
+}
+
+GPtrArray *
+ob_manager_list_instance_objects (ObManager *self)
+{
+  return list_objects (self->instances);
+}
+
+GPtrArray *
+ob_manager_list_destination_objects (ObManager *self)
+{
+  return list_objects (self->destinations);
+}
+
+gboolean
+ob_manager_check_unused (ObManager *self, const char *instance, const char *destination,
+                         GError **error)
+{
+  const char *user = ob_schedules_find_user (self->schedules, instance, destination);
+
+  if (user == NULL)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
+               "Schedule %s needs %s %s; change or remove that first: \"obbackupctl schedule remove "
+               "%s\"",
+               user, instance != NULL ? "instance" : "destination",
+               instance != NULL ? instance : destination, user);
+  return FALSE;
 }
 
 ObContext *
@@ -544,9 +634,9 @@ ob_manager_start_job (ObManager *self, ObJob *job, GError **error)
 {
   g_autoptr (ObJob) owned = job;
 
-  if (!check_ready (self, error)
-      || !check_not_held (self, OB_FOLDER_INSTANCES, ob_job_get_instance (job), error)
-      || !check_not_held (self, OB_FOLDER_DESTINATIONS, ob_job_get_destination (job), error)
+  if (!ob_manager_check_ready (self, error)
+      || !ob_holds_check (self->holds, OB_FOLDER_INSTANCES, ob_job_get_instance (job), error)
+      || !ob_holds_check (self->holds, OB_FOLDER_DESTINATIONS, ob_job_get_destination (job), error)
       || !ob_job_queue_add (self->queue, job, error))
     return NULL;
   return g_strdup (ob_job_object_get_path (g_hash_table_lookup (self->jobs, job)));
@@ -559,7 +649,7 @@ ob_manager_start_set_up (ObManager *self, ObJob *job, ObDestination *destination
 
   g_object_set_data_full (G_OBJECT (job), SETTING_UP, ob_destination_ref (destination),
                           (GDestroyNotify) ob_destination_unref);
-  if (!check_ready (self, error) || !ob_job_queue_add (self->queue, job, error))
+  if (!ob_manager_check_ready (self, error) || !ob_job_queue_add (self->queue, job, error))
     {
       ob_manager_release (self, OB_FOLDER_DESTINATIONS, ob_destination_get_name (destination));
       return NULL;
@@ -570,11 +660,7 @@ ob_manager_start_set_up (ObManager *self, ObJob *job, ObDestination *destination
 gboolean
 ob_manager_reserve (ObManager *self, const char *folder, const char *name, GError **error)
 {
-  gboolean is_instance = g_str_equal (folder, OB_FOLDER_INSTANCES);
-  GHashTable *table = is_instance ? self->instances : self->destinations;
-  g_autofree char *key = get_held_key (folder, name);
-
-  if (!check_ready (self, error))
+  if (!ob_manager_check_ready (self, error))
     return FALSE;
   if (!ob_name_is_valid (name))
     {
@@ -584,7 +670,7 @@ ob_manager_reserve (ObManager *self, const char *folder, const char *name, GErro
                    name);
       return FALSE;
     }
-  if (g_hash_table_contains (table, name) || g_hash_table_contains (self->held, key))
+  if (is_known (self, folder, name) || ob_holds_contain (self->holds, folder, name))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_EXISTS, "The name \"%s\" is taken; choose another one",
                    name);
@@ -598,7 +684,7 @@ ob_manager_reserve (ObManager *self, const char *folder, const char *name, GErro
                    folder, name);
       return FALSE;
     }
-  g_hash_table_add (self->held, g_steal_pointer (&key));
+  ob_holds_add (self->holds, folder, name);
   return TRUE;
 }
 
@@ -607,7 +693,7 @@ ob_manager_hold (ObManager *self, const char *folder, const char *name, GError *
 {
   gboolean is_instance = g_str_equal (folder, OB_FOLDER_INSTANCES);
 
-  if (!check_ready (self, error) || !check_not_held (self, folder, name, error))
+  if (!ob_manager_check_ready (self, error) || !ob_holds_check (self->holds, folder, name, error))
     return FALSE;
   if (ob_job_queue_is_busy (self->queue, is_instance ? name : NULL, is_instance ? NULL : name))
     {
@@ -615,16 +701,14 @@ ob_manager_hold (ObManager *self, const char *folder, const char *name, GError *
                    "A job is at work on %s/%s; wait for its end or cancel it", folder, name);
       return FALSE;
     }
-  g_hash_table_add (self->held, get_held_key (folder, name));
+  ob_holds_add (self->holds, folder, name);
   return TRUE;
 }
 
 void
 ob_manager_release (ObManager *self, const char *folder, const char *name)
 {
-  g_autofree char *key = get_held_key (folder, name);
-
-  g_hash_table_remove (self->held, key);
+  ob_holds_remove (self->holds, folder, name);
 }
 
 gboolean
@@ -633,7 +717,7 @@ ob_manager_check_not_updating (ObManager *self, const char *name, GError **error
   GHashTableIter iter = { 0 };
   gpointer key = NULL;
 
-  if (!check_not_held (self, OB_FOLDER_DESTINATIONS, name, error))
+  if (!ob_holds_check (self->holds, OB_FOLDER_DESTINATIONS, name, error))
     return FALSE;
   g_hash_table_iter_init (&iter, self->jobs);
   while (g_hash_table_iter_next (&iter, &key, NULL))

@@ -11,19 +11,26 @@
 
 G_BEGIN_DECLS
 
+typedef struct _ObDestinationObject ObDestinationObject;
+typedef struct _ObInstanceObject ObInstanceObject;
+typedef struct _ObSchedules ObSchedules;
+typedef struct _ObTeller ObTeller;
+
 #define OB_TYPE_MANAGER (ob_manager_get_type ())
 G_DECLARE_FINAL_TYPE (ObManager, ob_manager, OB, MANAGER, GObject)
 
 /* Everything here: main context. */
 
-/* Loads instances, destinations and the history of jobs. What cannot be loaded is logged and left
- * out; its name stays taken. Takes @context. Transfer full. */
-ObManager *ob_manager_new (ObContext *context);
+/* Loads instances, destinations, schedules and the history of jobs. What cannot be loaded is a problem
+ * that GetProblems tells of, and is left out; its name stays taken. Takes @context, also on error.
+ * Transfer full. */
+ObManager *ob_manager_new (ObContext *context, GError **error);
 
 /* Puts everything on @connection; before the bus name is taken. */
 gboolean ob_manager_export (ObManager *manager, GDBusConnection *connection, GError **error);
 
-/* Until this is called, what begins jobs or changes instances is answered with BUSY. */
+/* Until this is called, what begins jobs or changes instances is answered with BUSY, and no schedule
+ * runs. */
 void ob_manager_set_recovered (ObManager *manager);
 
 /* Refuses new work from now on, cancels the jobs and waits for their ends for at most @seconds.
@@ -32,10 +39,48 @@ gboolean ob_manager_shut_down (ObManager *manager, guint seconds);
 
 /* ---- For the objects of this room -------------------------------------------------------------- */
 
-/* Transfer none; lives as long as the manager. */
 /* A change was ended: the instances tell so. */
 void ob_manager_look_at_changes (ObManager *manager);
 
+/* Schedules have changed: the instances tell when they are backed up next. */
+void ob_manager_look_at_schedules (ObManager *manager);
+
+/* Something may be wrong, or right again. */
+void ob_manager_look_at_health (ObManager *manager);
+
+/* What is wrong with a configuration file ("schedules/nightly.conf"); NULL: nothing any more. */
+void ob_manager_set_config_error (ObManager *manager, const char *file, const char *message);
+
+/* aa{sv} as GetProblems gives it, floating. */
+GVariant *ob_manager_describe_problems (ObManager *manager);
+
+/* See ob_job_queue_get_problem(). Transfer none. */
+const char *ob_manager_get_history_problem (ObManager *manager);
+
+/* Transfer none; they live as long as the manager, the teller until it is disposed of (then NULL). */
+ObSchedules *ob_manager_get_schedules (ObManager *manager);
+ObTeller *ob_manager_get_teller (ObManager *manager);
+
+/* Whether jobs may begin. Errors: BUSY. */
+gboolean ob_manager_check_ready (ObManager *manager, GError **error);
+
+/* Whether no schedule needs an instance or a destination. Errors: BUSY. */
+gboolean ob_manager_check_unused (ObManager *manager, const char *instance,
+                                  const char *destination, GError **error);
+
+/* Puts an object on the bus, and takes it off. */
+void ob_manager_export_object (ObManager *manager, GDBusInterfaceSkeleton *skeleton,
+                               const char *path);
+void ob_manager_unexport_object (ObManager *manager, const char *path);
+
+/* Transfer none; NULL where there is none. */
+ObInstanceObject *ob_manager_get_instance_object (ObManager *manager, const char *name);
+
+/* All, in no order (of ObInstanceObject, of ObDestinationObject; transfer full). */
+GPtrArray *ob_manager_list_instance_objects (ObManager *manager);
+GPtrArray *ob_manager_list_destination_objects (ObManager *manager);
+
+/* Transfer none; lives as long as the manager. */
 ObContext *ob_manager_get_context (ObManager *manager);
 
 /* By name. Transfer none. Errors: NOT_FOUND. */

@@ -12,10 +12,12 @@ G_BEGIN_DECLS
 #define OB_ROOT_INTERFACE "org.openbravo.Backup1"
 #define OB_INSTANCE_INTERFACE OB_ROOT_INTERFACE ".Instance"
 #define OB_DESTINATION_INTERFACE OB_ROOT_INTERFACE ".Destination"
+#define OB_SCHEDULE_INTERFACE OB_ROOT_INTERFACE ".Schedule"
 #define OB_JOB_INTERFACE OB_ROOT_INTERFACE ".Job"
 
 #define OB_FOLDER_INSTANCES "instances"
 #define OB_FOLDER_DESTINATIONS "destinations"
+#define OB_FOLDER_SCHEDULES "schedules"
 #define OB_FOLDER_JOBS "jobs"
 
 /* The path of the object @name in @folder: OB_ROOT_PATH/FOLDER/NAME, each byte of @name that is not

@@ -19,6 +19,7 @@
 #include "ob-options.h"
 #include "ob-reply.h"
 #include "ob-restore-call.h"
+#include "ob-schedule-object.h"
 #include "ob-secret.h"
 #include "ob-verify-call.h"
 
@@ -533,9 +534,38 @@ handle_prune (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const 
   return TRUE;
 }
 
+static gboolean
+handle_add_schedule (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *name,
+                     GVariant *dictionary)
+{
+  GError *error = NULL;
+  g_autofree char *path
+    = ob_schedule_call_add (OB_ROOT_OBJECT (skeleton)->manager, name, dictionary, &error);
+
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_add_schedule (skeleton, invocation, path);
+  return TRUE;
+}
+
+static gboolean
+handle_get_problems (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
+                     GVariant *dictionary)
+{
+  GError *error = NULL;
+
+  if (!ob_options_read_none (dictionary, &error))
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_get_problems (
+    skeleton, invocation, ob_manager_describe_problems (OB_ROOT_OBJECT (skeleton)->manager));
+  return TRUE;
+}
+
 static void
 ob_root_object_iface_init (ObDBusBackup1Iface *iface)
 {
+  iface->handle_add_schedule = handle_add_schedule;
+  iface->handle_get_problems = handle_get_problems;
   iface->handle_add_instance = handle_add_instance;
   iface->handle_add_destination = handle_add_destination;
   iface->handle_backup = handle_backup;

@@ -20,6 +20,7 @@
 #define DEFAULT_LOCK_TIMEOUT 60
 #define DEFAULT_REPOSITORY_TIMEOUT 60
 #define DEFAULT_COMMAND_TIMEOUT 180
+#define DEFAULT_HOOK_TIME_LIMIT 30
 #define MAX_TIMEOUT 86400
 #define DEFAULT_CHANGE_LIMIT (4 * 60 * 60)
 #define DEFAULT_KEEP_PREVIOUS (3 * 24 * 60 * 60)
@@ -67,6 +68,9 @@ open_config_directories (ObContext *context, GError **error)
     return FALSE;
   context->destinations_fd = open_directory (fd, path, "destinations", error);
   if (context->destinations_fd < 0)
+    return FALSE;
+  context->schedules_fd = open_directory (fd, path, "schedules", error);
+  if (context->schedules_fd < 0)
     return FALSE;
   context->keys_fd = open_directory (fd, path, "keys", error);
   return context->keys_fd >= 0 && make_private (context->keys_fd, path, "keys", error)
@@ -179,6 +183,9 @@ read_config (ObContext *context, GError **error)
          && read_number (file, "command-timeout", MAX_TIMEOUT, &context->command_timeout, error)
          && read_duration (file, "change-limit", &context->change_limit, error)
          && read_duration (file, "keep-previous", &context->keep_previous, error)
+         && read_duration (file, "late-after", &context->late_after, error)
+         && read_number (file, "hook-time-limit", MAX_TIMEOUT, &context->hook_time_limit, error)
+         && read_path (file, "metrics-file", &context->metrics_path, error)
          && read_path (file, "drill-directory", &context->drill_path, error);
 }
 
@@ -194,7 +201,8 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
   context->state_path = g_strdup (state_path);
   context->cache_path = g_strdup (cache_path);
   context->runtime_path = g_strdup (runtime_path);
-  context->instances_fd = context->destinations_fd = context->keys_fd = -1;
+  context->instances_fd = context->destinations_fd = context->schedules_fd = -1;
+  context->keys_fd = -1;
   context->jobs_fd = context->restores_fd = context->changes_fd = context->drills_fd = -1;
   context->drill_path = g_build_filename (state_path, "drills", NULL);
   context->n_threads = CLAMP (g_get_num_processors (), 1, MAX_THREADS);
@@ -203,6 +211,7 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
   context->command_timeout = DEFAULT_COMMAND_TIMEOUT;
   context->change_limit = DEFAULT_CHANGE_LIMIT;
   context->keep_previous = DEFAULT_KEEP_PREVIOUS;
+  context->hook_time_limit = DEFAULT_HOOK_TIME_LIMIT;
 
   if (!open_config_directories (context, error) || !open_state_directories (context, error)
       || !read_config (context, error))
@@ -216,6 +225,8 @@ ob_context_free (ObContext *context)
   if (context == NULL)
     return;
   ob_fd_clear (&context->instances_fd);
+  ob_fd_clear (&context->schedules_fd);
+  g_free (context->metrics_path);
   ob_fd_clear (&context->destinations_fd);
   ob_fd_clear (&context->keys_fd);
   ob_fd_clear (&context->jobs_fd);

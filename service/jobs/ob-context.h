@@ -12,6 +12,7 @@ typedef struct
   char *config_path, *state_path, *cache_path, *runtime_path;
   int instances_fd;    /* CONFIG/instances */
   int destinations_fd; /* CONFIG/destinations */
+  int schedules_fd;    /* CONFIG/schedules */
   int keys_fd;         /* CONFIG/keys, mode 0700 */
   int jobs_fd;         /* STATE/jobs */
   int restores_fd;     /* STATE/restores: journals */
@@ -23,12 +24,16 @@ typedef struct
   guint repository_timeout; /* seconds to wait while somebody else locks a repository */
   guint command_timeout; /* seconds that stopping or starting the application may take */
   guint change_limit;    /* seconds after which an open change is a question */
+  guint late_after;      /* seconds without a backup that are an alarm where no schedule says; 0: none */
+  guint hook_time_limit; /* seconds that a hook may take for one event */
+  char *metrics_path;    /* of the file of numbers for Prometheus; NULL: none */
   guint keep_previous;   /* seconds that the state before a restore is kept; 0: until it is released */
 } ObContext;
 
 /* Makes what is missing (0700, but the config directory itself 0755) and reads CONFIG/obbackup.conf
  * (group [obbackup]: threads, lock-timeout, repository-lock-timeout,
- * command-timeout, change-limit, keep-previous, drill-directory). Transfer full. */
+ * command-timeout, change-limit, keep-previous, drill-directory, late-after, hook-time-limit,
+ * metrics-file). Transfer full. */
 ObContext *ob_context_new (const char *config_path, const char *state_path,
                            const char *cache_path, const char *runtime_path, GError **error);
 void ob_context_free (ObContext *context);

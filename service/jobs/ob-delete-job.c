@@ -6,10 +6,10 @@
 #include "ob-delete.h"
 #include "ob-change.h"
 #include "ob-delete-check.h"
+#include "ob-delete-job.h"
 #include "ob-error.h"
 #include "ob-job-lock.h"
 #include "ob-job-private.h"
-#include "ob-operations.h"
 #include "ob-prune-job.h"
 
 typedef struct
@@ -19,6 +19,7 @@ typedef struct
   char *only;              /* name of the one to look for the backups in, or NULL */
   GStrv ids;
   gboolean force, prune;
+  guint prune_seconds;
 } Data;
 
 /* A destination that holds some of the backups. */
@@ -219,12 +220,13 @@ delete_all (ObJob *job, GPtrArray *places, GPtrArray *picked, GCancellable *canc
 }
 
 static gboolean
-prune_all (ObJob *job, GPtrArray *places, GCancellable *cancellable, GError **error)
+prune_all (ObJob *job, GPtrArray *places, guint seconds, GCancellable *cancellable, GError **error)
 {
   ObPruneLimit limit;
 
   if (!ob_prune_limit_parse (OB_PRUNE_DEFAULT_LIMIT, &limit, error))
     return FALSE;
+  limit.time = seconds * G_USEC_PER_SEC;
   for (guint i = 0; i < places->len; i++)
     {
       Place *place = g_ptr_array_index (places, i);
@@ -292,7 +294,7 @@ delete_locked (ObJob *job, Data *data, GPtrArray *places, GCancellable *cancella
   if (!delete_all (job, places, picked, cancellable, error))
     return FALSE;
   ob_job_set_result (job, "remaining", ob_delete_list_remaining (records, picked));
-  return !data->prune || prune_all (job, places, cancellable, error);
+  return !data->prune || prune_all (job, places, data->prune_seconds, cancellable, error);
 }
 
 static gboolean
@@ -325,7 +327,36 @@ compare_repositories (gconstpointer a, gconstpointer b)
                  ob_destination_get_repository_id (*(ObDestination *const *) b));
 }
 
+static Data *
+data_new (ObContext *context, GPtrArray *destinations, const char *const *ids,
+          const ObDeleteOptions *options)
+{
+  Data *data = g_new0 (Data, 1);
+
+  data->context = context;
+  data->destinations = g_ptr_array_copy (destinations, copy_destination, NULL);
+  g_ptr_array_set_free_func (data->destinations, (GDestroyNotify) ob_destination_unref);
+  g_ptr_array_sort (data->destinations, compare_repositories);
+  data->only = g_strdup (options->destination);
+  data->ids = g_strdupv ((char **) ids);
+  data->force = options->force;
+  data->prune = options->prune;
+  data->prune_seconds = options->prune_seconds;
+  return data;
+}
+
 /* public methods */
+
+gboolean
+ob_delete_job_run (ObJob *job, ObContext *context, GPtrArray *destinations, const char *const *ids,
+                   const ObDeleteOptions *options, GCancellable *cancellable, GError **error)
+{
+  Data *data = data_new (context, destinations, ids, options);
+  gboolean done = run_delete (job, data, cancellable, error);
+
+  free_data (data);
+  return done;
+}
 
 ObJob *
 ob_delete_job_new (ObContext *context, GPtrArray *destinations, const char *const *ids,
@@ -347,15 +378,7 @@ ob_delete_job_new (ObContext *context, GPtrArray *destinations, const char *cons
   if (name == NULL && destinations->len == 1)
     name = ob_destination_get_name (g_ptr_array_index (destinations, 0));
 
-  data = g_new0 (Data, 1);
-  data->context = context;
-  data->destinations = g_ptr_array_copy (destinations, copy_destination, NULL);
-  g_ptr_array_set_free_func (data->destinations, (GDestroyNotify) ob_destination_unref);
-  g_ptr_array_sort (data->destinations, compare_repositories);
-  data->only = g_strdup (options->destination);
-  data->ids = g_strdupv ((char **) ids);
-  data->force = options->force;
-  data->prune = options->prune;
+  data = data_new (context, destinations, ids, options);
   job = ob_job_new ("delete", NULL, name, uid, run_delete, data, free_data);
   ob_job_set_alone (job);
   return job;

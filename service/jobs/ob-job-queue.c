@@ -28,6 +28,7 @@ struct _ObJobQueue
   guint last_number;
   GPtrArray *jobs; /* of ObJob, by number */
   guint sweep_id;
+  char *problem; /* of the history */
 };
 
 G_DEFINE_FINAL_TYPE (ObJobQueue, ob_job_queue, G_TYPE_OBJECT)
@@ -53,6 +54,7 @@ ob_job_queue_finalize (GObject *object)
     g_signal_handlers_disconnect_by_data (g_ptr_array_index (queue->jobs, i), queue);
   g_ptr_array_unref (queue->jobs);
   ob_fd_clear (&queue->jobs_fd);
+  g_free (queue->problem);
   G_OBJECT_CLASS (ob_job_queue_parent_class)->finalize (object);
 }
 
@@ -82,10 +84,13 @@ save (ObJobQueue *queue, ObJob *job)
 {
   g_autoptr (GError) error = NULL;
 
+  g_clear_pointer (&queue->problem, g_free);
   /* Losing a line of history must not stop the work. */
-  if (!ob_job_save (job, queue->jobs_fd, &error))
-    g_warning ("The record of job %u cannot be written: %s", ob_job_get_number (job),
-               error->message);
+  if (ob_job_save (job, queue->jobs_fd, &error))
+    return;
+  g_warning ("The record of job %u cannot be written: %s", ob_job_get_number (job), error->message);
+  queue->problem = g_strdup_printf ("The record of job %u could not be written: %s",
+                                    ob_job_get_number (job), error->message);
 }
 
 static void
@@ -354,6 +359,12 @@ ob_job_queue_is_busy (ObJobQueue *queue, const char *instance, const char *desti
       return TRUE;
     }
   return FALSE;
+}
+
+const char *
+ob_job_queue_get_problem (ObJobQueue *queue)
+{
+  return queue->problem;
 }
 
 void

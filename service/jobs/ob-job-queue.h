@@ -27,6 +27,9 @@ GPtrArray *ob_job_queue_list (ObJobQueue *queue);
 /* Whether one that has not ended is about it; NULL for whatever. */
 gboolean ob_job_queue_is_busy (ObJobQueue *queue, const char *instance, const char *destination);
 
+/* Why the history could not be written the last time that it was to be; NULL where it was. Transfer none. */
+const char *ob_job_queue_get_problem (ObJobQueue *queue);
+
 /* Cancels all, and runs the main context until they have ended, or @seconds are over. */
 void ob_job_queue_shut_down (ObJobQueue *queue, guint seconds);
 

@@ -106,6 +106,7 @@ typedef struct
   const char *destination; /* to look for the backups in; NULL: all */
   gboolean force;          /* also the last good one, and pinned ones */
   gboolean prune;          /* free what they took at once */
+  guint prune_seconds;     /* for that; 0: as long as it takes */
 } ObDeleteOptions;
 
 /* @ids as ob_catalogue_find() takes them, but not "latest"; @destinations: all that are known (of
@@ -118,6 +119,7 @@ typedef struct
 {
   gboolean plan;          /* only tell */
   const char *max_unused; /* as ob_prune_limit_parse() takes it; NULL: the default */
+  guint seconds;          /* for copies of what is still needed; 0: as long as they take */
 } ObPruneOptions;
 
 /* Errors: INVALID_ARGUMENT. */

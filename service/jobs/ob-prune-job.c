@@ -41,6 +41,7 @@ tell_figures (ObJob *job, const ObPruneFigures *figures)
   set_number (job, "removed-packs", figures->n_removed_packs);
   set_number (job, "unindexed-packs", figures->n_unindexed_packs);
   set_number (job, "repacked-packs", figures->n_repacked_packs);
+  set_number (job, "postponed-packs", figures->n_postponed_packs);
   set_number (job, "repacked", figures->repacked_bytes);
   set_number (job, "removed-blobs", figures->removed_blobs);
   set_number (job, "freed", figures->freed_bytes);
@@ -93,6 +94,7 @@ ob_prune_job_run (ObJob *job, ObRepository *repository, ObLock *lock, const ObPr
   if (!plan_only)
     {
       done = ob_prune_plan_run (plan, &freed, cancellable, error);
+      tell_figures (job, ob_prune_plan_get_figures (plan));
       set_number (job, "freed", (guint64) MAX (freed, 0));
       tell_space (job, repository);
     }
@@ -118,6 +120,7 @@ ob_prune_job_new (ObContext *context, ObDestination *destination, const ObPruneO
   data->context = context;
   data->destination = ob_destination_ref (destination);
   data->limit = limit;
+  data->limit.time = options->seconds * G_USEC_PER_SEC;
   data->plan_only = options->plan;
   job = ob_job_new ("prune", NULL, ob_destination_get_name (destination), uid, run_prune, data,
                     free_data);

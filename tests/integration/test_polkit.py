@@ -17,6 +17,8 @@ ACTIONS = {
     "": {
         "AddInstance": ("configure", "('x', @a{sv} {})", 0),
         "AddDestination": ("configure", "('x', 'none', @a{sv} {}, @a{sh} {})", 0),
+        "AddSchedule": ("configure", "('x', @a{sv} {})", 0),
+        "GetProblems": ("view", "(@a{sv} {'no-such': <true>},)", 0),
         "Backup": ("backup", "('no-such', @a{sv} {})", 0),
         "ListBackups": ("view", "(@a{sv} {'destination': <'no-such'>},)", 0),
         "GetBackup": ("view", "('ffffffff', @a{sv} {})", 0),
@@ -45,6 +47,14 @@ ACTIONS = {
         "RecoveryKey": ("transfer", "(handle 0, @a{sv} {'no-such': <true>})", 1),
         "GetDetails": ("view", "(@a{sv} {},)", 0),
     },
+    "Schedule": {
+        "Trigger": ("backup", "(@a{sv} {'no-such': <true>},)", 0),
+        "Update": ("configure", "(@a{sv} {'no-such': <true>},)", 0),
+        "Remove": ("configure", "(@a{sv} {'no-such': <true>},)", 0),
+        "PlanRetention": ("view", "(@a{sv} {'no-such': <true>},)", 0),
+        "ApplyRetention": ("delete", "(@a{sv} {'no-such': <true>},)", 0),
+        "GetDetails": ("view", "(@a{sv} {},)", 0),
+    },
     "Job": {
         "Cancel": ("cancel", "(@a{sv} {},)", 0),
         "GetResult": ("view", "(@a{sv} {},)", 0),
@@ -65,9 +75,12 @@ class PolkitTest(InstallationTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        done = ctl("backup", "erp", "--only", "webapp")
-        if done.status != 0:
-            raise AssertionError(done.err)
+        for words in (["backup", "erp", "--only", "webapp"],
+                      ["schedule", "add", "nightly", "--at", "*-01-01"]):
+            done = ctl(*words)
+            if done.status != 0:
+                raise AssertionError(done.err)
+        cls.addClassCleanup(ctl, "schedule", "remove", "nightly")
 
     def object_paths(self):
         """An object for each interface; of the jobs one of root's, since one's own is different."""

@@ -21,12 +21,12 @@ static const struct
   const char *methods;
   const char *any, *inactive, *active;
 } design[] = {
-  { "view", "ListBackups GetBackup GetResult GetLog GetDetails PlanRestore", "auth_admin_keep",
-    "auth_admin_keep", "yes" },
+  { "view", "ListBackups GetBackup GetResult GetLog GetDetails PlanRestore PlanRetention GetProblems",
+    "auth_admin_keep", "auth_admin_keep", "yes" },
   { "backup", "Backup BeginChange Verify Trigger", "auth_admin_keep", "auth_admin_keep",
     "auth_admin_keep" },
   { "restore", "Restore UndoRestore ReleasePrevious EndChange", "auth_admin", "auth_admin", "auth_admin" },
-  { "delete", "Delete Prune Repair", "auth_admin", "auth_admin", "auth_admin" },
+  { "delete", "Delete Prune Repair ApplyRetention", "auth_admin", "auth_admin", "auth_admin" },
   { "configure", "AddInstance AddDestination AddSchedule EditBackup Update Remove Check Unlock",
     "auth_admin", "auth_admin", "auth_admin" },
   { "transfer", "Download Upload RecoveryKey ListFiles", "auth_admin", "auth_admin", "auth_admin" },
@@ -113,7 +113,7 @@ test_properties (void)
   g_autoptr (GDBusNodeInfo) node = load_interfaces ();
   static const char *const texts[] = { "Version", "Features", "Name", "Kind", "State", "Health",
                                        "Operation", "Instance", "Destination", "Phase",
-                                       "ErrorName", NULL };
+                                       "ErrorName", "HealthReasons", "LastResult", NULL };
 
   for (GDBusInterfaceInfo **interface = node->interfaces; *interface != NULL; interface++)
     for (GDBusPropertyInfo **property = (*interface)->properties;

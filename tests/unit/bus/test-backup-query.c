@@ -18,6 +18,7 @@ query_set_up (Query *query, gconstpointer data)
 {
   g_autoptr (ObDestination) one = NULL;
   g_autoptr (ObDestination) two = NULL;
+  g_autoptr (GError) error = NULL;
 
   jobs_fixture_set_up (&query->base, data);
   one = jobs_fixture_make_destination (&query->base, "one");
@@ -27,7 +28,8 @@ query_set_up (Query *query, gconstpointer data)
     &(JobsBackup){ .seconds = 100, .result = "complete", .manifest = "{\"format\":1}" });
   query->second
     = jobs_fixture_store (&query->base, one, &(JobsBackup){ .seconds = 200, .result = "partial" });
-  query->manager = ob_manager_new (g_steal_pointer (&query->base.context));
+  query->manager = ob_manager_new (g_steal_pointer (&query->base.context), &error);
+  g_assert_no_error (error);
 }
 
 static void

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-retention-job.h"
+
+#include <string.h>
+
+#include "ob-change.h"
+#include "ob-delete-job.h"
+#include "ob-error.h"
+#include "ob-job-private.h"
+#include "ob-manifest.h"
+
+typedef struct
+{
+  ObContext *context;
+  GPtrArray *destinations; /* of ObDestination: the one */
+  ObSchedule *schedule;
+  ObRetentionOptions options;
+} Data;
+
+/* internal methods */
+
+static void
+free_data (gpointer pointer)
+{
+  Data *data = pointer;
+
+  g_ptr_array_unref (data->destinations);
+  ob_schedule_unref (data->schedule);
+  g_free (data);
+}
+
+static void
+free_verdict (gpointer verdict)
+{
+  ob_retention_verdict_free (verdict);
+}
+
+/* A backup that a verification found damaged is none to count on. */
+static ObRetentionResult
+get_result (const ObBackupRecord *record)
+{
+  if (record->verified.time > 0 && !record->verified.sound)
+    return OB_RETENTION_FAILED;
+  return ob_backup_record_is_complete (record) ? OB_RETENTION_GOOD : OB_RETENTION_PARTIAL;
+}
+
+static char *
+find_need (ObContext *context, const ObBackupRecord *record)
+{
+  g_autofree char *instance = NULL;
+  char id[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), id);
+  return ob_change_needs (context, id, &instance)
+           ? g_strdup_printf ("the open change of %s", instance)
+           : NULL;
+}
+
+static void
+describe_one (GVariantBuilder *builder, const ObBackupRecord *record,
+              const ObRetentionVerdict *verdict)
+{
+  const ObSnapshot *snapshot = record->snapshot;
+  const char *kind = ob_snapshot_get_tag (snapshot, "kind");
+  const char *label = ob_snapshot_get_tag (snapshot, "label");
+  g_autofree char *valid = label != NULL ? g_utf8_make_valid (label, -1) : NULL;
+  char id[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (ob_snapshot_get_public_id (snapshot), id);
+  g_variant_builder_open (builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (builder, "{sv}", "id", g_variant_new_string (id));
+  g_variant_builder_add (builder, "{sv}", "time",
+                         g_variant_new_uint64 ((guint64) MAX (snapshot->time.tv_sec, 0)));
+  if (kind != NULL && g_utf8_validate (kind, -1, NULL))
+    g_variant_builder_add (builder, "{sv}", "kind", g_variant_new_string (kind));
+  if (valid != NULL)
+    g_variant_builder_add (builder, "{sv}", "label", g_variant_new_string (valid));
+  g_variant_builder_add (builder, "{sv}", "keep", g_variant_new_boolean (verdict->keep));
+  g_variant_builder_add (builder, "{sv}", "reasons",
+                         g_variant_new_strv ((const char *const *) verdict->reasons, -1));
+  g_variant_builder_close (builder);
+}
+
+/* Tells all, and gives the ids of those that go. */
+static GStrv
+tell (ObJob *job, const Data *data, GPtrArray *records, GPtrArray *verdicts)
+{
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
+  g_autoptr (GStrvBuilder) going = g_strv_builder_new ();
+  g_autofree char *rules = ob_retention_to_string (data->schedule->retention);
+
+  for (guint i = 0; i < records->len; i++)
+    {
+      const ObBackupRecord *record = g_ptr_array_index (records, i);
+      const ObRetentionVerdict *verdict = g_ptr_array_index (verdicts, i);
+      char id[OB_ID_HEX_SIZE];
+
+      describe_one (&builder, record, verdict);
+      if (verdict->keep)
+        continue;
+      ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), id);
+      g_strv_builder_add (going, id);
+    }
+  ob_job_set_result (job, "backups", g_variant_builder_end (&builder));
+  ob_job_set_result (job, "rules", g_variant_new_string (rules));
+  ob_job_set_result (job, "plan", g_variant_new_boolean (data->options.plan));
+  return g_strv_builder_end (going);
+}
+
+static gboolean
+remove_going (ObJob *job, Data *data, const char *const *going, GCancellable *cancellable,
+              GError **error)
+{
+  const char *const none[] = { NULL };
+  ObDeleteOptions options = { .prune = data->options.prune, .prune_seconds = data->options.seconds };
+
+  if (*going != NULL)
+    return ob_delete_job_run (job, data->context, data->destinations, going, &options, cancellable,
+                              error);
+  ob_job_set_result (job, "removed", g_variant_new_strv (none, -1));
+  return TRUE;
+}
+
+static gboolean
+run_retention (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error)
+{
+  Data *data = pointer;
+  ObBackupFilter filter = { .instance = data->schedule->instance };
+  g_autoptr (GPtrArray) problems = NULL;
+  g_autoptr (GPtrArray) records = NULL;
+  g_autoptr (GPtrArray) verdicts = NULL;
+  g_auto (GStrv) going = NULL;
+
+  ob_progress_set_phase (ob_job_get_progress (job), "choosing");
+  records = ob_catalogue_list (data->context, data->destinations, &filter, &problems, cancellable,
+                               error);
+  if (records == NULL)
+    return FALSE;
+  /* What cannot be read may be what another backup is to be kept for. */
+  if (problems->len > 0)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                   "%s So nothing is removed; look with \"obbackupctl verify\".",
+                   (const char *) g_ptr_array_index (problems, 0));
+      return FALSE;
+    }
+  verdicts = ob_retention_judge (data->context, data->schedule->retention, records);
+  going = tell (job, data, records, verdicts);
+  return data->options.plan
+         || remove_going (job, data, (const char *const *) going, cancellable, error);
+}
+
+/* public methods */
+
+GPtrArray *
+ob_retention_judge (ObContext *context, const ObRetention *retention, GPtrArray *records)
+{
+  g_autofree ObRetentionItem *items = g_new0 (ObRetentionItem, records->len);
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GTimeZone) zone = g_time_zone_new_local ();
+  GPtrArray *verdicts = NULL;
+
+  for (guint i = 0; i < records->len; i++)
+    {
+      const ObBackupRecord *record = g_ptr_array_index (records, i);
+      char *id = g_malloc (OB_ID_HEX_SIZE);
+      char *need = find_need (context, record);
+
+      ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), id);
+      g_ptr_array_add (texts, id);
+      if (need != NULL)
+        g_ptr_array_add (texts, need);
+      items[i] = (ObRetentionItem){
+        .id = id,
+        .time = record->snapshot->time.tv_sec,
+        .kind = ob_snapshot_get_tag (record->snapshot, "kind"),
+        .result = get_result (record),
+        .parts = record->snapshot->obbackup != NULL
+                   ? ob_manifest_get_parts (record->snapshot->obbackup)
+                   : 0,
+        .pinned = ob_snapshot_has_tag (record->snapshot, "pinned"),
+        .needed_by = need,
+      };
+    }
+  verdicts = ob_retention_apply (retention, items, records->len, zone,
+                                 g_get_real_time () / G_USEC_PER_SEC);
+  g_ptr_array_set_free_func (verdicts, free_verdict);
+  return verdicts;
+}
+
+ObJob *
+ob_retention_job_new (ObContext *context, ObDestination *destination, ObSchedule *schedule,
+                      const ObRetentionOptions *options, guint uid, GError **error)
+{
+  Data *data = NULL;
+  ObJob *job = NULL;
+
+  if (schedule->retention == NULL)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "Schedule %s has no rules about what is kept, so all is; give it some with "
+                   "\"obbackupctl schedule edit %s --keep-daily 7\", for example.",
+                   schedule->name, schedule->name);
+      return NULL;
+    }
+  data = g_new0 (Data, 1);
+  data->context = context;
+  data->destinations = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_destination_unref);
+  g_ptr_array_add (data->destinations, ob_destination_ref (destination));
+  data->schedule = ob_schedule_ref (schedule);
+  data->options = *options;
+  job = ob_job_new ("retention", NULL, ob_destination_get_name (destination), uid, run_retention,
+                    data, free_data);
+  if (!options->plan)
+    ob_job_set_alone (job);
+  return job;
+}
