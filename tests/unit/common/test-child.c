@@ -184,6 +184,17 @@ test_environment (void)
   g_assert_null (strstr (given, "LANG="));
 }
 
+/* The signals in a line of /proc/PID/status, without those two that the C library keeps for itself
+ * and lets nobody reset: below GNU make they are ignored. */
+static guint64
+signals_in (const char *status, const char *name)
+{
+  const char *line = strstr (status, name);
+
+  g_assert_nonnull (line);
+  return g_ascii_strtoull (line + strlen (name), NULL, 16) & ~G_GUINT64_CONSTANT (0x180000000);
+}
+
 /* Nothing else of this process reaches a child either. */
 static void
 test_inherits_nothing (void)
@@ -218,8 +229,8 @@ test_inherits_nothing (void)
   pthread_sigmask (SIG_UNBLOCK, &blocked, NULL);
 
   g_assert_cmpstr (fds, ==, kept);
-  g_assert_cmpstr (status, ==,
-                   "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+  g_assert_cmphex (signals_in (status, "SigBlk:\t"), ==, 0);
+  g_assert_cmphex (signals_in (status, "SigIgn:\t"), ==, 0);
   g_assert_cmpstr (mask, ==, "0022\n");
   g_assert_cmpstr (directory, ==, "/\n");
 }
