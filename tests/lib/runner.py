@@ -23,8 +23,8 @@ SECONDS_A_MODULE = 4 * 3600 if LONG else 1800
 LINES_A_FAILURE = 30
 # The longest first, so that at the end nothing is waited for alone.
 FIRST = ["test_faults", "test_round_trip", "test_interoperation", "test_bad_input"]
-# In a container that systemd boots; all others in a sandbox.
-BOOTED = {"test_systemd"}
+# In a container that systemd boots, with these options of it; all others in a sandbox.
+BOOTED = {"test_systemd": [], "test_package": ["--bare"]}
 # What tests/container ends with where this machine cannot boot one, and says why.
 IMPOSSIBLE = 77
 
@@ -125,6 +125,7 @@ class Module:
         if self.stopping:
             return
         is_booted = self.file.stem in BOOTED
+        place = [TESTS / "container", *BOOTED[self.file.stem]] if is_booted else [TESTS / "sandbox"]
         directory = top / self.file.stem
         directory.mkdir()
         directory.chmod(0o755)
@@ -132,7 +133,7 @@ class Module:
         results.touch()
         with open(directory / "output", "wb") as output:
             process = subprocess.Popen(
-                [TESTS / ("container" if is_booted else "sandbox"), directory, "--",
+                [*place, directory, "--",
                  "/usr/bin/python3", "-B", TESTS / "lib" / "testmodule.py", results, self.file,
                  *self.names],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,

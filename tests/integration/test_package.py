@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Debian package, in a container that systemd boots and in which obbackup never was: built from a
+copy of the sources, looked at by lintian, installed, removed, installed again and purged."""
+
+import functools
+import grp
+import os
+import shutil
+import stat
+import time
+from pathlib import Path
+
+from harness import (DONE, NOT_AUTHORISED, SANDBOX, SOURCE, Installation, Size, ctl, run, server,
+                     unittest, wait_until)
+
+SERVICE = "obbackupd.service"
+UNIT_FILE = Path("/lib/systemd/system") / SERVICE
+KEY = Path("/etc/obbackup/keys/disk.key")
+# What systemd-analyze gives as exposure, times ten: below 4 it calls a service well protected.
+EXPOSURE = 37
+NOT_SOURCES = shutil.ignore_patterns(".git", "build*", "obj-*", "__pycache__", ".debhelper")
+
+
+def must(*words, **how):
+    done = run(*words, **how)
+    if done.status != 0:
+        raise AssertionError(f"{words}: {done.status}\n{done.out[-3000:]}{done.err[-3000:]}")
+    return done.out + done.err
+
+
+def ok(*words, **how):
+    return must(SANDBOX / "bin" / "obbackupctl", *words, **how)
+
+
+def apt(*words):
+    return must("apt-get", "--yes", "--no-install-recommends", "--option=Dpkg::Use-Pty=0", *words,
+                environment={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def is_active():
+    return run("systemctl", "is-active", SERVICE).out.strip() == "active"
+
+
+@functools.cache
+def build():
+    """Builds the package, once, and returns its file. The unit tests are tests/run's business."""
+    top = SANDBOX / "package"
+    sources = top / "obbackup"
+    shutil.copytree(SOURCE, sources, ignore=NOT_SOURCES)
+    began = time.monotonic()
+    options = f"nocheck noautodbgsym parallel={os.cpu_count()}"
+    must("env", f"--chdir={sources}", "dpkg-buildpackage", "--unsigned-source",
+         "--unsigned-changes", "--build=binary", environment={"DEB_BUILD_OPTIONS": options})
+    print(f"the package was built in {time.monotonic() - began:.0f} s")
+    shutil.rmtree(sources)
+    return next(top.glob("obbackup_*.deb"))
+
+
+def install():
+    return apt("install", build())
+
+
+class PackageTest(unittest.TestCase):
+    """The package is installed."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        if run("dpkg-query", "--show", "obbackup").status != 0:
+            install()
+
+
+class Built(unittest.TestCase):
+    def test_lintian(self):
+        """Neither errors nor warnings."""
+        done = run("lintian", "--allow-root", "--fail-on", "error,warning",
+                   next(build().parent.glob("*.changes")))
+        self.assertEqual((done.status, done.out), (0, ""), done.err)
+
+
+class Installed(PackageTest):
+    def test_groups(self):
+        for name in ("obbackup", "obbackup-admin"):
+            with self.subTest(name=name):
+                self.assertEqual(grp.getgrnam(name).gr_mem, [])
+                self.assertLess(grp.getgrnam(name).gr_gid, 1000)
+
+    def test_directories(self):
+        for name, mode in (("/etc/obbackup", 0o755), ("/etc/obbackup/hooks.d", 0o755),
+                           ("/etc/obbackup/instances", 0o700), ("/etc/obbackup/keys", 0o700),
+                           ("/etc/obbackup/destinations", 0o700), ("/var/lib/obbackup", 0o700),
+                           ("/var/cache/obbackup", 0o700)):
+            with self.subTest(name=name):
+                info = os.stat(name)
+                self.assertEqual((info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)),
+                                 (0, 0, mode))
+
+    def test_files(self):
+        files = must("dpkg-query", "--listfiles", "obbackup").split()
+        for name in ("dbus-1/system.d/org.openbravo.Backup1.conf",
+                     "dbus-1/system-services/org.openbravo.Backup1.service",
+                     "polkit-1/actions/org.openbravo.backup1.policy",
+                     "polkit-1/rules.d/obbackup.rules",
+                     "bash-completion/completions/obbackupctl",
+                     "man/man1/obbackupctl.1.gz", "man/man8/obbackupd.8.gz"):
+            self.assertIn(f"/usr/share/{name}", files)
+        self.assertEqual(must("dpkg-query", "--show", "--showformat=${Conffiles}",
+                              "obbackup").split()[0], "/etc/obbackup/obbackup.conf")
+
+    def test_unit(self):
+        self.assertEqual(must("systemctl", "is-enabled", SERVICE).strip(), "enabled")
+        self.assertTrue(is_active())
+        self.assertEqual(must("systemd-analyze", "verify", UNIT_FILE), "")
+
+    def test_exposure(self):
+        done = run("systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}",
+                   "--no-pager", UNIT_FILE)
+        self.assertEqual(done.status, 0, done.out[-300:])
+
+    def test_status(self):
+        self.assertIn("instance add", ok("status"))
+
+    def test_activation(self):
+        """The bus starts it when somebody calls it."""
+        must("systemctl", "stop", SERVICE)
+        self.assertFalse(is_active())
+        ok("status")
+        self.assertTrue(is_active())
+
+    def test_policy(self):
+        """polkit knows the actions, and the rule of the group."""
+        self.assertEqual(ctl("list", user="clerk").status, NOT_AUTHORISED)
+        self.assertEqual(ctl("list", user="openbravo").status, NOT_AUTHORISED)
+        must("gpasswd", "--add", "openbravo", "obbackup")
+        self.addCleanup(must, "gpasswd", "--delete", "openbravo", "obbackup")
+        self.assertEqual(ctl("list", user="openbravo").status, DONE)
+        self.assertEqual(ctl("destination", "add", "disk", "--path", SANDBOX / "disk",
+                             user="openbravo").status, NOT_AUTHORISED)
+
+
+class Removed(PackageTest):
+    """What stays, and what goes, when the package does."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        installation = Installation("/srv/erp", server(), database="erp", size=Size.tiny(),
+                                    odd_names=False)
+        cls.addClassCleanup(installation.remove)
+        installation.source = Path("/opt/erp/OpenbravoERP")
+        installation.properties = installation.source / "config" / "Openbravo.properties"
+        installation.make()
+        cls.repository = SANDBOX / "repository"
+        ok("instance", "add", "erp", "--properties", installation.properties,
+           "--webapp", installation.webapp)
+        ok("destination", "add", "disk", "--path", cls.repository)
+        cls.backup = ok("backup", "erp", "--only", "database,webapp", "--quiet").strip()
+
+    def setUp(self):
+        if run("dpkg-query", "--show", "obbackup").status != 0 or not is_active():
+            install()
+        self.configuration = self.read_configuration()
+        self.process = self.main_process()
+
+    @staticmethod
+    def main_process():
+        return int(must("systemctl", "show", "--value", "--property=MainPID", SERVICE))
+
+    @staticmethod
+    def read_configuration():
+        return {str(file): file.read_bytes() for name in ("instances", "destinations", "keys")
+                for file in Path("/etc/obbackup", name).iterdir()}
+
+    def assert_stopped(self):
+        self.assertFalse(Path(f"/proc/{self.process}").exists())
+        self.assertFalse(Path("/usr/bin/obbackupctl").exists())
+
+    def assert_works_as_before(self):
+        wait_until(is_active, "the service does not run")
+        self.assertEqual(self.read_configuration(), self.configuration)
+        self.assertIn(self.backup[:8], ok("list"))
+        ok("verify", self.backup, "--read-data")
+
+    def test_removed_and_installed(self):
+        settings = Path("/etc/obbackup/obbackup.conf")
+        before = settings.read_text()
+        self.addCleanup(settings.write_text, before)
+        settings.write_text(before + "lock-timeout=61\n")
+        apt("remove", "obbackup")
+        self.assert_stopped()
+        self.assertEqual(self.read_configuration(), self.configuration)
+        install()
+        self.assertIn("lock-timeout=61\n", settings.read_text())
+        self.assertEqual(must("systemctl", "is-enabled", SERVICE).strip(), "enabled")
+        self.assert_works_as_before()
+
+    def test_upgraded(self):
+        """The service is another process then."""
+        apt("install", "--reinstall", build())
+        wait_until(is_active, "the service does not run")
+        self.assertNotEqual(self.main_process(), self.process)
+        self.assert_works_as_before()
+
+    def test_purged(self):
+        """Backups, keys and what goes with them stay, which is told; the backups can be used again."""
+        told = apt("purge", "obbackup")
+        self.assert_stopped()
+        self.assertEqual(self.read_configuration(), self.configuration)
+        self.assertEqual(stat.S_IMODE(os.stat(KEY.parent).st_mode), 0o700)
+        for name in ("/etc/obbackup/keys", "/etc/obbackup/instances", "/etc/obbackup/destinations",
+                     "/var/lib/obbackup"):
+            self.assertRegex(told, rf"(?m)^  {name}$")
+        self.assertRegex(told, "Without the keys nobody can read the backups")
+        for name in ("/etc/obbackup/obbackup.conf", "/etc/obbackup/hooks.d", "/var/cache/obbackup"):
+            self.assertFalse(Path(name).exists(), name)
+        snapshots = must("restic", "--no-cache", "--repo", self.repository, "snapshots",
+                         environment={"RESTIC_PASSWORD": KEY.read_text().rstrip("\n")})
+        self.assertIn(self.backup[:8], snapshots)
+        install()
+        self.assert_works_as_before()
+
+
+# ---- What the installed service does by itself, without anybody who asks: its class comes here. ----
+
+
+if __name__ == "__main__":
+    raise SystemExit("run it with tests/run test_package")
