@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Debian package, in a container that systemd boots and in which obbackup never was: built from a
-copy of the sources, looked at by lintian, installed, removed, installed again and purged."""
+"""The Debian package, in a container that systemd boots and in which obbackup never was: built from
+a copy of the sources, looked at by lintian, installed, removed, installed again and purged."""
 
 import functools
 import grp
 import os
+import re
 import shutil
 import stat
 import time
@@ -103,10 +104,27 @@ class Installed(PackageTest):
                      "polkit-1/actions/org.openbravo.backup1.policy",
                      "polkit-1/rules.d/obbackup.rules",
                      "bash-completion/completions/obbackupctl",
-                     "man/man1/obbackupctl.1.gz", "man/man8/obbackupd.8.gz"):
+                     "man/man1/obbackupctl.1.gz",
+                     "man/man5/obbackup.conf.5.gz", "man/man8/obbackupd.8.gz"):
             self.assertIn(f"/usr/share/{name}", files)
         self.assertEqual(must("dpkg-query", "--show", "--showformat=${Conffiles}",
                               "obbackup").split()[0], "/etc/obbackup/obbackup.conf")
+
+    def test_manual(self):
+        """The pages can be shown without a complaint, and the one of the settings tells them all."""
+        for section, name in ((1, "obbackupctl"), (5, "obbackup.conf"), (8, "obbackupd")):
+            with self.subTest(name=name):
+                page = f"/usr/share/man/man{section}/{name}.{section}.gz"
+                done = run("man", "--warnings", "--encoding=UTF-8", "--local-file", page,
+                           environment={"MANWIDTH": "100"})
+                self.assertEqual((done.status, done.err), (0, ""))
+                if section == 5:
+                    text = done.out
+        settings = Path("/etc/obbackup/obbackup.conf").read_text()
+        keys = re.findall(r"^#([a-z-]+)=", settings, re.MULTILINE)
+        self.assertGreater(len(keys), 5)
+        for key in keys:
+            self.assertRegex(text, rf"(?m)^ +{key} \(")
 
     def test_unit(self):
         self.assertEqual(must("systemctl", "is-enabled", SERVICE).strip(), "enabled")
@@ -203,7 +221,7 @@ class Removed(PackageTest):
         self.assert_works_as_before()
 
     def test_purged(self):
-        """Backups, keys and what goes with them stay, which is told; the backups can be used again."""
+        """Backups, keys and what goes with them stay, which is told; they can be used again."""
         told = apt("purge", "obbackup")
         self.assert_stopped()
         self.assertEqual(self.read_configuration(), self.configuration)
@@ -221,7 +239,7 @@ class Removed(PackageTest):
         self.assert_works_as_before()
 
 
-# ---- What the installed service does by itself, without anybody who asks: its class comes here. ----
+# What the installed service does by itself, without anybody who asks: its class comes here.
 
 
 if __name__ == "__main__":
