@@ -111,7 +111,7 @@ class Installed(PackageTest):
                               "obbackup").split()[0], "/etc/obbackup/obbackup.conf")
 
     def test_manual(self):
-        """The pages can be shown without a complaint, and the one of the settings tells them all."""
+        """The pages can be shown without a complaint; that of the settings tells them all."""
         for section, name in ((1, "obbackupctl"), (5, "obbackup.conf"), (8, "obbackupd")):
             with self.subTest(name=name):
                 page = f"/usr/share/man/man{section}/{name}.{section}.gz"
