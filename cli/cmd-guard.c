@@ -213,7 +213,7 @@ run (ObClient *client, int argc, char **argv)
     { "label", 0, 0, G_OPTION_ARG_STRING, &request.label, "What is going to be changed", "TEXT" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &request.to, "Destination of the backup", "DEST" },
     { "on-failure", 0, 0, G_OPTION_ARG_STRING, &request.on_failure,
-      "ask (on a terminal, by default), restore (without one) or keep", "WHAT" },
+      "ask (on a terminal, by default), restore (without one) or keep", "ask|restore|keep" },
     { "stop", 0, 0, G_OPTION_ARG_NONE, &request.stop, "Keep the application stopped meanwhile",
       NULL },
     G_OPTION_ENTRY_NULL,

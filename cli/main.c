@@ -2,9 +2,15 @@
 #include "config.h"
 
 #include "ob-command.h"
+#include "ob-complete.h"
+#include "ob-complete-names.h"
 
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Nobody waits longer for a completion: then the shell offers nothing. */
+#define COMPLETION_SECONDS 2
 
 static const ObCommand *const commands[] = {
   &ob_command_status,
@@ -119,6 +125,22 @@ take_leading_options (ObClient *client, int *argc, char ***argv)
     }
 }
 
+/* "obbackupctl complete WORD…", for data/completions: a line for each word that may stand in the
+ * place of the last one. */
+static int
+complete (const char *const *words)
+{
+  g_autoptr (GDBusConnection) bus = NULL;
+  g_auto (GStrv) found = NULL;
+
+  alarm (COMPLETION_SECONDS);
+  bus = g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, NULL);
+  found = ob_complete (commands, G_N_ELEMENTS (commands), words, ob_complete_names, bus);
+  for (gsize i = 0; found[i] != NULL; i++)
+    g_print ("%s\n", found[i]);
+  return OB_EXIT_DONE;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -139,6 +161,8 @@ main (int argc, char **argv)
       g_print ("obbackupctl %s\n", OB_VERSION);
       return OB_EXIT_DONE;
     }
+  if (strcmp (argv[1], "complete") == 0)
+    return complete ((const char *const *) argv + 2);
 
   command = find_command (argc, argv, &n_words);
   if (command == NULL)

@@ -23,6 +23,8 @@ typedef struct
   gboolean json;        /* --json */
   gboolean quiet;       /* --quiet */
   gpointer agent;       /* the registered text agent, or NULL */
+  GArray *options;      /* of GOptionEntry: where a command, instead of doing anything, tells what
+                           options it takes; NULL where it is to run */
 } ObClient;
 
 /* Connects, once. On a terminal also registers the agent that asks for passwords. */

@@ -19,6 +19,15 @@ drop_separator (int argc, char **argv)
   return argc - 1;
 }
 
+/* The names and texts in @entries are constants, and outlive it. */
+static void
+tell_options (GArray *options, const GOptionEntry *entries)
+{
+  for (; entries != NULL && entries->long_name != NULL; entries++)
+    if ((entries->flags & G_OPTION_FLAG_HIDDEN) == 0)
+      g_array_append_vals (options, entries, 1);
+}
+
 gboolean
 ob_command_parse (ObClient *client, const ObCommand *command, const GOptionEntry *entries,
                   const char *description, int argc, char **argv, int min, int max,
@@ -34,6 +43,14 @@ ob_command_parse (ObClient *client, const ObCommand *command, const GOptionEntry
     G_OPTION_ENTRY_NULL,
   };
   g_autofree char *name = g_strdup_printf ("obbackupctl %s", command->name);
+
+  if (client->options != NULL)
+    {
+      tell_options (client->options, entries);
+      tell_options (client->options, common);
+      *status = OB_EXIT_DONE;
+      return FALSE;
+    }
 
   context = g_option_context_new (command->synopsis);
   g_option_context_set_help_enabled (context, FALSE);

@@ -28,7 +28,9 @@ extern const ObCommand ob_command_status, ob_command_backup, ob_command_list, ob
 
 /* Parses the options in @entries (may be NULL) with those every command takes; what remains in argv
  * are @min to @max operands, which *@operands gives (transfer none, NULL-terminated, points into
- * @argv). On --help prints and gives OB_EXIT_DONE in *@status, on an error OB_EXIT_USAGE; then FALSE. */
+ * @argv). On --help prints and gives OB_EXIT_DONE in *@status, on an error OB_EXIT_USAGE; then
+ * FALSE. Where the client collects options, adds those of the command that are not hidden, parses
+ * nothing, and gives FALSE and OB_EXIT_DONE. */
 gboolean ob_command_parse (ObClient *client, const ObCommand *command, const GOptionEntry *entries,
                            const char *description, int argc, char **argv, int min, int max,
                            char ***operands, ObExit *status);
