@@ -25,6 +25,7 @@
 #include "ob-operations.h"
 #include "ob-restore-journal.h"
 #include "ob-restore-call.h"
+#include "ob-supervision.h"
 
 /* Whoever waits for the activation of the service waits 25 seconds. Cleaning up after a crash has
  * this long before the name is taken; what is asked for then is answered with Busy. */
@@ -53,6 +54,7 @@ typedef struct
 {
   GMainLoop *loop;
   ObManager *manager;
+  ObSupervision *supervision;
   GDBusConnection *connection;
   guint owner;
   guint recovery_timeout;
@@ -81,6 +83,7 @@ service_clear (Service *service)
   g_clear_handle_id (&service->release_timeout, g_source_remove);
   g_clear_handle_id (&service->owner, g_bus_unown_name);
   g_clear_object (&service->connection);
+  g_clear_pointer (&service->supervision, ob_supervision_free);
   g_clear_object (&service->manager);
   g_clear_pointer (&service->loop, g_main_loop_unref);
 }
@@ -196,6 +199,16 @@ on_signal (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+on_reload (gpointer user_data)
+{
+  Service *service = user_data;
+
+  g_message ("Reading the configuration again");
+  ob_supervision_reload (service->supervision);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
 on_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GError *error,
            gpointer user_data)
@@ -209,6 +222,7 @@ static void
 on_name_acquired (GDBusConnection *connection, const char *name, gpointer user_data)
 {
   g_message ("Ready as %s, version %s", name, OB_VERSION);
+  ob_supervision_tell_ready (((Service *) user_data)->supervision);
 }
 
 static void
@@ -335,6 +349,7 @@ start (Service *service, const Options *options, GError **error)
   service->manager = ob_manager_new (context, error);
   if (service->manager == NULL)
     return FALSE;
+  service->supervision = ob_supervision_new (service->manager);
   service->connection = g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, error);
   if (service->connection == NULL)
     {
@@ -366,7 +381,9 @@ run (const Options *options)
     }
   g_unix_signal_add (SIGTERM, on_signal, &service);
   g_unix_signal_add (SIGINT, on_signal, &service);
+  g_unix_signal_add (SIGHUP, on_reload, &service);
   g_main_loop_run (service.loop);
+  ob_supervision_tell_stopping (service.supervision, SHUT_DOWN_SECONDS + 30);
   if (!ob_manager_shut_down (service.manager, SHUT_DOWN_SECONDS))
     {
       /* Their threads still use what would be freed; the next start cleans up after them. */

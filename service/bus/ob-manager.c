@@ -19,6 +19,7 @@
 #include "ob-object-path.h"
 #include "ob-operations.h"
 #include "ob-path.h"
+#include "ob-reload.h"
 #include "ob-root-object.h"
 #include "ob-schedules.h"
 #include "ob-sleep-inhibitor.h"
@@ -41,6 +42,7 @@ struct _ObManager
   ObTeller *teller;
   ObHealth *health;
   ObSleepInhibitor *inhibitor;
+  ObReload *reload;
   GHashTable *instances;    /* name → ObInstanceObject */
   GHashTable *destinations; /* name → ObDestinationObject */
   GHashTable *jobs;         /* ObJob → ObJobObject */
@@ -71,6 +73,7 @@ ob_manager_dispose (GObject *object)
   if (self->root != NULL
       && g_dbus_interface_skeleton_get_connection (G_DBUS_INTERFACE_SKELETON (self->root)) != NULL)
     g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->root));
+  g_clear_pointer (&self->reload, ob_reload_free);
   g_clear_pointer (&self->health, ob_health_free);
   g_clear_pointer (&self->teller, ob_teller_free);
   g_clear_pointer (&self->inhibitor, ob_sleep_inhibitor_free);
@@ -198,7 +201,7 @@ on_job_finished (ObJob *job, gpointer user_data)
                                      ob_job_get_error_name (job));
   ob_teller_take_job (self->teller, job);
   ob_health_look (self->health);
-  ob_sleep_inhibitor_set (self->inhibitor, ob_job_queue_is_busy (self->queue, NULL, NULL));
+  ob_sleep_inhibitor_set (self->inhibitor, ob_manager_is_busy (self));
 }
 
 static void
@@ -384,6 +387,8 @@ ob_manager_new (ObContext *context, GError **error)
   self->teller = ob_teller_new (self);
   self->health = ob_health_new (self, self->teller, OB_DBUS_BACKUP1 (self->root));
   self->schedules = ob_schedules_new (self, self->clock);
+  self->reload = ob_reload_new (self);
+  ob_manager_set_config_error (self, "obbackup.conf", context->config_error);
   load_folder (self, context->instances_fd, OB_FOLDER_INSTANCES, load_instance);
   load_folder (self, context->destinations_fd, OB_FOLDER_DESTINATIONS, load_destination);
   ob_schedules_reload (self->schedules);
@@ -409,7 +414,20 @@ ob_manager_set_recovered (ObManager *self)
 {
   self->recovered = TRUE;
   ob_schedules_start (self->schedules);
+  ob_reload_watch (self->reload);
   ob_health_start (self->health);
+}
+
+void
+ob_manager_reload (ObManager *self)
+{
+  ob_reload_run (self->reload);
+}
+
+gboolean
+ob_manager_is_busy (ObManager *self)
+{
+  return ob_job_queue_is_busy (self->queue, NULL, NULL);
 }
 
 gboolean
@@ -418,7 +436,7 @@ ob_manager_shut_down (ObManager *self, guint seconds)
   self->stopping = TRUE;
   ob_schedules_stop (self->schedules);
   ob_job_queue_shut_down (self->queue, seconds);
-  return !ob_job_queue_is_busy (self->queue, NULL, NULL);
+  return !ob_manager_is_busy (self);
 }
 
 void
@@ -500,6 +518,15 @@ ObInstanceObject *
 ob_manager_get_instance_object (ObManager *self, const char *name)
 {
   return g_hash_table_lookup (self->instances, name);
+}
+
+GPtrArray *
+ob_manager_list_jobs (ObManager *self)
+{
+  GPtrArray *jobs = ob_job_queue_list (self->queue);
+
+  g_ptr_array_set_free_func (jobs, g_object_unref);
+  return jobs;
 }
 
 GPtrArray *
@@ -758,6 +785,18 @@ remove_object (ObManager *self, GHashTable *table, const char *folder, const cha
   g_dbus_object_manager_server_unexport (self->server, path);
   g_hash_table_remove (table, name);
   ob_state_file_remove (self->context, folder, name);
+}
+
+void
+ob_manager_put_destination (ObManager *self, ObDestination *destination)
+{
+  ObDestinationObject *object
+    = g_hash_table_lookup (self->destinations, ob_destination_get_name (destination));
+
+  if (object != NULL)
+    ob_destination_object_replace (object, destination);
+  else
+    export_destination (self, destination);
 }
 
 void

@@ -33,6 +33,15 @@ gboolean ob_manager_export (ObManager *manager, GDBusConnection *connection, GEr
  * runs. */
 void ob_manager_set_recovered (ObManager *manager);
 
+/* Reads the configuration again. What cannot be understood stays as it was. */
+void ob_manager_reload (ObManager *manager);
+
+/* A line for people: "2 instances; job 7, backup of erp; next backup Mon 03:00". Transfer full. */
+char *ob_manager_describe_state (ObManager *manager);
+
+/* Whether a job has not come to its end. */
+gboolean ob_manager_is_busy (ObManager *manager);
+
 /* Refuses new work from now on, cancels the jobs and waits for their ends for at most @seconds.
  * FALSE where some still run. */
 gboolean ob_manager_shut_down (ObManager *manager, guint seconds);
@@ -75,6 +84,9 @@ void ob_manager_unexport_object (ObManager *manager, const char *path);
 
 /* Transfer none; NULL where there is none. */
 ObInstanceObject *ob_manager_get_instance_object (ObManager *manager, const char *name);
+
+/* All jobs that it knows, by number (of ObJob, transfer full). */
+GPtrArray *ob_manager_list_jobs (ObManager *manager);
 
 /* All, in no order (of ObInstanceObject, of ObDestinationObject; transfer full). */
 GPtrArray *ob_manager_list_instance_objects (ObManager *manager);
@@ -120,6 +132,8 @@ gboolean ob_manager_check_not_updating (ObManager *manager, const char *name, GE
 /* Puts a new one on the bus and gives its path (transfer full); takes one off. */
 char *ob_manager_add_instance (ObManager *manager, ObInstance *instance,
                                const char *const *notes);
+/* Puts a destination on the bus, or in the place of the one of its name. */
+void ob_manager_put_destination (ObManager *manager, ObDestination *destination);
 void ob_manager_remove_instance (ObManager *manager, const char *name);
 void ob_manager_remove_destination (ObManager *manager, const char *name);
 

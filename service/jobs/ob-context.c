@@ -7,21 +7,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob-context-private.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
-#include "ob-keyfile.h"
-#include "ob-path.h"
-#include "ob-time-span.h"
 
-#define CONFIG_FILE "obbackup.conf"
-#define GROUP "obbackup"
 #define MAX_THREADS 16
 #define DEFAULT_LOCK_TIMEOUT 60
 #define DEFAULT_REPOSITORY_TIMEOUT 60
 #define DEFAULT_COMMAND_TIMEOUT 180
 #define DEFAULT_HOOK_TIME_LIMIT 30
-#define MAX_TIMEOUT 86400
 #define DEFAULT_CHANGE_LIMIT (4 * 60 * 60)
 #define DEFAULT_KEEP_PREVIOUS (3 * 24 * 60 * 60)
 
@@ -106,87 +101,18 @@ open_state_directories (ObContext *context, GError **error)
   return runtime >= 0;
 }
 
-static gboolean
-read_number (GKeyFile *file, const char *key, guint max, guint *value, GError **error)
+/* methods of this room */
+
+void
+ob_context_set_defaults (ObContext *context)
 {
-  g_autoptr (GError) local = NULL;
-  guint64 number = 0;
-
-  if (!g_key_file_has_key (file, GROUP, key, NULL))
-    return TRUE;
-  number = g_key_file_get_uint64 (file, GROUP, key, &local);
-  if (local != NULL || number < 1 || number > max)
-    {
-      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "%s: \"%s\" has to be a number from 1 to %u.", CONFIG_FILE, key, max);
-      return FALSE;
-    }
-  *value = (guint) number;
-  return TRUE;
-}
-
-static gboolean
-read_duration (GKeyFile *file, const char *key, guint *value, GError **error)
-{
-  g_autofree char *text = g_key_file_get_string (file, GROUP, key, NULL);
-
-  if (!g_key_file_has_key (file, GROUP, key, NULL)
-      || (text != NULL && ob_time_span_parse (g_strstrip (text), value)))
-    return TRUE;
-  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-               "%s: \"%s\" has to be a time like 3d, 12h, 90m or 600s, of ten years at most.",
-               CONFIG_FILE, key);
-  return FALSE;
-}
-
-static gboolean
-read_path (GKeyFile *file, const char *key, char **value, GError **error)
-{
-  g_autofree char *text = g_key_file_get_string (file, GROUP, key, NULL);
-  g_autofree char *path = text != NULL ? ob_path_normalize (text) : NULL;
-
-  if (!g_key_file_has_key (file, GROUP, key, NULL))
-    return TRUE;
-  if (path == NULL)
-    {
-      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "%s: \"%s\" has to be an absolute path without \"..\".", CONFIG_FILE, key);
-      return FALSE;
-    }
-  g_free (*value);
-  *value = g_steal_pointer (&path);
-  return TRUE;
-}
-
-static gboolean
-read_config (ObContext *context, GError **error)
-{
-  g_autoptr (GKeyFile) file = NULL;
-  g_autoptr (GError) local = NULL;
-  ob_autofd int fd = open (context->config_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-  if (fd < 0)
-    return ob_set_error_errno (error, errno, "Directory %s cannot be opened",
-                               context->config_path);
-  file = ob_keyfile_load_at (fd, CONFIG_FILE, &local);
-  if (file == NULL)
-    {
-      if (g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
-        return TRUE;
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
-  return read_number (file, "threads", MAX_THREADS, &context->n_threads, error)
-         && read_number (file, "lock-timeout", MAX_TIMEOUT, &context->lock_timeout, error)
-         && read_number (file, "repository-lock-timeout", MAX_TIMEOUT, &context->repository_timeout,
-                         error)
-         && read_number (file, "command-timeout", MAX_TIMEOUT, &context->command_timeout, error)
-         && read_duration (file, "change-limit", &context->change_limit, error)
-         && read_duration (file, "keep-previous", &context->keep_previous, error)
-         && read_duration (file, "late-after", &context->late_after, error)
-         && read_number (file, "hook-time-limit", MAX_TIMEOUT, &context->hook_time_limit, error)
-         && read_path (file, "metrics-file", &context->metrics_path, error)
-         && read_path (file, "drill-directory", &context->drill_path, error);
+  context->n_threads = CLAMP (g_get_num_processors (), 1, MAX_THREADS);
+  context->lock_timeout = DEFAULT_LOCK_TIMEOUT;
+  context->repository_timeout = DEFAULT_REPOSITORY_TIMEOUT;
+  context->command_timeout = DEFAULT_COMMAND_TIMEOUT;
+  context->change_limit = DEFAULT_CHANGE_LIMIT;
+  context->keep_previous = DEFAULT_KEEP_PREVIOUS;
+  context->hook_time_limit = DEFAULT_HOOK_TIME_LIMIT;
 }
 
 /* public methods */
@@ -205,17 +131,11 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
   context->keys_fd = -1;
   context->jobs_fd = context->restores_fd = context->changes_fd = context->drills_fd = -1;
   context->drill_path = g_build_filename (state_path, "drills", NULL);
-  context->n_threads = CLAMP (g_get_num_processors (), 1, MAX_THREADS);
-  context->lock_timeout = DEFAULT_LOCK_TIMEOUT;
-  context->repository_timeout = DEFAULT_REPOSITORY_TIMEOUT;
-  context->command_timeout = DEFAULT_COMMAND_TIMEOUT;
-  context->change_limit = DEFAULT_CHANGE_LIMIT;
-  context->keep_previous = DEFAULT_KEEP_PREVIOUS;
-  context->hook_time_limit = DEFAULT_HOOK_TIME_LIMIT;
+  ob_context_set_defaults (context);
 
-  if (!open_config_directories (context, error) || !open_state_directories (context, error)
-      || !read_config (context, error))
+  if (!open_config_directories (context, error) || !open_state_directories (context, error))
     return NULL;
+  ob_context_start_config (context);
   return g_steal_pointer (&context);
 }
 
@@ -233,6 +153,7 @@ ob_context_free (ObContext *context)
   ob_fd_clear (&context->restores_fd);
   ob_fd_clear (&context->changes_fd);
   ob_fd_clear (&context->drills_fd);
+  g_free (context->config_error);
   g_free (context->config_path);
   g_free (context->state_path);
   g_free (context->drill_path);

@@ -5,8 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* Where this service keeps its things; descriptors of directories, open as long as it runs.
- * Immutable after ob_context_new(); any thread. */
+/* Where this service keeps its things; descriptors of directories, open as long as it runs. Any thread.
+ * Immutable after ob_context_new(), but for ob_context_read_config() while no other thread uses it. */
 typedef struct
 {
   char *config_path, *state_path, *cache_path, *runtime_path;
@@ -28,14 +28,18 @@ typedef struct
   guint hook_time_limit; /* seconds that a hook may take for one event */
   char *metrics_path;    /* of the file of numbers for Prometheus; NULL: none */
   guint keep_previous;   /* seconds that the state before a restore is kept; 0: until it is released */
+  char *config_error;    /* why obbackup.conf could not be understood at the start; NULL: it was */
 } ObContext;
 
-/* Makes what is missing (0700, but the config directory itself 0755) and reads CONFIG/obbackup.conf
- * (group [obbackup]: threads, lock-timeout, repository-lock-timeout,
- * command-timeout, change-limit, keep-previous, drill-directory, late-after, hook-time-limit,
- * metrics-file). Transfer full. */
+/* Makes what is missing (0700, but the config directory itself 0755) and reads CONFIG/obbackup.conf, see
+ * obbackup.conf(5). Where that cannot be understood, what it said when it last could be counts
+ * (STATE/obbackup.conf.last-good), or the defaults. Transfer full. */
 ObContext *ob_context_new (const char *config_path, const char *state_path,
                            const char *cache_path, const char *runtime_path, GError **error);
+
+/* Reads obbackup.conf again. On an error, which names the key, all is as it was. */
+gboolean ob_context_read_config (ObContext *context, GError **error);
+
 void ob_context_free (ObContext *context);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObContext, ob_context_free)
 

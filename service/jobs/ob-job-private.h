@@ -38,6 +38,7 @@ struct _ObJob
   char *phase;
   char *error_name, *error_message;
   gint64 start_time, end_time;
+  gboolean interrupted; /* whoever cancels it now is the service, which stops */
   guint64 done, total, rate; /* as last told */
   guint told_warnings;
   ObJobSample samples[OB_JOB_N_SAMPLES];
@@ -65,6 +66,9 @@ void ob_job_set_number (ObJob *job, guint number);
 /* It waits until no earlier job works on its destination, and later ones wait for it. Before it is
  * queued. */
 void ob_job_set_alone (ObJob *job);
+
+/* Cancels it because the service stops: it ends as interrupted. Main context. */
+void ob_job_interrupt (ObJob *job);
 
 /* Starts its thread; it has been queued so far. Main context. */
 void ob_job_start (ObJob *job);

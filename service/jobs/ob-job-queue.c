@@ -380,7 +380,7 @@ ob_job_queue_shut_down (ObJobQueue *queue, guint seconds)
       ObJob *job = g_ptr_array_index (jobs, i - 1);
 
       if (!ob_job_state_is_final (ob_job_get_state (job)))
-        ob_job_cancel (job, NULL);
+        ob_job_interrupt (job);
     }
   g_source_set_callback (deadline, on_deadline, &over, NULL);
   g_source_attach (deadline, g_main_context_get_thread_default ());

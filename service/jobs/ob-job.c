@@ -251,13 +251,17 @@ settle (ObJob *job)
           && !g_error_matches (job->error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         ob_job_log (job, "While it was cancelled: %s", job->error->message);
       g_clear_error (&job->error);
-      g_set_error_literal (&job->error, OB_ERROR, OB_ERROR_CANCELLED, "Cancelled.");
+      g_set_error_literal (&job->error, OB_ERROR,
+                           job->interrupted ? OB_ERROR_FAILED : OB_ERROR_CANCELLED,
+                           job->interrupted ? "The service was stopped meanwhile." : "Cancelled.");
     }
   else if (job->error == NULL)
     g_set_error_literal (&job->error, OB_ERROR, OB_ERROR_FAILED,
                          "The job failed without a word; see the log of the service.");
   set_error (job, job->error);
-  return cancelled ? OB_JOB_CANCELLED : OB_JOB_FAILED;
+  if (!cancelled)
+    return OB_JOB_FAILED;
+  return job->interrupted ? OB_JOB_INTERRUPTED : OB_JOB_CANCELLED;
 }
 
 static void
@@ -481,6 +485,14 @@ ob_job_dup_log (ObJob *job)
     g_strv_builder_add (builder, g_ptr_array_index (job->log, i));
   pthread_mutex_unlock (&job->mutex);
   return g_strv_builder_end (builder);
+}
+
+void
+ob_job_interrupt (ObJob *job)
+{
+  /* What somebody has cancelled before is cancelled. */
+  job->interrupted = job->state != OB_JOB_CANCELLING;
+  ob_job_cancel (job, NULL);
 }
 
 gboolean

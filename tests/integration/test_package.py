@@ -4,9 +4,11 @@ a copy of the sources, looked at by lintian, installed, removed, installed again
 
 import functools
 import grp
+import json
 import os
 import re
 import shutil
+import signal
 import stat
 import time
 from pathlib import Path
@@ -160,8 +162,8 @@ class Installed(PackageTest):
                              user="openbravo").status, NOT_AUTHORISED)
 
 
-class Removed(PackageTest):
-    """What stays, and what goes, when the package does."""
+class ProtectedTest(PackageTest):
+    """An installation is protected, and has a backup."""
 
     @classmethod
     def setUpClass(cls):
@@ -176,6 +178,8 @@ class Removed(PackageTest):
         ok("instance", "add", "erp", "--properties", installation.properties,
            "--webapp", installation.webapp)
         ok("destination", "add", "disk", "--path", cls.repository)
+        cls.addClassCleanup(ctl, "instance", "remove", "erp")
+        cls.addClassCleanup(ctl, "destination", "remove", "disk")
         cls.backup = ok("backup", "erp", "--only", "database,webapp", "--quiet").strip()
 
     def setUp(self):
@@ -192,6 +196,10 @@ class Removed(PackageTest):
     def read_configuration():
         return {str(file): file.read_bytes() for name in ("instances", "destinations", "keys")
                 for file in Path("/etc/obbackup", name).iterdir()}
+
+
+class Removed(ProtectedTest):
+    """What stays, and what goes, when the package does."""
 
     def assert_stopped(self):
         self.assertFalse(Path(f"/proc/{self.process}").exists())
@@ -242,7 +250,66 @@ class Removed(PackageTest):
         self.assert_works_as_before()
 
 
-# What the installed service does by itself, without anybody who asks: its class comes here.
+class Unattended(ProtectedTest):
+    """What the installed service does by itself, without anybody who asks."""
+
+    @staticmethod
+    def show(name):
+        return must("systemctl", "show", "--value", f"--property={name}", SERVICE).strip()
+
+    def test_scheduled_backup(self):
+        """It fires, is in the journal with its fields, and systemd tells what the service does."""
+        ok("schedule", "add", "nightly", "--at", "*:*:0/5", "--only", "database,webapp")
+        self.addCleanup(ctl, "schedule", "remove", "nightly")
+
+        def find():
+            return [backup for backup in json.loads(ok("list", "--json"))["backups"]
+                    if backup["kind"] == "scheduled"]
+
+        wait_until(find, "no backup is made by itself")
+        ok("schedule", "edit", "nightly", "--at", "*-01-01 03:00")
+        identifier = find()[-1]["id"]
+        told = must("journalctl", "--quiet", "--output=json",
+                    "MESSAGE_ID=a4fca444267f4e27b34d7072f0bf6fd7", f"OBBACKUP_BACKUP={identifier}")
+        entry = json.loads(told.splitlines()[0])
+        self.assertEqual((entry["OBBACKUP_INSTANCE"], entry["OBBACKUP_DESTINATION"],
+                          entry["OBBACKUP_SCHEDULE"], entry["OBBACKUP_STATE"], entry["PRIORITY"]),
+                         ("erp", "disk", "nightly", "succeeded", "5"))
+        self.assertIn("A job has come to its end", must(
+            "journalctl", "--quiet", "--catalog", "MESSAGE_ID=a4fca444267f4e27b34d7072f0bf6fd7"))
+        wait_until(lambda: re.search("1 instance; next backup .*-01-01 03:00",
+                                     self.show("StatusText")), "systemd is not told")
+
+    def test_reload(self):
+        file = Path("/etc/obbackup/obbackup.conf")
+        before = file.read_text()
+        self.addCleanup(file.write_text, before)
+        file.write_text(before + "threads=none\n")
+        must("systemctl", "reload", SERVICE)
+        wait_until(lambda: "threads" in ok("status"), "it is not read again")
+        file.write_text(before)
+        wait_until(lambda: "threads" not in ok("status"), "it is told for ever")
+        self.assertEqual(self.main_process(), self.process)
+
+    def test_watchdog(self):
+        """One that hangs is started anew; one that works is left alone."""
+        self.assertEqual(self.show("WatchdogUSec"), "3min")
+        drop_in = Path(f"/run/systemd/system/{SERVICE}.d/watchdog.conf")
+        drop_in.parent.mkdir(parents=True)
+        drop_in.write_text("[Service]\nWatchdogSec=3\nRestartSec=0\n")
+        self.addCleanup(run, "systemctl", "restart", SERVICE)
+        self.addCleanup(run, "systemctl", "daemon-reload")
+        self.addCleanup(shutil.rmtree, drop_in.parent)
+        must("systemctl", "daemon-reload")
+        must("systemctl", "restart", SERVICE)
+        wait_until(is_active, "the service does not run")
+        process = self.main_process()
+        time.sleep(7)  # twice the time in which it has to be heard of
+        self.assertEqual(self.main_process(), process)
+        os.kill(process, signal.SIGSTOP)
+        wait_until(lambda: self.main_process() not in (0, process), "it hangs for ever")
+        wait_until(is_active, "the service does not run")
+        ok("status")
 
 
 if __name__ == "__main__":

@@ -183,15 +183,52 @@ test_bad_config (Fixture *fixture, gconstpointer data)
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autofree char *text = g_strdup_printf ("[obbackup]\n%s\n", cases[i].line);
-      guint before = fixture_count_fds ();
+      g_autoptr (ObContext) context = NULL;
       g_autoptr (GError) error = NULL;
 
+      write_config (fixture, "[obbackup]\nlock-timeout=7\n");
+      context = make_context (fixture, &error);
+      g_assert_no_error (error);
+      g_assert_null (context->config_error);
       write_config (fixture, text);
-      g_assert_null (make_context (fixture, &error));
+      g_assert_false (ob_context_read_config (context, &error));
       g_assert_ob_error (error, OB_ERROR_INVALID_ARGUMENT);
       g_assert_message (error, cases[i].named);
-      g_assert_cmpuint (fixture_count_fds (), ==, before);
+      g_assert_cmpuint (context->lock_timeout, ==, 7);
+      g_clear_pointer (&context, ob_context_free);
+      g_clear_error (&error);
+
+      /* At a start it is as it was when it could be understood. */
+      context = make_context (fixture, &error);
+      g_assert_no_error (error);
+      g_assert_nonnull (strstr (context->config_error, cases[i].named));
+      g_assert_cmpuint (context->lock_timeout, ==, 7);
     }
+}
+
+/* What is configured no more is the default again, and what was never understood is too. */
+static void
+test_read_again (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObContext) context = NULL;
+
+  write_config (fixture, "[obbackup]\nthreads=none\n");
+  context = make_context (fixture, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (context->config_error);
+  g_assert_cmpuint (context->lock_timeout, ==, 60);
+  write_config (fixture, "[obbackup]\nlock-timeout=7\nmetrics-file=/srv/a.prom\ndrill-directory=/srv/d\n");
+  ob_context_read_config (context, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (context->lock_timeout, ==, 7);
+  g_assert_cmpstr (context->metrics_path, ==, "/srv/a.prom");
+  write_config (fixture, "[obbackup]\n");
+  ob_context_read_config (context, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (context->lock_timeout, ==, 60);
+  g_assert_null (context->metrics_path);
+  g_assert_true (g_str_has_suffix (context->drill_path, "/drills"));
 }
 
 #define ADD(path, func) g_test_add (path, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
@@ -206,5 +243,6 @@ main (int argc, char **argv)
   ADD ("/context/config", test_config);
   ADD ("/context/durations", test_durations);
   ADD ("/context/bad-config", test_bad_config);
+  ADD ("/context/read-again", test_read_again);
   return g_test_run ();
 }

@@ -390,8 +390,8 @@ test_shut_down (JobsFixture *fixture, gconstpointer data)
   while (board.running < 1)
     g_usleep (1000);
   ob_job_queue_shut_down (queue, DEADLINE_SECONDS);
-  g_assert_cmpint (ob_job_get_state (running), ==, OB_JOB_CANCELLED);
-  g_assert_cmpint (ob_job_get_state (waiting), ==, OB_JOB_CANCELLED);
+  g_assert_cmpint (ob_job_get_state (running), ==, OB_JOB_INTERRUPTED);
+  g_assert_cmpint (ob_job_get_state (waiting), ==, OB_JOB_INTERRUPTED);
   g_assert_cmpstr (board.order->str, ==, "1 ");
 
   /* Not longer than that, whatever runs. */
