@@ -141,11 +141,14 @@ static ObExit
 run_edit (ObClient *client, int argc, char **argv)
 {
   g_autofree char *path = NULL;
+  g_autofree char *limit = NULL;
   g_autofree char *passphrase_file = NULL;
   const GOptionEntry entries[] = {
     { "path", 0, 0, G_OPTION_ARG_FILENAME, &path, "Where the same repository is now", "DIR" },
     { "passphrase-file", 0, 0, G_OPTION_ARG_FILENAME, &passphrase_file,
       "A passphrase that opens it (- is standard input)", "FILE" },
+    { "bandwidth-limit", 0, 0, G_OPTION_ARG_STRING, &limit,
+      "Bytes a second that go there and come from there at most (10M); none", "LIMIT" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GError) error = NULL;
@@ -177,6 +180,8 @@ run_edit (ObClient *client, int argc, char **argv)
 
       g_variant_builder_add (&options, "{sv}", "path", g_variant_new_string (absolute));
     }
+  if (limit != NULL)
+    g_variant_builder_add (&options, "{sv}", "bandwidth-limit", g_variant_new_string (limit));
   return call_and_follow (client, object, OB_DESTINATION_INTERFACE, "Update",
                           g_variant_new ("(a{sv}a{sh})", &options, &secrets), fds, NULL);
 }
@@ -245,7 +250,8 @@ run_list (ObClient *client, int argc, char **argv)
 static void
 print_details (GVariant *properties, GVariant *details)
 {
-  static const char *const keys[] = { "name", "kind", "path", "repository", "problem" };
+  static const char *const keys[]
+    = { "name", "kind", "path", "repository", "bandwidth-limit", "problem" };
   guint64 free_bytes = 0, total = 0;
   gboolean flag = FALSE;
   const char *text;

@@ -12,6 +12,7 @@
 #include "ob-object-path.h"
 #include "ob-operations.h"
 #include "ob-options.h"
+#include "ob-rate-limit.h"
 #include "ob-reply.h"
 #include "ob-secret.h"
 #include "ob-space-history.h"
@@ -41,7 +42,8 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ObDestinationObject, ob_destination_object,
                                G_IMPLEMENT_INTERFACE (OB_DBUS_TYPE_BACKUP1_DESTINATION,
                                                       ob_destination_object_iface_init))
 
-static const ObOptionSpec update_options[] = { { "path", "s", FALSE }, { NULL, NULL, FALSE } };
+static const ObOptionSpec update_options[]
+  = { { "path", "s", FALSE }, { "bandwidth-limit", "s", FALSE }, { NULL, NULL, FALSE } };
 static const ObOptionSpec update_secrets[]
   = { { "passphrase", "h", FALSE }, { NULL, NULL, FALSE } };
 static const ObOptionSpec key_options[] = { { "saved", "b", FALSE }, { NULL, NULL, FALSE } };
@@ -199,6 +201,7 @@ typedef struct
   ObDestinationObject *self;
   GDBusMethodInvocation *invocation;
   char *path;
+  char *limit; /* "none" takes it away; NULL: as it is */
 } Update;
 
 static void
@@ -206,6 +209,7 @@ update_free (Update *update)
 {
   g_clear_object (&update->self);
   g_free (update->path);
+  g_free (update->limit);
   g_free (update);
 }
 
@@ -219,12 +223,14 @@ start_update (Update *update, const char *passphrase)
   guint uid = ob_authorizer_get_caller (update->invocation);
   GError *error = NULL;
   g_autofree char *path = NULL;
+  ObJob *job
+    = ob_update_destination_job_new (context, self->destination, update->path, passphrase, uid);
 
+  if (update->limit != NULL)
+    ob_update_destination_job_set_limit (
+      job, g_str_equal (update->limit, "none") ? NULL : update->limit);
   ob_manager_release (self->manager, OB_FOLDER_DESTINATIONS, get_name (self));
-  path = ob_manager_start_job (self->manager,
-                               ob_update_destination_job_new (context, self->destination,
-                                                              update->path, passphrase, uid),
-                               &error);
+  path = ob_manager_start_job (self->manager, job, &error);
   if (path == NULL)
     ob_reply_error (update->invocation, error);
   else
@@ -250,8 +256,9 @@ on_passphrase (GObject *source, GAsyncResult *result, gpointer user_data)
 
 static gboolean
 read_update (ObDestinationObject *self, GUnixFDList *fds, GVariant *dictionary, GVariant *secrets,
-             char **path, int *fd, GError **error)
+             Update *update, int *fd, GError **error)
 {
+  guint64 rate = 0;
   g_autoptr (ObOptions) options = ob_options_read (dictionary, update_options, NULL, error);
   g_autoptr (ObOptions) handles = NULL;
 
@@ -260,12 +267,23 @@ read_update (ObDestinationObject *self, GUnixFDList *fds, GVariant *dictionary, 
   handles = ob_options_read (secrets, update_secrets, fds, error);
   if (handles == NULL)
     return FALSE;
-  *path = g_strdup (ob_options_get_string (options, "path"));
+  update->path = g_strdup (ob_options_get_string (options, "path"));
+  update->limit = g_strdup (ob_options_get_string (options, "bandwidth-limit"));
   *fd = ob_options_get_fd (handles, "passphrase");
-  if (*path == NULL && *fd < 0)
+  if (update->path == NULL && update->limit == NULL && *fd < 0)
     {
       g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                           "There is nothing to change; give \"path\" or \"passphrase\"");
+                           "There is nothing to change; give \"path\", \"passphrase\" or "
+                           "\"bandwidth-limit\"");
+      return FALSE;
+    }
+  if (update->limit != NULL && !g_str_equal (update->limit, "none")
+      && !ob_rate_limit_parse (update->limit, &rate))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "The bandwidth limit \"%.32s\" has to be bytes a second as 500K, 10M or 1G, of 1K "
+                   "at least, or \"none\".",
+                   update->limit);
       return FALSE;
     }
   return *fd < 0 || ob_descriptor_check_source (*fd, "passphrase", error);
@@ -276,18 +294,15 @@ handle_update (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *invoca
                GUnixFDList *fds, GVariant *dictionary, GVariant *secrets)
 {
   ObDestinationObject *self = OB_DESTINATION_OBJECT (skeleton);
-  g_autofree char *path = NULL;
   int fd = -1;
   GError *error = NULL;
-  g_autoptr (Update) update = NULL;
+  g_autoptr (Update) update = g_new0 (Update, 1);
 
-  if (!read_update (self, fds, dictionary, secrets, &path, &fd, &error)
+  if (!read_update (self, fds, dictionary, secrets, update, &fd, &error)
       || !ob_manager_hold (self->manager, OB_FOLDER_DESTINATIONS, get_name (self), &error))
     return ob_reply_error (invocation, error);
-  update = g_new0 (Update, 1);
   update->self = g_object_ref (self);
   update->invocation = invocation;
-  update->path = g_steal_pointer (&path);
   if (fd < 0)
     start_update (update, NULL);
   else
@@ -441,6 +456,9 @@ handle_get_details (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *i
   g_variant_dict_insert (&dict, "kind", "s", ob_destination_get_kind (destination));
   g_variant_dict_insert (&dict, "path", "s", path);
   g_variant_dict_insert (&dict, "repository", "s", ob_destination_get_repository_id (destination));
+  if (ob_destination_get_bandwidth_limit (destination) != NULL)
+    g_variant_dict_insert (&dict, "bandwidth-limit", "s",
+                           ob_destination_get_bandwidth_limit (destination));
   insert_verified (self, &dict);
   g_variant_dict_insert (&dict, "key-saved", "b", ob_destination_get_key_saved (destination));
   g_variant_dict_insert (&dict, "no-passphrase", "b",

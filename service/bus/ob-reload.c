@@ -109,7 +109,10 @@ has_destination (ObManager *manager, const char *name)
 static gboolean
 are_same (ObDestination *one, ObDestination *other)
 {
-  return g_strcmp0 (ob_destination_get_kind (one), ob_destination_get_kind (other)) == 0
+  return g_strcmp0 (ob_destination_get_bandwidth_limit (one),
+                    ob_destination_get_bandwidth_limit (other))
+           == 0
+         && g_strcmp0 (ob_destination_get_kind (one), ob_destination_get_kind (other)) == 0
          && g_strcmp0 (ob_destination_get_path (one), ob_destination_get_path (other)) == 0
          && g_strcmp0 (ob_destination_get_repository_id (one),
                        ob_destination_get_repository_id (other))

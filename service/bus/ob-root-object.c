@@ -45,6 +45,7 @@ static const char *const features[]
 static const ObOptionSpec destination_options[] = {
   { "path", "s", TRUE },
   { "no-passphrase", "b", FALSE },
+  { "bandwidth-limit", "s", FALSE },
   { NULL, NULL, FALSE },
 };
 
@@ -175,7 +176,9 @@ start_set_up (Call *call, const char *passphrase)
   g_autoptr (ObDestination) destination
     = ob_destination_new (call->name, "local", path, passphrase, no_passphrase, &error);
 
-  if (destination == NULL)
+  if (destination == NULL
+      || !ob_destination_set_bandwidth_limit (
+        destination, ob_options_get_string (call->options, "bandwidth-limit"), &error))
     ob_manager_release (manager, OB_FOLDER_DESTINATIONS, call->name);
   else
     job_path = ob_manager_start_set_up (

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-destination-private.h"
 #include "ob-error.h"
 #include "ob-job-private.h"
 #include "ob-operations.h"
@@ -9,6 +10,8 @@ typedef struct
   ObContext *context;
   ObDestination *destination;
   char *path, *passphrase;
+  gboolean sets_limit;
+  char *limit; /* of the bandwidth; NULL: none */
   ObDestination *updated;
 } Data;
 
@@ -32,6 +35,7 @@ free_data (gpointer pointer)
   ob_destination_unref (data->destination);
   g_clear_pointer (&data->updated, ob_destination_unref);
   g_free (data->path);
+  g_free (data->limit);
   ob_secret_clear (&data->passphrase);
   g_free (data);
 }
@@ -89,6 +93,14 @@ run_update (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
                                          data->passphrase, cancellable, error);
   if (data->updated == NULL)
     return FALSE;
+  if (data->sets_limit)
+    {
+      if (!ob_destination_set_bandwidth_limit (data->updated, data->limit, error)
+          || !ob_destination_save (data->updated, data->context, error))
+        return FALSE;
+      /* What was kept open goes by the former limit. */
+      ob_destination_close (data->updated);
+    }
   if (!check (job, data, data->updated, cancellable, &local))
     ob_progress_warn (ob_job_get_progress (job), FALSE, "%s", local->message);
   return TRUE;
@@ -121,6 +133,15 @@ ob_update_destination_job_new (ObContext *context, ObDestination *destination, c
   data->passphrase = g_strdup (passphrase);
   return ob_job_new ("update-destination", NULL, ob_destination_get_name (destination), uid,
                      run_update, data, free_data);
+}
+
+void
+ob_update_destination_job_set_limit (ObJob *job, const char *limit)
+{
+  Data *data = ob_job_get_data (job, run_update);
+
+  data->sets_limit = TRUE;
+  data->limit = g_strdup (limit);
 }
 
 ObJob *

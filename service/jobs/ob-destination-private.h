@@ -16,6 +16,7 @@ struct _ObDestination
   char *name, *kind, *path;
   char *passphrase; /* until set up has written it */
   gboolean no_passphrase;
+  char *bandwidth_limit; /* as ob_rate_limit_parse() reads it; NULL: none */
   char *repository_id;
 
   pthread_mutex_t mutex;
@@ -29,6 +30,9 @@ struct _ObDestination
 
 /* Writes CONFIG/destinations/NAME.conf. Any thread. */
 gboolean ob_destination_save (ObDestination *destination, ObContext *context, GError **error);
+
+/* Sets the destination's limit for a store that was opened for it. Any thread. */
+void ob_destination_limit_store (ObDestination *destination, ObStore *store);
 
 /* Lets go of the open repository. Any thread. */
 void ob_destination_close (ObDestination *destination);

@@ -151,6 +151,7 @@ copy (ObDestination *destination, const char *path, const char *passphrase, GErr
     return NULL;
   g_free (result->repository_id);
   result->repository_id = g_strdup (destination->repository_id);
+  result->bandwidth_limit = g_strdup (destination->bandwidth_limit);
   result->key_saved = passphrase == NULL && ob_destination_get_key_saved (destination);
   return result;
 }
@@ -173,6 +174,7 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
   store = ob_local_store_new (destination->path, TRUE, error);
   if (store == NULL)
     return FALSE;
+  ob_destination_limit_store (destination, store);
 
   repository = take_over (destination, context, store, &passphrase, cancellable, &local);
   if (local != NULL)

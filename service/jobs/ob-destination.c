@@ -10,6 +10,7 @@
 #include "ob-keyfile.h"
 #include "ob-local-store.h"
 #include "ob-path.h"
+#include "ob-rate-limit.h"
 #include "ob-secret.h"
 
 #define GROUP "destination"
@@ -126,6 +127,7 @@ open_repository (ObDestination *destination, ObContext *context, GCancellable *c
       g_prefix_error (error, "Destination %s: ", destination->name);
       return NULL;
     }
+  ob_destination_limit_store (destination, store);
   passphrase = ob_destination_read_key (destination, context, error);
   if (passphrase == NULL)
     return NULL;
@@ -159,7 +161,19 @@ ob_destination_save (ObDestination *destination, ObContext *context, GError **er
   g_key_file_set_string (file, GROUP, "repository", destination->repository_id);
   g_key_file_set_boolean (file, GROUP, "no-passphrase", destination->no_passphrase);
   g_key_file_set_boolean (file, GROUP, "key-saved", destination->key_saved);
+  if (destination->bandwidth_limit != NULL)
+    g_key_file_set_string (file, GROUP, "bandwidth-limit", destination->bandwidth_limit);
   return ob_keyfile_save_at (context->destinations_fd, name, file, error);
+}
+
+void
+ob_destination_limit_store (ObDestination *destination, ObStore *store)
+{
+  guint64 rate = 0;
+
+  if (destination->bandwidth_limit != NULL
+      && ob_rate_limit_parse (destination->bandwidth_limit, &rate))
+    ob_store_set_rate (store, rate);
 }
 
 void
@@ -218,6 +232,7 @@ ob_destination_unref (ObDestination *destination)
   g_free (destination->kind);
   g_free (destination->path);
   g_free (destination->repository_id);
+  g_free (destination->bandwidth_limit);
   g_free (destination);
 }
 
@@ -255,6 +270,7 @@ ob_destination_load (ObContext *context, const char *name, GError **error)
   g_autofree char *kind = NULL;
   g_autofree char *path = NULL;
   g_autofree char *id = NULL;
+  g_autofree char *limit = NULL;
 
   file = ob_keyfile_load_at (context->destinations_fd, file_name, error);
   if (file == NULL)
@@ -280,6 +296,12 @@ ob_destination_load (ObContext *context, const char *name, GError **error)
   g_free (destination->repository_id);
   destination->repository_id = g_steal_pointer (&id);
   destination->key_saved = g_key_file_get_boolean (file, GROUP, "key-saved", NULL);
+  limit = g_key_file_get_string (file, GROUP, "bandwidth-limit", NULL);
+  if (!ob_destination_set_bandwidth_limit (destination, limit, error))
+    {
+      g_prefix_error (error, "%s: ", file_name);
+      return NULL;
+    }
   return g_steal_pointer (&destination);
 }
 
@@ -305,6 +327,30 @@ const char *
 ob_destination_get_repository_id (ObDestination *destination)
 {
   return destination->repository_id;
+}
+
+const char *
+ob_destination_get_bandwidth_limit (ObDestination *destination)
+{
+  return destination->bandwidth_limit;
+}
+
+gboolean
+ob_destination_set_bandwidth_limit (ObDestination *destination, const char *text, GError **error)
+{
+  guint64 rate = 0;
+
+  if (text != NULL && !ob_rate_limit_parse (text, &rate))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "The bandwidth limit of destination %s, \"%.32s\", has to be bytes a second as "
+                   "500K, 10M or 1G, of 1K at least.",
+                   destination->name, text);
+      return FALSE;
+    }
+  g_free (destination->bandwidth_limit);
+  destination->bandwidth_limit = g_strdup (text);
+  return TRUE;
 }
 
 gboolean

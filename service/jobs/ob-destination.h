@@ -31,6 +31,14 @@ const char *ob_destination_get_repository_id (ObDestination *destination); /* ""
 gboolean ob_destination_get_no_passphrase (ObDestination *destination);
 gboolean ob_destination_get_key_saved (ObDestination *destination);
 
+/* As it is configured, NULL for none. */
+const char *ob_destination_get_bandwidth_limit (ObDestination *destination);
+
+/* Sets how many bytes a second may go there and come from there ("10M"; NULL: as many as can), before
+ * anybody else sees the destination. Errors: INVALID_ARGUMENT. */
+gboolean ob_destination_set_bandwidth_limit (ObDestination *destination, const char *text,
+                                             GError **error);
+
 /* Makes the repository, or takes over the one that is at the path (its passphrase must open it), then
  * writes key file and configuration, the latter last. @created, @generated: what it did. Blocks.
  * Job threads. On error nothing is left configured. */

@@ -132,6 +132,10 @@ ObJob *ob_update_destination_job_new (ObContext *context, ObDestination *destina
 ObJob *ob_check_destination_job_new (ObContext *context, ObDestination *destination, guint uid);
 ObJob *ob_check_instance_job_new (ObContext *context, ObInstance *instance, guint uid);
 
+/* The update also sets the limit of its bandwidth, as ob_destination_set_bandwidth_limit() takes it; before
+ * it is queued. */
+void ob_update_destination_job_set_limit (ObJob *job, const char *limit);
+
 /* After success of the update job: the destination to use from now on. Transfer full; NULL before. */
 ObDestination *ob_update_destination_job_get_destination (ObJob *job);
 /* After a check or any job that looked: free and total bytes; FALSE where it never knew. */

@@ -4,10 +4,25 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-rate-limit.h"
 
 #define MAX_NAME_LENGTH 255
 
-G_DEFINE_ABSTRACT_TYPE (ObStore, ob_store, G_TYPE_OBJECT)
+typedef struct
+{
+  ObRateLimit *limit; /* NULL: none */
+} ObStorePrivate;
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (ObStore, ob_store, G_TYPE_OBJECT)
+
+static void
+ob_store_finalize (GObject *object)
+{
+  ObStorePrivate *priv = ob_store_get_instance_private (OB_STORE (object));
+
+  g_clear_pointer (&priv->limit, ob_rate_limit_free);
+  G_OBJECT_CLASS (ob_store_parent_class)->finalize (object);
+}
 
 static void
 ob_store_init (ObStore *self)
@@ -17,6 +32,7 @@ ob_store_init (ObStore *self)
 static void
 ob_store_class_init (ObStoreClass *klass)
 {
+  G_OBJECT_CLASS (klass)->finalize = ob_store_finalize;
 }
 
 /* internal methods */
@@ -48,6 +64,15 @@ check_cancelled (GCancellable *cancellable, GError **error)
   return FALSE;
 }
 
+static void
+slow_down (ObStore *self, guint64 bytes, GCancellable *cancellable)
+{
+  ObStorePrivate *priv = ob_store_get_instance_private (self);
+
+  if (priv->limit != NULL)
+    ob_rate_limit_wait (priv->limit, bytes, cancellable);
+}
+
 /* public methods */
 
 gboolean
@@ -59,7 +84,14 @@ ob_store_put (ObStore *self,
               GCancellable *cancellable,
               GError **error)
 {
-  return check_name (self, name, error) && check_cancelled (cancellable, error)
+  guint64 bytes = 0;
+
+  if (!check_name (self, name, error))
+    return FALSE;
+  for (gsize i = 0; i < n_parts; i++)
+    bytes += parts[i].iov_len;
+  slow_down (self, bytes, cancellable);
+  return check_cancelled (cancellable, error)
          && OB_STORE_GET_CLASS (self)->put (self, name, parts, n_parts, flags, cancellable, error);
 }
 
@@ -79,9 +111,14 @@ ob_store_read (ObStore *self,
                GCancellable *cancellable,
                GError **error)
 {
+  gssize done = -1;
+
   if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
     return -1;
-  return OB_STORE_GET_CLASS (self)->read (self, name, offset, buffer, size, cancellable, error);
+  done = OB_STORE_GET_CLASS (self)->read (self, name, offset, buffer, size, cancellable, error);
+  if (done > 0)
+    slow_down (self, (guint64) done, cancellable);
+  return done;
 }
 
 GBytes *
@@ -185,6 +222,16 @@ ob_store_is_consistent (ObStore *self)
   ObStoreClass *klass = OB_STORE_GET_CLASS (self);
 
   return klass->is_consistent != NULL && klass->is_consistent (self);
+}
+
+void
+ob_store_set_rate (ObStore *self, guint64 rate)
+{
+  ObStorePrivate *priv = ob_store_get_instance_private (self);
+
+  g_clear_pointer (&priv->limit, ob_rate_limit_free);
+  if (rate > 0)
+    priv->limit = ob_rate_limit_new (rate);
 }
 
 char *

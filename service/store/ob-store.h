@@ -94,6 +94,10 @@ gboolean ob_store_has_failed (ObStore *self);
  * a network or a cache lies between. Any thread. */
 gboolean ob_store_is_consistent (ObStore *self);
 
+/* From now on at most @rate bytes a second go there and come from there; 0: as many as can. Before other
+ * threads use it. */
+void ob_store_set_rate (ObStore *self, guint64 rate);
+
 /* Where it is, for messages: a path or an address. Transfer full. */
 char *ob_store_describe (ObStore *self);
 

@@ -275,7 +275,7 @@ class Unattended(ProtectedTest):
         self.assertEqual((entry["OBBACKUP_INSTANCE"], entry["OBBACKUP_DESTINATION"],
                           entry["OBBACKUP_SCHEDULE"], entry["OBBACKUP_STATE"], entry["PRIORITY"]),
                          ("erp", "disk", "nightly", "succeeded", "5"))
-        self.assertIn("A job has come to its end", must(
+        self.assertIn("A job has ended", must(
             "journalctl", "--quiet", "--catalog", "MESSAGE_ID=a4fca444267f4e27b34d7072f0bf6fd7"))
         wait_until(lambda: re.search("1 instance; next backup .*-01-01 03:00",
                                      self.show("StatusText")), "systemd is not told")

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 
-from harness import DONE, NAME, ROOT, SANDBOX, InstallationTest, ctl, wait_until
+from harness import FAILED, ROOT, SANDBOX, InstallationTest, ctl, wait_until
 
 CONFIG = SANDBOX / "etc"
 
@@ -130,6 +130,31 @@ class Asked(ReloadTest):
         after = self.bus.objects()
         for path in (f"{ROOT}/instances/erp", f"{ROOT}/destinations/disk"):
             self.assertEqual(after[path], before[path])
+
+
+class Limited(ReloadTest):
+    def measure(self):
+        (self.installation.source / "big.bin").write_bytes(os.urandom(8 << 20))
+        self.addCleanup((self.installation.source / "big.bin").unlink, missing_ok=True)
+        result = self.json("backup", "erp", "--only", "sources")
+        return result["seconds"]
+
+    def test_bandwidth(self):
+        self.refused(FAILED, "500K, 10M or 1G", "destination", "edit", "disk", "--bandwidth-limit",
+                     "fast")
+        self.ok("destination", "edit", "disk", "--bandwidth-limit", "2M")
+        self.assertEqual(self.json("destination", "show", "disk")["bandwidth-limit"], "2M")
+        self.assertGreater(self.measure(), 3)
+        self.restart_service()
+        self.assertGreater(self.measure(), 3)
+        # By hand: another limit counts for what is kept open too.
+        file = CONFIG / "destinations" / "disk.conf"
+        file.write_text(file.read_text().replace("=2M", "=200M"))
+        wait_until(lambda: self.json("destination", "show", "disk")["bandwidth-limit"] == "200M",
+                   "it is not read again")
+        self.assertLess(self.measure(), 3)
+        self.ok("destination", "edit", "disk", "--bandwidth-limit", "none")
+        self.assertNotIn("bandwidth-limit", self.json("destination", "show", "disk"))
 
 
 if __name__ == "__main__":
