@@ -13,11 +13,10 @@
 #include "ob-fd.h"
 #include "ob-job-lock.h"
 #include "ob-job-private.h"
+#include "ob-label.h"
 #include "ob-operations.h"
 #include "ob-restore-note.h"
 #include "ob-restore-recover.h"
-
-#define MAX_LABEL 200
 
 typedef struct
 {
@@ -138,7 +137,7 @@ list_tags (const ObManifest *manifest)
   g_strv_builder_add_many (builder, "obbackup", instance, kind, NULL);
   if (manifest->label != NULL)
     {
-      g_autofree char *label = g_strconcat ("label=", manifest->label, NULL);
+      g_autofree char *label = g_strconcat (OB_LABEL_TAG, manifest->label, NULL);
 
       g_strv_builder_add (builder, label);
     }
@@ -301,30 +300,6 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
 }
 
 static gboolean
-check_label (const char *label, GError **error)
-{
-  if (label == NULL)
-    return TRUE;
-  if (!g_utf8_validate (label, -1, NULL) || *label == '\0'
-      || g_utf8_strlen (label, -1) > MAX_LABEL)
-    {
-      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "A label has to have 1 to %d characters.", MAX_LABEL);
-      return FALSE;
-    }
-  for (const char *c = label; *c != '\0'; c = g_utf8_next_char (c))
-    if (g_unichar_iscntrl (g_utf8_get_char (c))
-        || g_unichar_type (g_utf8_get_char (c)) == G_UNICODE_LINE_SEPARATOR
-        || g_unichar_type (g_utf8_get_char (c)) == G_UNICODE_PARAGRAPH_SEPARATOR)
-      {
-        g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                     "A label has to be one line without control characters.");
-        return FALSE;
-      }
-  return TRUE;
-}
-
-static gboolean
 check_kind (const char *kind, GError **error)
 {
   static const char *const kinds[] = { "manual", "scheduled", "automatic", NULL };
@@ -361,7 +336,8 @@ ob_backup_job_new (ObContext *context, ObInstance *instance, ObDestination *dest
   Data *data = NULL;
   ObJob *job = NULL;
 
-  if (!check_label (options->label, error) || !check_kind (options->kind, error)
+  if ((options->label != NULL && !ob_label_check (options->label, error))
+      || !check_kind (options->kind, error)
       || !check_parts (instance, parts, error))
     {
       if (options->after_free != NULL)
