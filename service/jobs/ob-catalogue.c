@@ -64,20 +64,28 @@ compare_times (gconstpointer a, gconstpointer b)
 }
 
 /* A backup whose label or pin was being changed when the power went may be there twice. */
-static gboolean
-is_known (GPtrArray *records, const ObBackupRecord *record)
+static ObBackupRecord *
+find_known (GPtrArray *records, const ObBackupRecord *record)
 {
   const ObId *id = ob_snapshot_get_public_id (record->snapshot);
 
   for (guint i = 0; i < records->len; i++)
     {
-      const ObBackupRecord *other = g_ptr_array_index (records, i);
+      ObBackupRecord *other = g_ptr_array_index (records, i);
 
       if (other->destination == record->destination
           && ob_id_equal (ob_snapshot_get_public_id (other->snapshot), id))
-        return TRUE;
+        return other;
     }
-  return FALSE;
+  return NULL;
+}
+
+/* Of two files of one backup the one that names the first version is the newer. Where both do, both
+ * were changed, nobody can tell, and either is sound. */
+static gboolean
+is_newer (const ObBackupRecord *record, const ObBackupRecord *known)
+{
+  return record->snapshot->has_original && !known->snapshot->has_original;
 }
 
 static gboolean
@@ -104,12 +112,22 @@ list_destination (ObContext *context, ObDestination *destination, const ObBackup
   while (snapshots->len > 0)
     {
       g_autoptr (ObBackupRecord) record = g_new0 (ObBackupRecord, 1);
+      ObBackupRecord *known = NULL;
 
       record->destination = ob_destination_ref (destination);
       record->snapshot = g_ptr_array_steal_index (snapshots, 0);
-      if (!matches (record, filter) || is_known (records, record))
+      if (!matches (record, filter))
+        continue;
+      known = find_known (records, record);
+      if (known != NULL && !is_newer (record, known))
         continue;
       complete_summary (context, record, cancellable);
+      if (known != NULL)
+        {
+          ob_snapshot_free (known->snapshot);
+          known->snapshot = g_steal_pointer (&record->snapshot);
+          continue;
+        }
       ob_verify_record_get (verified, ob_snapshot_get_public_id (record->snapshot),
                             &record->verified);
       g_ptr_array_add (records, g_steal_pointer (&record));
@@ -240,7 +258,8 @@ static void
 set_ambiguous (const char *id, GError **error)
 {
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-               "Several backups have an id that begins with %s; give more of it.", id);
+               "Several backups have an id that begins with %s; give more of it, or the destination.",
+               id);
 }
 
 /* public methods */
