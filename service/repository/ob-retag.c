@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-retag.h"
+
+#include <string.h>
+
+#include "ob-error.h"
+#include "ob-json-reader.h"
+#include "ob-snapshot-cache.h"
+
+/* internal methods */
+
+static void
+append_member (GString *out, const char *name, gsize size)
+{
+  g_string_append (out, out->len > 1 ? ",\"" : "\"");
+  g_string_append_len (out, name, (gssize) size);
+  g_string_append (out, "\":");
+}
+
+static gboolean
+copy_others (GString *out, const char *text, gsize size)
+{
+  ObJsonReader reader;
+  ObJsonSlice name;
+
+  ob_json_reader_init (&reader, text, size);
+  ob_json_reader_begin_object (&reader);
+  while (ob_json_reader_next_member (&reader, &name))
+    {
+      const char *start = reader.at;
+
+      if (!ob_json_reader_skip (&reader) || ob_json_slice_is (&name, "tags")
+          || ob_json_slice_is (&name, "original"))
+        continue;
+      append_member (out, name.data, name.size);
+      g_string_append_len (out, start, reader.at - start);
+    }
+  return ob_json_reader_finish (&reader);
+}
+
+/* They come last: of a member that is there twice, under a name that is written in another way, every
+ * program takes the last. */
+static void
+append_ours (GString *out, const ObId *original, const char *const *tags)
+{
+  char hex[OB_ID_HEX_SIZE];
+
+  if (*tags != NULL)
+    {
+      append_member (out, "tags", strlen ("tags"));
+      for (gsize i = 0; tags[i] != NULL; i++)
+        {
+          g_string_append_c (out, i == 0 ? '[' : ',');
+          ob_json_append_string (out, tags[i]);
+        }
+      g_string_append_c (out, ']');
+    }
+  ob_id_to_hex (original, hex);
+  append_member (out, "original", strlen ("original"));
+  ob_json_append_string (out, hex);
+}
+
+/* public methods */
+
+char *
+ob_retag_text (const char *text, gsize size, const ObId *original, const char *const *tags,
+               GError **error)
+{
+  g_autoptr (ObSnapshot) snapshot = ob_snapshot_from_json (text, size, error);
+  g_autoptr (GString) out = NULL;
+
+  if (snapshot == NULL)
+    return NULL;
+  out = g_string_new ("{");
+  if (!copy_others (out, text, size))
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT,
+                           "The content of the snapshot file does not make sense");
+      return NULL;
+    }
+  append_ours (out, original, tags);
+  g_string_append_c (out, '}');
+  if (out->len > OB_SNAPSHOT_MAX_SIZE)
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT,
+                           "The snapshot file is too large to hold more than it does");
+      return NULL;
+    }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
+gboolean
+ob_retag_snapshot (ObRepository *repository, ObLock *lock, const ObSnapshot *snapshot,
+                   const char *const *tags, ObId *id, GCancellable *cancellable, GError **error)
+{
+  ObStore *store = ob_repository_get_store (repository);
+  char hex[OB_ID_HEX_SIZE];
+  g_autofree char *name = NULL;
+  g_autofree char *text = NULL;
+  g_autoptr (GBytes) former = NULL;
+
+  ob_id_to_hex (&snapshot->id, hex);
+  name = g_strconcat ("snapshots/", hex, NULL);
+  former = ob_repository_get_unpacked (repository, name, OB_SNAPSHOT_MAX_SIZE, cancellable, error);
+  if (former == NULL)
+    return FALSE;
+  text = ob_retag_text (g_bytes_get_data (former, NULL), g_bytes_get_size (former),
+                        ob_snapshot_get_public_id (snapshot), tags, error);
+  if (text == NULL)
+    {
+      g_prefix_error (error, "%s: ", name);
+      return FALSE;
+    }
+  return ob_repository_check_writable (repository, error) && ob_lock_check (lock, error)
+         && ob_repository_put_unpacked (repository, "snapshots", text, strlen (text), id,
+                                        cancellable, error)
+         && ob_store_flush (store, cancellable, error);
+}
