@@ -23,6 +23,7 @@ static const ObAuthorizerRule rules[] = {
   { OB_ROOT_INTERFACE, "ListBackups", "view", NULL },
   { OB_ROOT_INTERFACE, "GetBackup", "view", NULL },
   { OB_ROOT_INTERFACE, "ListFiles", "transfer", NULL },
+  { OB_ROOT_INTERFACE, "EditBackup", "configure", NULL },
   { OB_ROOT_INTERFACE, "PlanRestore", "view", NULL },
   { OB_ROOT_INTERFACE, "Restore", "restore", NULL },
   { OB_ROOT_INTERFACE, "UndoRestore", "restore", NULL },

@@ -68,7 +68,7 @@ check_string (const ObOptionSpec *spec, GVariant *string, GError **error)
   gsize length = 0;
 
   g_variant_get_string (string, &length);
-  if (length > 0 && length <= OB_OPTIONS_MAX_STRING)
+  if ((length > 0 || spec->may_be_empty) && length <= OB_OPTIONS_MAX_STRING)
     return TRUE;
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
                length == 0 ? "Option \"%s\" must not be empty; leave it out instead"

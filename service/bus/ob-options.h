@@ -19,8 +19,9 @@ G_BEGIN_DECLS
 typedef struct
 {
   const char *name;
-  const char *type; /* "s" (never empty), "as", "b", "d", "t", "u" or "h" */
+  const char *type; /* "s", "as", "b", "d", "t", "u" or "h" */
   gboolean required;
+  gboolean may_be_empty; /* of "s": "" is a value too */
 } ObOptionSpec;
 
 typedef struct _ObOptions ObOptions;

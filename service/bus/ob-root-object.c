@@ -11,6 +11,7 @@
 #include "ob-delete-call.h"
 #include "ob-descriptor.h"
 #include "ob-discovery.h"
+#include "ob-edit-call.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-manager.h"
@@ -399,6 +400,21 @@ handle_list_files (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, c
 }
 
 static gboolean
+handle_edit_backup (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, const char *id,
+                    GVariant *dictionary)
+{
+  GError *error = NULL;
+  g_autofree char *path
+    = ob_edit_call_edit_backup (OB_ROOT_OBJECT (skeleton)->manager, id, dictionary,
+                                ob_authorizer_get_caller (invocation), &error);
+
+  if (path == NULL)
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_complete_edit_backup (skeleton, invocation, path);
+  return TRUE;
+}
+
+static gboolean
 handle_restore (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds,
                 const char *id, GVariant *dictionary)
 {
@@ -575,6 +591,7 @@ ob_root_object_iface_init (ObDBusBackup1Iface *iface)
   iface->handle_list_backups = handle_list_backups;
   iface->handle_get_backup = handle_get_backup;
   iface->handle_list_files = handle_list_files;
+  iface->handle_edit_backup = handle_edit_backup;
   iface->handle_restore = handle_restore;
   iface->handle_plan_restore = handle_plan_restore;
   iface->handle_undo_restore = handle_undo_restore;

@@ -197,11 +197,9 @@ ob_backup_record_describe (const ObBackupRecord *record)
 
       insert_string (&dict, "hostname", hostname);
     }
+  insert_string (&dict, "label", ob_snapshot_get_tag (snapshot, "label"));
   if (!foreign)
-    {
-      insert_string (&dict, "instance", ob_snapshot_get_tag (snapshot, "instance"));
-      insert_string (&dict, "label", ob_snapshot_get_tag (snapshot, "label"));
-    }
+    insert_string (&dict, "instance", ob_snapshot_get_tag (snapshot, "instance"));
   if (!foreign && snapshot->obbackup != NULL)
     insert_summary (&dict, snapshot->obbackup);
   insert_losses (&dict, snapshot);

@@ -117,6 +117,20 @@ ObJob *ob_delete_job_new (ObContext *context, GPtrArray *destinations, const cha
 
 typedef struct
 {
+  const char *label;   /* NULL: as it is; "": none; else as ob_label_check() takes it */
+  gboolean set_pinned; /* whether @pinned counts */
+  gboolean pinned;
+} ObEditOptions;
+
+/* Changes what a backup is called, and whether it is pinned, also of one that another tool wrote; its id
+ * stays. @id as ob_catalogue_find() takes it, but not "latest"; @destinations: to look for it in (of
+ * ObDestination). Its result has "id", "destination", "label" (s), "pinned" (b): as they are then, and
+ * "changed" (b). Errors: INVALID_ARGUMENT. */
+ObJob *ob_edit_job_new (ObContext *context, GPtrArray *destinations, const char *id,
+                        const ObEditOptions *options, guint uid, GError **error);
+
+typedef struct
+{
   gboolean plan;          /* only tell */
   const char *max_unused; /* as ob_prune_limit_parse() takes it; NULL: the default */
   guint seconds;          /* for copies of what is still needed; 0: as long as they take */

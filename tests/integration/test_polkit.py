@@ -23,6 +23,7 @@ ACTIONS = {
         "ListBackups": ("view", "(@a{sv} {'destination': <'no-such'>},)", 0),
         "GetBackup": ("view", "('ffffffff', @a{sv} {})", 0),
         "ListFiles": ("transfer", "('ffffffff', '', @a{sv} {})", 0),
+        "EditBackup": ("configure", "('ffffffff', @a{sv} {'no-such': <true>})", 0),
         "PlanRestore": ("view", "('ffffffff', @a{sv} {'no-such': <true>})", 0),
         "UndoRestore": ("restore", "('no-such', @a{sv} {})", 0),
         "ReleasePrevious": ("restore", "('no-such', @a{sv} {})", 0),

@@ -13,6 +13,9 @@ static const ObOptionSpec specs[] = {
   { "limit", "u", FALSE }, { "file", "h", FALSE },  { NULL, NULL, FALSE },
 };
 
+static const ObOptionSpec emptiable[]
+  = { { "name", "s", FALSE, .may_be_empty = TRUE }, { NULL, NULL, FALSE } };
+
 static const ObOptionSpec required[] = { { "path", "s", TRUE }, { NULL, NULL, FALSE } };
 
 static ObOptions *
@@ -115,6 +118,21 @@ test_refuses (void)
       g_assert_ob_error (error, OB_ERROR_INVALID_ARGUMENT);
       g_assert_message (error, cases[i].words);
     }
+}
+
+/* Where "" is a value, it is another one than none. */
+static void
+test_empty (void)
+{
+  g_autoptr (GVariant) given = g_variant_ref_sink (g_variant_new_parsed ("{'name': <''>}"));
+  g_autoptr (GVariant) nothing = g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObOptions) options = ob_options_read (given, emptiable, NULL, &error);
+  g_autoptr (ObOptions) none = ob_options_read (nothing, emptiable, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (ob_options_get_string (options, "name"), ==, "");
+  g_assert_null (ob_options_get_string (none, "name"));
 }
 
 static gboolean
@@ -224,6 +242,7 @@ main (int argc, char **argv)
   g_test_add_func ("/options/values", test_values);
   g_test_add_func ("/options/nothing", test_nothing);
   g_test_add_func ("/options/refuses", test_refuses);
+  g_test_add_func ("/options/empty", test_empty);
   g_test_add_func ("/options/bounds", test_bounds);
   g_test_add_func ("/options/required", test_required);
   g_test_add_func ("/options/secrets", test_secrets);

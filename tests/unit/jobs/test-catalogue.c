@@ -279,7 +279,8 @@ test_describe (Catalogue *catalogue, gconstpointer data)
   g_assert_false (ob_backup_record_is_foreign (record));
   g_assert_true (ob_backup_record_is_foreign (foreign_record));
   g_assert_nonnull (strstr (other_text, "'kind': <'foreign'>"));
-  g_assert_null (strstr (other_text, "'label'"));
+  g_assert_nonnull (strstr (other_text, "'label': <'mine'>"));
+  g_assert_nonnull (strstr (other_text, "'pinned': <true>"));
   g_assert_null (strstr (other_text, "'instance'"));
   manifest
     = ob_backup_record_load_manifest (foreign_record, catalogue->base.context, NULL, &error);
