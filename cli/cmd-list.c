@@ -88,7 +88,9 @@ add_row (ObTable *table, GVariant *backup)
   g_autofree char *parts_text = NULL;
   gboolean damaged = strcmp (ob_dict_text (backup, "verified-result"), "damaged") == 0;
   g_autofree char *proven = proof_of (backup);
+  gboolean pinned = FALSE;
 
+  g_variant_lookup (backup, "pinned", "b", &pinned);
   g_variant_lookup (backup, "time", "t", &time);
   when = ob_format_time (time);
   took = g_variant_lookup (backup, "duration", "t", &duration)
@@ -105,7 +107,7 @@ add_row (ObTable *table, GVariant *backup)
   ob_table_add (table, id, when, ob_dict_text (backup, "instance"), ob_dict_text (backup, "kind"),
                 damaged ? "damaged" : ob_dict_text (backup, "result"), size, stored, took,
                 ob_dict_text (backup, "destination"), parts_text != NULL ? parts_text : "",
-                proven, ob_dict_text (backup, "label"), NULL);
+                proven, pinned ? "yes" : "-", ob_dict_text (backup, "label"), NULL);
 }
 
 static void
@@ -113,7 +115,7 @@ print_table (GVariant *backups)
 {
   g_autoptr (ObTable) table
     = ob_table_new ("ID|TIME|INSTANCE|KIND|RESULT|>SIZE|>STORED|>TOOK|DESTINATION|PARTS|PROVEN|"
-                    "LABEL");
+                    "PINNED|LABEL");
   GVariantIter iter;
   GVariant *backup;
 

@@ -22,7 +22,8 @@ extern const ObCommand ob_command_status, ob_command_backup, ob_command_list, ob
   ob_command_destination_check, ob_command_destination_edit, ob_command_destination_remove,
   ob_command_destination_recovery_key, ob_command_verify, ob_command_undo_restore,
   ob_command_release_previous, ob_command_guard, ob_command_change_list,
-  ob_command_change_end, ob_command_ls, ob_command_retention,
+  ob_command_change_end, ob_command_ls, ob_command_retention, ob_command_pin, ob_command_unpin,
+  ob_command_label,
   ob_command_schedule_add, ob_command_schedule_list, ob_command_schedule_show,
   ob_command_schedule_edit, ob_command_schedule_remove, ob_command_schedule_run;
 
