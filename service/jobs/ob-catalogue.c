@@ -219,8 +219,9 @@ find_id (GPtrArray *records, const char *destination, const char *beginning)
   return found;
 }
 
+/* @or_latest: what may be given instead, for the message. */
 static gboolean
-check_id (const char *id, char **lower, GError **error)
+check_id (const char *id, const char *or_latest, char **lower, GError **error)
 {
   gsize length = strlen (id);
 
@@ -230,8 +231,8 @@ check_id (const char *id, char **lower, GError **error)
     return TRUE;
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
                "\"%.80s\" cannot be the id of a backup: give at least the first %d of its "
-               "hexadecimal digits, or \"latest\".",
-               id, MIN_ID_LENGTH);
+               "hexadecimal digits%s.",
+               id, MIN_ID_LENGTH, or_latest);
   return FALSE;
 }
 
@@ -290,7 +291,7 @@ ob_catalogue_find (ObContext *context, GPtrArray *destinations, const char *id,
   g_autoptr (GError) first = NULL;
   guint index = 0;
 
-  if (!latest && !check_id (id, &beginning, error))
+  if (!latest && !check_id (id, ", or \"latest\"", &beginning, error))
     return NULL;
   records = list (context, destinations, filter, NULL, &first, cancellable, error);
   if (records == NULL)
@@ -315,7 +316,7 @@ ob_catalogue_pick (GPtrArray *records, const char *destination, const char *id, 
   g_autofree char *beginning = NULL;
   guint index = 0;
 
-  if (!check_id (id, &beginning, error))
+  if (!check_id (id, "", &beginning, error))
     return NULL;
   index = find_id (records, destination, beginning);
   if (index < records->len)
@@ -332,5 +333,5 @@ ob_catalogue_check_id (const char *id, GError **error)
 {
   g_autofree char *lower = NULL;
 
-  return check_id (id, &lower, error);
+  return check_id (id, "", &lower, error);
 }
