@@ -76,6 +76,11 @@ class Completion(InstallationTest):
                                 (("destination", "recovery-key", ""), ["disk"]),
                                 (("destination", "add", ""), []),
                                 (("show", "l"), ["latest"]),
+                                (("pin", self.identifier[:3]), [self.identifier]),
+                                (("unpin", "x", self.identifier[:3]), [self.identifier]),
+                                (("label", "--from", "d"), ["disk"]),
+                                (("label", self.identifier[:3]), [self.identifier]),
+                                (("label", self.identifier, ""), []),
                                 (("verify", self.identifier[:3]), [self.identifier])):
             with self.subTest(words=words):
                 self.assertEqual(self.offered(*words), expected)
