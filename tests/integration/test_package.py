@@ -280,6 +280,21 @@ class Unattended(ProtectedTest):
         wait_until(lambda: re.search("1 instance; next backup .*-01-01 03:00",
                                      self.show("StatusText")), "systemd is not told")
 
+    def test_does_not_fall_asleep(self):
+        """Sleep is inhibited as long as a job is at work."""
+        must("systemctl", "start", "systemd-logind")
+
+        def find():
+            return "obbackup" in must("systemd-inhibit", "--list", "--no-legend")
+
+        self.assertFalse(find())
+        big = Path("/opt/erp/OpenbravoERP/big.bin")
+        big.write_bytes(os.urandom(200 << 20))
+        self.addCleanup(big.unlink)
+        ok("backup", "erp", "--only", "sources", "--no-wait")
+        wait_until(find, "the machine could fall asleep during a backup")
+        wait_until(lambda: not find(), "the machine cannot sleep any more")
+
     def test_reload(self):
         file = Path("/etc/obbackup/obbackup.conf")
         before = file.read_text()
