@@ -426,7 +426,7 @@ ob_scheduler_run_ended (ObScheduler *self, const char *name, ObRunResult result,
     }
   else
     {
-      if (again && entry->schedule->enabled && retry < entry->next)
+      if (again && entry->schedule->enabled)
         entry->retry = retry;
       tell_changed (self, entry);
     }
