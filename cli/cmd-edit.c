@@ -117,7 +117,7 @@ run_pinning (ObClient *client, const ObCommand *command, gboolean pinned, int ar
   ObExit status;
 
   if (ob_command_parse (client, command, entries,
-                        "A pinned backup is kept by every retention, and deleted only with --force.",
+                        "No retention removes a pinned backup, and delete does only with --force.",
                         argc, argv, 1, 256, &ids, &status))
     status = edit_all (client, &request, ids);
   g_free (request.from);
