@@ -259,7 +259,8 @@ static void
 set_ambiguous (const char *id, GError **error)
 {
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-               "Several backups have an id that begins with %s; give more of it, or the destination.",
+               "Several backups have an id that begins with %s; give more of it, or the "
+               "destination.",
                id);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A change of what a backup is called, and whether it is pinned: both are tags of its snapshot, so its
- * file is written anew, and only when that is durable the former one removed. Cut off in between there
- * are two files of one backup, which everybody takes for one; the next change or deletion leaves one.
+ * A change of what a backup is called, and whether it is pinned: both are tags of its snapshot, so
+ * its file is written anew, and only when that is durable the former one removed. Cut off in
+ * between there are two files of one backup, which everybody takes for one; the next change or
+ * deletion leaves one.
  */
 #include <string.h>
 
@@ -55,8 +56,8 @@ get_successor (const Data *data, const char *tag, const char *label)
   return strcmp (tag, PINNED_TAG) == 0 ? (data->pinned ? tag : NULL) : label;
 }
 
-/* The tags that the backup is to have: in the order in which they are, and each of ours once, so that a
- * change to what they say already is none. */
+/* The tags that the backup is to have: in the order in which they are, and each of ours once, so
+ * that a change to what they say already is none. */
 static GStrv
 change_tags (const Data *data, const char *const *tags)
 {
@@ -96,8 +97,8 @@ find_again (Data *data, const ObBackupRecord *found, GCancellable *cancellable, 
   return ob_catalogue_find (data->context, destinations, hex, NULL, cancellable, error);
 }
 
-/* The backup's files but for that of @record (of ObId): there are some where an earlier change was cut
- * off. */
+/* The backup's files but for that of @record (of ObId): there are some where an earlier change was
+ * cut off. */
 static GArray *
 list_leftovers (ObRepository *repository, const ObBackupRecord *record, GCancellable *cancellable,
                 GError **error)

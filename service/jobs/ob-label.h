@@ -8,8 +8,8 @@ G_BEGIN_DECLS
 
 #define OB_LABEL_MAX 200 /* characters */
 
-/* In front of a label in the tag of the snapshot that holds it. Since a tag is a text of its own in the
- * snapshot file, whatever stands behind it cannot pose as another tag. */
+/* In front of a label in the tag of the snapshot that holds it. Since a tag is a text of its own in
+ * the snapshot file, whatever stands behind it cannot pose as another tag. */
 #define OB_LABEL_TAG "label="
 
 /* Whether @label can be one: 1 to OB_LABEL_MAX characters on one line. Any thread. Errors:

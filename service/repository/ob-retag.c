@@ -38,8 +38,8 @@ copy_others (GString *out, const char *text, gsize size)
   return ob_json_reader_finish (&reader);
 }
 
-/* They come last: of a member that is there twice, under a name that is written in another way, every
- * program takes the last. */
+/* They come last: of a member that is there twice, under a name that is written in another way,
+ * every program takes the last. */
 static void
 append_ours (GString *out, const ObId *original, const char *const *tags)
 {

@@ -193,8 +193,8 @@ class Edited(EditTest):
         self.assertEqual(self.as_restic_tells(identifier)["tags"],
                          [*OURS, "pinned", "theirs", "label=ours"])
         after = self.show(identifier)
-        self.assertEqual({key: after.get(key) for key in ("id", "parts", "result", "time", "size")},
-                         {key: before.get(key) for key in ("id", "parts", "result", "time", "size")})
+        for key in ("id", "parts", "result", "time", "size"):
+            self.assertEqual(after.get(key), before.get(key), key)
         self.assert_whole(identifier)
 
     def test_cut_off(self):
@@ -240,8 +240,8 @@ class Kept(EditTest):
         self.assertEqual(self.snapshot_files(), [])
 
     def test_retention(self):
-        self.ok("schedule", "add", "nightly", "--instance", "erp", "--at", "*-01-01", "--to", "disk",
-                "--only", "sources")
+        self.ok("schedule", "add", "nightly", "--instance", "erp", "--at", "*-01-01", "--to",
+                "disk", "--only", "sources")
         self.addCleanup(ctl, "schedule", "remove", "nightly")
         for _ in range(4):
             self.ok("schedule", "run", "nightly")

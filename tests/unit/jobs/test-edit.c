@@ -240,8 +240,8 @@ cut_off (Edit *edit, const char *id, const char *const *tags)
   g_assert_no_error (error);
 }
 
-/* However often the names of the files are drawn, the newer one is what is seen; whatever is done next
- * leaves one file. */
+/* However often the names of the files are drawn, the newer one is what is seen; whatever is done
+ * next leaves one file. */
 static void
 test_cut_off (Edit *edit, gconstpointer data)
 {

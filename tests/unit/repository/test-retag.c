@@ -58,9 +58,9 @@ test_text (void)
 static void
 test_others_stay (void)
 {
-#define OTHERS                                                                                      \
-  ",\"summary\":{\"bytes\":18446744073709551615,\"ratio\":0.10000000000000000555,\"x\":[null, {}]}" \
-  ",\"obbackup\":{\"result\":\"partial\",\"size\":1.0,\"warnings\":[\"a\\u001f\\udc00/\\/\"]}"      \
+#define OTHERS                                                                                     \
+  ",\"summary\":{\"bytes\":18446744073709551615,\"ratio\":0.10000000000000000555,\"x\":[null, 1]}" \
+  ",\"obbackup\":{\"result\":\"partial\",\"size\":1.0,\"warnings\":[\"a\\u001f\\udc00/\\/\"]}"     \
   ",\"\\u0074ags\":[\"posing\"],\"excludes\":[\"*.tmp\"]"
   check (HEAD OTHERS "}", tags, HEAD OTHERS "," TAGS TAIL);
   check (HEAD OTHERS ",\"tags\":[\"one\"]}", no_tags, HEAD OTHERS TAIL);
