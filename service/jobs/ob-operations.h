@@ -124,8 +124,8 @@ typedef struct
 
 /* Changes what a backup is called, and whether it is pinned, also of one that another tool wrote;
  * its id stays. @id as ob_catalogue_find() takes it, but not "latest"; @destinations: to look for
- * it in (of ObDestination). Its result has "id", "destination", "label" (s), "pinned" (b): as they are
- * then, and "changed" (b). Errors: INVALID_ARGUMENT. */
+ * it in (of ObDestination). Its result has "id", "destination", "label" (s), "pinned" (b): as they
+ * are then, and "changed" (b). Errors: INVALID_ARGUMENT. */
 ObJob *ob_edit_job_new (ObContext *context, GPtrArray *destinations, const char *id,
                         const ObEditOptions *options, guint uid, GError **error);
 
