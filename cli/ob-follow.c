@@ -349,6 +349,16 @@ ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
   return status;
 }
 
+/* A job that made none says nothing. */
+static void
+print_backup (GVariant *result)
+{
+  const char *id = NULL;
+
+  if (g_variant_lookup (result, "id", "&s", &id))
+    g_print ("Backup %.8s is stored.\n", id);
+}
+
 ObExit
 ob_follow_jobs (ObClient *client, const char *const *paths, gboolean no_wait)
 {
@@ -363,6 +373,8 @@ ob_follow_jobs (ObClient *client, const char *const *paths, gboolean no_wait)
         ob_print_started (client, *path);
       else
         status = ob_follow_job (client, *path, TRUE, &result);
+      if (result != NULL && !client->json && !client->quiet)
+        print_backup (result);
       if (status != OB_EXIT_DONE && (worst == OB_EXIT_DONE || worst == OB_EXIT_PARTIAL))
         worst = status;
     }

@@ -41,6 +41,8 @@ add (ObHealth *self, ObProblem *problem)
 static char *
 describe_span (gint64 seconds)
 {
+  if (seconds < 2 * 60)
+    return g_strdup_printf ("%" G_GINT64_FORMAT " seconds", seconds);
   if (seconds < 2 * 60 * 60)
     return g_strdup_printf ("%" G_GINT64_FORMAT " minutes", seconds / 60);
   if (seconds < 48 * 60 * 60)
@@ -57,12 +59,14 @@ look_at_age (ObHealth *self, ObInstanceObject *object, const char *name, gint64 
     = (gint64) ob_dbus_backup1_instance_get_last_success (OB_DBUS_BACKUP1_INSTANCE (object));
   gint64 since = success > 0 ? success : ob_instance_object_get_added (object);
   g_autofree char *age = describe_span (MAX (now - since, 0));
+  g_autofree char *allowed = NULL;
   ObProblem *problem = NULL;
 
   if (limit == 0)
     limit = context->late_after;
   if (limit == 0 || (since <= now + FUTURE && now - since <= limit))
     return;
+  allowed = describe_span (limit);
   if (success > 0 && success > now + FUTURE)
     problem = ob_problem_new (OB_PROBLEM_BACKUP_LATE, OB_SEVERITY_ERROR, name,
                               "The last backup of %s is of a time that is yet to come: the clock was "
@@ -70,7 +74,8 @@ look_at_age (ObHealth *self, ObInstanceObject *object, const char *name, gint64 
                               name);
   else if (success > 0)
     problem = ob_problem_new (OB_PROBLEM_BACKUP_LATE, OB_SEVERITY_ERROR, name,
-                              "The last good backup of %s is %s old.", name, age);
+                              "The last good backup of %s is %s old; it should not be older than %s.",
+                              name, age, allowed);
   else
     problem = ob_problem_new (OB_PROBLEM_BACKUP_LATE, OB_SEVERITY_ERROR, name,
                               "There is no good backup of %s; it is known here for %s.", name, age);

@@ -158,7 +158,9 @@ start_retentions (ObScheduleObject *self, GDBusMethodInvocation *invocation, ObO
 {
   ObSchedule *schedule = get_schedule (self);
   const char *only = ob_options_get_string (options, "destination");
+  g_auto (GStrv) all = ob_schedules_list (self->schedules);
   ObRetentionOptions retention = { .plan = plan,
+                                   .schedules = (const char *const *) all,
                                    .prune = !plan && ob_options_get_boolean (options, "prune"),
                                    .seconds = schedule->prune_limit };
   g_autoptr (GStrvBuilder) paths = g_strv_builder_new ();

@@ -6,6 +6,7 @@
 #include "ob-error.h"
 #include "ob-operations.h"
 #include "ob-retention-job.h"
+#include "ob-schedules.h"
 
 typedef struct
 {
@@ -114,7 +115,7 @@ static ObJob *
 make_backup (Chain *chain, ObInstance *instance, ObDestination *destination, GError **error)
 {
   const ObSchedule *schedule = chain->run->schedule;
-  ObBackupOptions options = { .kind = "scheduled", .parts = ob_instance_get_parts (instance) };
+  ObBackupOptions options = { .kind = "scheduled", .schedule = schedule->name, .parts = ob_instance_get_parts (instance) };
 
   if (schedule->parts != NULL
       && !ob_parts_from_names ((const char *const *) schedule->parts, &options.parts, error))
@@ -151,7 +152,10 @@ static ObJob *
 make_retention (Chain *chain, ObDestination *destination, GError **error)
 {
   ObSchedule *schedule = chain->run->schedule;
-  ObRetentionOptions options = { .prune = schedule->prune, .seconds = schedule->prune_limit };
+  g_auto (GStrv) all = ob_schedules_list (ob_manager_get_schedules (chain->run->manager));
+  ObRetentionOptions options = { .prune = schedule->prune,
+                                 .seconds = schedule->prune_limit,
+                                 .schedules = (const char *const *) all };
 
   return ob_retention_job_new (ob_manager_get_context (chain->run->manager), destination, schedule,
                                &options, geteuid (), error);

@@ -24,7 +24,7 @@ typedef struct
   ObInstance *instance;
   ObDestination *destination;
   ObParts parts;
-  char *kind, *label;
+  char *kind, *label, *schedule;
   ObJobFunc after;
   gpointer after_data;
   GDestroyNotify after_free;
@@ -41,6 +41,7 @@ free_data (gpointer pointer)
   ob_destination_unref (data->destination);
   g_free (data->kind);
   g_free (data->label);
+  g_free (data->schedule);
   if (data->after_free != NULL)
     data->after_free (data->after_data);
   g_free (data);
@@ -135,6 +136,12 @@ list_tags (const ObManifest *manifest)
   g_autofree char *kind = g_strconcat ("kind=", manifest->kind, NULL);
 
   g_strv_builder_add_many (builder, "obbackup", instance, kind, NULL);
+  if (manifest->schedule != NULL)
+    {
+      g_autofree char *schedule = g_strconcat ("schedule=", manifest->schedule, NULL);
+
+      g_strv_builder_add (builder, schedule);
+    }
   if (manifest->label != NULL)
     {
       g_autofree char *label = g_strconcat (OB_LABEL_TAG, manifest->label, NULL);
@@ -281,6 +288,7 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   manifest->instance = ob_instance_ref (data->instance);
   manifest->kind = g_strdup (data->kind);
   manifest->label = g_strdup (data->label);
+  manifest->schedule = g_strdup (data->schedule);
   if (!ob_restore_settle (data->context, ob_instance_get_name (data->instance), run.progress,
                           error))
     return FALSE;
@@ -351,6 +359,7 @@ ob_backup_job_new (ObContext *context, ObInstance *instance, ObDestination *dest
   data->parts = parts;
   data->kind = g_strdup (options->kind);
   data->label = g_strdup (options->label);
+  data->schedule = g_strdup (options->schedule);
   data->after = options->after;
   data->after_data = options->after_data;
   data->after_free = options->after_free;

@@ -198,6 +198,7 @@ ob_backup_record_describe (const ObBackupRecord *record)
       insert_string (&dict, "hostname", hostname);
     }
   insert_string (&dict, "label", ob_snapshot_get_tag (snapshot, "label"));
+  insert_string (&dict, "schedule", ob_snapshot_get_tag (snapshot, "schedule"));
   if (!foreign)
     insert_string (&dict, "instance", ob_snapshot_get_tag (snapshot, "instance"));
   if (!foreign && snapshot->obbackup != NULL)

@@ -177,6 +177,7 @@ ob_manifest_free (ObManifest *manifest)
   g_ptr_array_unref (manifest->trees);
   g_clear_pointer (&manifest->warnings, g_ptr_array_unref);
   g_free (manifest->kind);
+  g_free (manifest->schedule);
   g_free (manifest->label);
   g_free (manifest);
 }

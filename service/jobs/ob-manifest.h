@@ -27,6 +27,7 @@ typedef struct
 {
   ObInstance *instance;
   char *kind, *label;      /* @label may be NULL */
+  char *schedule;          /* that made it; NULL for none */
   ObParts parts;           /* that the backup holds */
   struct timespec start;   /* of the database's snapshot, or of the job */
   gint64 seconds;          /* that the job took until now */

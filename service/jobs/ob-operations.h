@@ -16,6 +16,7 @@ typedef struct
 {
   ObParts parts;     /* those that the instance has */
   const char *kind;  /* "manual" */
+  const char *schedule; /* that makes it; NULL for none */
   const char *label; /* NULL or a line of at most 200 characters */
   ObJobFunc after;   /* called in the job's thread when all is stored; NULL for nothing */
   gpointer after_data; /* transfer full, also on error */

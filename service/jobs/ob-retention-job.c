@@ -14,6 +14,7 @@ typedef struct
   ObContext *context;
   GPtrArray *destinations; /* of ObDestination: the one */
   ObSchedule *schedule;
+  GStrv others; /* names of the other schedules */
   ObRetentionOptions options;
 } Data;
 
@@ -26,6 +27,7 @@ free_data (gpointer pointer)
 
   g_ptr_array_unref (data->destinations);
   ob_schedule_unref (data->schedule);
+  g_strfreev (data->others);
   g_free (data);
 }
 
@@ -121,6 +123,20 @@ remove_going (ObJob *job, Data *data, const char *const *going, GCancellable *ca
   return TRUE;
 }
 
+/* Leaves out what another schedule made that there is. */
+static void
+drop_others (const Data *data, GPtrArray *records)
+{
+  for (guint i = records->len; i > 0; i--)
+    {
+      const ObBackupRecord *record = g_ptr_array_index (records, i - 1);
+      const char *schedule = ob_snapshot_get_tag (record->snapshot, "schedule");
+
+      if (schedule != NULL && g_strv_contains ((const char *const *) data->others, schedule))
+        g_ptr_array_remove_index (records, i - 1);
+    }
+}
+
 static gboolean
 run_retention (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error)
 {
@@ -144,10 +160,79 @@ run_retention (ObJob *job, gpointer pointer, GCancellable *cancellable, GError *
                    (const char *) g_ptr_array_index (problems, 0));
       return FALSE;
     }
+  drop_others (data, records);
   verdicts = ob_retention_judge (data->context, data->schedule->retention, records);
   going = tell (job, data, records, verdicts);
   return data->options.plan
          || remove_going (job, data, (const char *const *) going, cancellable, error);
+}
+
+static ObParts
+get_parts (const ObBackupRecord *record)
+{
+  return record->snapshot->obbackup != NULL ? ob_manifest_get_parts (record->snapshot->obbackup) : 0;
+}
+
+/* @texts keeps what the item refers to. */
+static ObRetentionItem
+make_item (ObContext *context, const ObBackupRecord *record, GPtrArray *texts)
+{
+  char *id = g_malloc (OB_ID_HEX_SIZE);
+  char *need = find_need (context, record);
+
+  ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), id);
+  g_ptr_array_add (texts, id);
+  if (need != NULL)
+    g_ptr_array_add (texts, need);
+  return (ObRetentionItem){ .id = id,
+                            .time = record->snapshot->time.tv_sec,
+                            .kind = ob_snapshot_get_tag (record->snapshot, "kind"),
+                            .result = get_result (record),
+                            .parts = get_parts (record),
+                            .pinned = ob_snapshot_has_tag (record->snapshot, "pinned"),
+                            .needed_by = need };
+}
+
+/* Those that hold the parts of the record @first, which is the first of them: their verdicts go to their
+ * places. */
+static void
+judge_alike (ObContext *context, const ObRetention *retention, GPtrArray *records, guint first,
+             GPtrArray *verdicts)
+{
+  ObParts parts = get_parts (g_ptr_array_index (records, first));
+  g_autoptr (GArray) items = g_array_new (FALSE, FALSE, sizeof (ObRetentionItem));
+  g_autoptr (GArray) places = g_array_new (FALSE, FALSE, sizeof (guint));
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GTimeZone) zone = g_time_zone_new_local ();
+  g_autoptr (GPtrArray) judged = NULL;
+
+  for (guint i = first; i < records->len; i++)
+    {
+      const ObBackupRecord *record = g_ptr_array_index (records, i);
+      ObRetentionItem item;
+
+      if (get_parts (record) != parts)
+        continue;
+      item = make_item (context, record, texts);
+      g_array_append_val (items, item);
+      g_array_append_val (places, i);
+    }
+  judged = ob_retention_apply (retention, (const ObRetentionItem *) (gpointer) items->data, items->len,
+                               zone, g_get_real_time () / G_USEC_PER_SEC);
+  g_ptr_array_set_free_func (judged, NULL);
+  for (guint i = 0; i < judged->len; i++)
+    g_ptr_array_index (verdicts, g_array_index (places, guint, i)) = g_ptr_array_index (judged, i);
+}
+
+static GStrv
+list_others (const char *const *names, const char *own)
+{
+  g_autoptr (GStrvBuilder) others = g_strv_builder_new ();
+
+  for (gsize i = 0; names != NULL && names[i] != NULL; i++)
+    if (strcmp (names[i], own) != 0)
+      g_strv_builder_add (others, names[i]);
+  return g_strv_builder_end (others);
 }
 
 /* public methods */
@@ -155,36 +240,12 @@ run_retention (ObJob *job, gpointer pointer, GCancellable *cancellable, GError *
 GPtrArray *
 ob_retention_judge (ObContext *context, const ObRetention *retention, GPtrArray *records)
 {
-  g_autofree ObRetentionItem *items = g_new0 (ObRetentionItem, records->len);
-  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GTimeZone) zone = g_time_zone_new_local ();
-  GPtrArray *verdicts = NULL;
+  GPtrArray *verdicts = g_ptr_array_new_with_free_func (free_verdict);
 
+  g_ptr_array_set_size (verdicts, (gint) records->len);
   for (guint i = 0; i < records->len; i++)
-    {
-      const ObBackupRecord *record = g_ptr_array_index (records, i);
-      char *id = g_malloc (OB_ID_HEX_SIZE);
-      char *need = find_need (context, record);
-
-      ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), id);
-      g_ptr_array_add (texts, id);
-      if (need != NULL)
-        g_ptr_array_add (texts, need);
-      items[i] = (ObRetentionItem){
-        .id = id,
-        .time = record->snapshot->time.tv_sec,
-        .kind = ob_snapshot_get_tag (record->snapshot, "kind"),
-        .result = get_result (record),
-        .parts = record->snapshot->obbackup != NULL
-                   ? ob_manifest_get_parts (record->snapshot->obbackup)
-                   : 0,
-        .pinned = ob_snapshot_has_tag (record->snapshot, "pinned"),
-        .needed_by = need,
-      };
-    }
-  verdicts = ob_retention_apply (retention, items, records->len, zone,
-                                 g_get_real_time () / G_USEC_PER_SEC);
-  g_ptr_array_set_free_func (verdicts, free_verdict);
+    if (g_ptr_array_index (verdicts, i) == NULL)
+      judge_alike (context, retention, records, i, verdicts);
   return verdicts;
 }
 
@@ -208,7 +269,9 @@ ob_retention_job_new (ObContext *context, ObDestination *destination, ObSchedule
   data->destinations = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_destination_unref);
   g_ptr_array_add (data->destinations, ob_destination_ref (destination));
   data->schedule = ob_schedule_ref (schedule);
+  data->others = list_others (options->schedules, schedule->name);
   data->options = *options;
+  data->options.schedules = NULL;
   job = ob_job_new ("retention", NULL, ob_destination_get_name (destination), uid, run_retention,
                     data, free_data);
   if (!options->plan)

@@ -261,6 +261,27 @@ class Kept(ScheduleTest):
         self.ok("retention", "nightly", "--yes", "--prune")
         self.assertEqual(len(self.find_backups(kind="scheduled")), 1)
 
+    def test_each_for_itself(self):
+        """Two schedules of one installation: each keeps by its own rules what it made itself, and a backup
+        of the database alone takes the place of no whole one."""
+        self.addCleanup(lambda: self.ok("delete", "--force", *[
+            backup["id"] for backup in self.find_backups(kind="scheduled")]))
+        self.add("nightly", "--keep-last", "2")
+        self.add("hourly", "--only", "database", "--keep-last", "3")
+        for name in ("nightly", "hourly", "hourly", "nightly", "hourly", "hourly", "nightly", "hourly"):
+            self.ok("schedule", "run", name)
+            self.wait_run(name=name)
+            time.sleep(1)
+
+        def count(name):
+            return len(self.find_backups(kind="scheduled", schedule=name))
+
+        self.assertEqual((count("nightly"), count("hourly")), (2, 3))
+        # What a schedule made that is gone is judged by those that are left.
+        self.ok("schedule", "remove", "hourly")
+        self.ok("retention", "nightly", "--yes")
+        self.assertEqual((count("nightly"), count("hourly")), (2, 2))
+
     def test_what_stays(self):
         """Pinned by a change that is open; the last good one."""
         change, path = self.bus.manager("BeginChange", "(ssa{sv})", "erp", "", {})
