@@ -13,6 +13,7 @@
 #define COMPLETION_SECONDS 2
 
 static const ObCommand *const commands[] = {
+  &ob_command_setup,
   &ob_command_status,
   &ob_command_backup,
   &ob_command_list,
