@@ -345,13 +345,6 @@ test_place (Fixture *fixture, gconstpointer data)
   make_directory (fixture, "var/backups");
   make_directory (fixture, "mnt/not-mounted");
   assert_place (fixture, "var/backups/obbackup", TRUE);
-  /* The directory of a disk that is not mounted is none, even if it is not on the installation's. */
-  fixture_mount_tmpfs (fixture, "opt", "size=4M,mode=755");
-  make_file (fixture, "opt/erp/config", TEXT);
-  assert_place (fixture, "var/backups/obbackup", FALSE);
-  fixture_mount_tmpfs (fixture, "srv/backup", "size=1M,mode=755");
-  assert_place (fixture, "srv/backup/obbackup", FALSE);
-
   fixture_mount_tmpfs (fixture, "mnt/small", "size=4M,mode=755");
   assert_place (fixture, "mnt/small/obbackup", FALSE);
   make_directory (fixture, "media/ann");
@@ -364,6 +357,23 @@ test_place (Fixture *fixture, gconstpointer data)
   assert_place (fixture, "media/ann/large/obbackup", FALSE);
   fixture_mount_tmpfs (fixture, "mnt/\x1b[31m", "size=64M,mode=755");
   assert_place (fixture, "media/ann/large/obbackup", FALSE);
+}
+
+/* Backups that are meant for a disk must not fill the directory that it is not mounted on just now. */
+static void
+test_not_mounted (Fixture *fixture, gconstpointer data)
+{
+  if (!fixture_begin_mounts (fixture))
+    return;
+  fixture_mount_tmpfs (fixture, "opt", "size=4M,mode=755");
+  make_file (fixture, "opt/erp/config", TEXT);
+  make_directory (fixture, "mnt/not-mounted");
+  make_directory (fixture, "media/ann/not-mounted");
+  assert_place (fixture, NULL, FALSE);
+  make_directory (fixture, "var/backups");
+  assert_place (fixture, "var/backups/obbackup", FALSE);
+  make_directory (fixture, "srv/backup");
+  assert_place (fixture, "srv/backup/obbackup", FALSE);
 }
 
 #define ADD(path, func) g_test_add (path, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
@@ -383,6 +393,7 @@ main (int argc, char **argv)
   g_test_add_func ("/setup/property/bounds", test_property_bounds);
   g_test_add_func ("/setup/names", test_names);
   g_test_add_func ("/setup/unit-names", test_unit_names);
-  ADD ("/setup/place", test_place);
+  ADD ("/setup/place/best", test_place);
+  ADD ("/setup/place/not-mounted", test_not_mounted);
   return g_test_run ();
 }
