@@ -4,10 +4,34 @@
 #include "ob-ask.h"
 #include "ob-error.h"
 #include "ob-output.h"
+#include "ob-setup-kept.h"
 #include "ob-setup-questions.h"
 #include "ob-setup-steps.h"
 
 /* internal methods */
+
+/* "What was done stays: instance erp, destination disk." */
+static void
+print_done (const ObSetupPlan *plan)
+{
+  const struct
+  {
+    ObSetupStep step;
+    const char *what, *name;
+  } steps[] = {
+    { plan->instance_step, "instance", plan->instance },
+    { plan->destination_step, "destination", plan->destination },
+    { plan->schedule_step, "schedule", plan->schedule },
+  };
+  g_autoptr (GString) done = g_string_new (NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (steps); i++)
+    if (steps[i].step == OB_SETUP_ADDED)
+      g_string_append_printf (done, "%s%s %s", done->len > 0 ? ", " : "", steps[i].what,
+                              steps[i].name);
+  if (done->len > 0)
+    g_printerr ("What was done stays: %s. Run `obbackupctl setup` again to go on.\n", done->str);
+}
 
 /* Tells how it ended: the error, what stays of a setup that was broken off, and the document. */
 static ObExit
@@ -15,20 +39,8 @@ conclude (ObSetupPlan *plan, ObClient *client, ObExit status)
 {
   if (plan->error != NULL)
     {
-      gboolean any = plan->instance_step == OB_SETUP_ADDED
-                     || plan->destination_step == OB_SETUP_ADDED
-                     || plan->schedule_step == OB_SETUP_ADDED;
-
-      if (!plan->told)
-        g_printerr ("obbackupctl: %s\n", plan->error->message);
-      if (any)
-        g_printerr ("What was done stays:%s%s%s%s%s%s. Run `obbackupctl setup` again to go on.\n",
-                    plan->instance_step == OB_SETUP_ADDED ? " instance " : "",
-                    plan->instance_step == OB_SETUP_ADDED ? plan->instance : "",
-                    plan->destination_step == OB_SETUP_ADDED ? " destination " : "",
-                    plan->destination_step == OB_SETUP_ADDED ? plan->destination : "",
-                    plan->schedule_step == OB_SETUP_ADDED ? " schedule " : "",
-                    plan->schedule_step == OB_SETUP_ADDED ? plan->schedule : "");
+      ob_setup_plan_tell_error (plan);
+      print_done (plan);
     }
   if (client->json)
     ob_output_json (ob_setup_plan_to_json (plan));
@@ -39,17 +51,6 @@ static ObExit
 fail (ObSetupPlan *plan, ObClient *client)
 {
   return conclude (plan, client, ob_exit_from_error (plan->error));
-}
-
-static void
-print_kept (const ObSetupPlan *plan)
-{
-  if (plan->instance_step == OB_SETUP_KEEP)
-    g_printerr ("Instance %s is there and stays as it is.\n", plan->instance);
-  if (plan->destination_step == OB_SETUP_KEEP && plan->destination != NULL)
-    g_printerr ("Destination %s is there and stays as it is.\n", plan->destination);
-  if (plan->schedule_step == OB_SETUP_KEEP)
-    g_printerr ("Schedule %s is there and stays as it is.\n", plan->schedule);
 }
 
 static ObExit
@@ -94,8 +95,7 @@ set_up (ObSetupPlan *plan, ObClient *client)
     }
   if (!ob_client_connect (client, &plan->error) || !ob_setup_plan_look (plan, client, &plan->error))
     return fail (plan, client);
-  if (!client->json && !client->quiet)
-    print_kept (plan);
+  ob_setup_tell_kept (plan, client);
   if (ob_setup_plan_is_empty (plan))
     return tell_nothing_to_do (plan, client);
   if (plan->interactive)

@@ -8,6 +8,7 @@
 #include "ob-setup-property.h"
 
 #define NAME_MAX_LENGTH 63
+#define FILE_NAME "Openbravo.properties"
 
 /* internal methods */
 
@@ -61,6 +62,19 @@ ob_setup_found_new (const char *path, gboolean certain)
   found->device = info.st_dev;
   found->inode = info.st_ino;
   return g_steal_pointer (&found);
+}
+
+char *
+ob_setup_found_locate (const char *path)
+{
+  g_autofree char *absolute = g_canonicalize_filename (path, NULL);
+  g_autofree char *in_config = g_build_filename (absolute, "config", FILE_NAME, NULL);
+
+  if (!g_file_test (absolute, G_FILE_TEST_IS_DIR))
+    return g_steal_pointer (&absolute);
+  if (g_file_test (in_config, G_FILE_TEST_EXISTS))
+    return g_steal_pointer (&in_config);
+  return g_build_filename (absolute, FILE_NAME, NULL);
 }
 
 char *

@@ -23,6 +23,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSetupFound, ob_setup_found_free)
  * none, or where its path cannot be shown and typed. Transfer full. Any thread. Blocks. */
 ObSetupFound *ob_setup_found_new (const char *path, gboolean certain);
 
+/* Where Openbravo.properties is that somebody meant by @path: that file, or in that installation,
+ * or in its config directory. Absolute; whether it is there has still to be seen. Transfer full.
+ * Blocks. */
+char *ob_setup_found_locate (const char *path);
+
 /* What an instance may be called: from context.name, else from the directory; always a valid name
  * of an instance. Transfer full. Any thread. */
 char *ob_setup_found_propose_name (const char *properties, const char *context);

@@ -319,6 +319,20 @@ ob_setup_plan_print (const ObSetupPlan *plan)
   g_printerr ("\n");
 }
 
+void
+ob_setup_plan_tell_error (ObSetupPlan *plan)
+{
+  g_auto (GStrv) lines = g_strsplit (plan->error->message, "\n", -1);
+
+  for (gsize i = 0; !plan->told && lines[i] != NULL; i++)
+    {
+      g_autofree char *escaped = ob_output_escape (lines[i]);
+
+      g_printerr ("%s%s\n", i == 0 ? "obbackupctl: " : "", escaped);
+    }
+  plan->told = TRUE;
+}
+
 GVariant *
 ob_setup_plan_to_json (const ObSetupPlan *plan)
 {

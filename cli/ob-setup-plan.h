@@ -58,6 +58,9 @@ gboolean ob_setup_plan_is_empty (const ObSetupPlan *plan);
 /* What it will do, for people, on standard error. */
 void ob_setup_plan_print (const ObSetupPlan *plan);
 
+/* Tells of the error on standard error, a sentence of at most some lines, unless that was done. */
+void ob_setup_plan_tell_error (ObSetupPlan *plan);
+
 /* All of it for programs; floating. "changed" (b); "instance", "destination", "schedule" (a{sv}
  * each, where there is one or shall be: "name" (s), "state" (s: "kept", "added", "skipped" or
  * "missing"), and of an instance "problems" (as), of a destination "passphrase-generated" (b));

@@ -33,7 +33,7 @@ is_key (const char *at, const char *end, const char *key)
     {
       if (*at == '\\' && at + 1 < end)
         at++;
-      if (*at != *key)
+      if (*key == '\0' || *at != *key)
         return FALSE;
     }
   return *key == '\0';

@@ -60,25 +60,11 @@ answer (ObSetupPlan *plan, const char *given, const char *question, const char *
 
 /* ---- the installation */
 
-/* Openbravo.properties at @path, or in the installation at @path. Transfer full. */
-static char *
-find_file (const char *path)
-{
-  g_autofree char *absolute = g_canonicalize_filename (path, NULL);
-  g_autofree char *in_config = g_build_filename (absolute, "config", FILE_NAME, NULL);
-
-  if (!g_file_test (absolute, G_FILE_TEST_IS_DIR))
-    return g_steal_pointer (&absolute);
-  if (g_file_test (in_config, G_FILE_TEST_EXISTS))
-    return g_steal_pointer (&in_config);
-  return g_build_filename (absolute, FILE_NAME, NULL);
-}
-
 /* Who may not read it still may be allowed to have it protected: then the service looks. */
 static gboolean
 accept_properties (ObSetupPlan *plan, const char *text, char **value, GError **error)
 {
-  g_autofree char *path = find_file (text);
+  g_autofree char *path = ob_setup_found_locate (text);
   gsize size = 0;
   g_autofree char *content = NULL;
   g_autofree char *url = NULL;

@@ -218,8 +218,7 @@ is_worth_asking (const ObSetupPlan *plan, ObExit status)
 static void
 tell_and_forget (ObSetupPlan *plan)
 {
-  if (!plan->told)
-    g_printerr ("obbackupctl: %s\n", plan->error->message);
+  ob_setup_plan_tell_error (plan);
   plan->told = FALSE;
   g_clear_error (&plan->error);
 }

@@ -268,10 +268,13 @@ test_property_bounds (void)
   /* Without a 0 behind them. */
   g_autofree char *bytes = g_memdup2 ("k=\\", 3);
   g_autofree char *cut = ob_setup_property (bytes, 3, "k");
+  /* A 0 is no end of a key. */
+  g_autofree char *zero = ob_setup_property ("k\0x=v", 5, "k");
 
   g_assert_cmpstr (value, ==, longest);
   g_assert_null (none);
   g_assert_null (cut);
+  g_assert_null (zero);
 }
 
 static void
@@ -359,7 +362,7 @@ test_place (Fixture *fixture, gconstpointer data)
   assert_place (fixture, "media/ann/large/obbackup", FALSE);
 }
 
-/* Backups that are meant for a disk must not fill the directory that it is not mounted on just now. */
+/* Backups that are meant for a disk must not fill the directory that it is not mounted on. */
 static void
 test_not_mounted (Fixture *fixture, gconstpointer data)
 {
