@@ -43,6 +43,13 @@ take_name (GPtrArray *names, GVariant *interfaces, const char *interface)
     g_ptr_array_add (names, g_strdup (ob_dict_text (properties, "Name")));
 }
 
+static int
+compare (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Sorted, since the bus has no order. */
 static void
 take_names (There *there, GVariant *objects)
 {
@@ -56,6 +63,8 @@ take_names (There *there, GVariant *objects)
       take_name (there->destinations, interfaces, OB_DESTINATION_INTERFACE);
       take_name (there->schedules, interfaces, OB_SCHEDULE_INTERFACE);
     }
+  g_ptr_array_sort (there->instances, compare);
+  g_ptr_array_sort (there->destinations, compare);
 }
 
 static char *

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pexpect
 
-from harness import (CANCELLED, DONE, FAILED, NOT_FOUND, PARTIAL, SANDBOX, USAGE, Installation,
-                     SandboxTest, Size, ctl, server, unittest)
+from harness import (CANCELLED, DONE, FAILED, NOT_AUTHORISED, NOT_FOUND, PARTIAL, SANDBOX, USAGE,
+                     Installation, SandboxTest, Size, ctl, server, unittest)
 
 PROPERTIES = "Where is Openbravo.properties"
 WHICH = "Which one"
@@ -76,8 +76,9 @@ class SetupTest(SandboxTest):
     @staticmethod
     def there():
         """The names of all instances, destinations and schedules."""
-        return tuple([thing["Name"] for thing in json.loads(ctl(kind, "list", "--json").out)]
-                     for kind in ("instance", "destination", "schedule"))
+        return tuple(
+            sorted(thing["Name"] for thing in json.loads(ctl(kind, "list", "--json").out))
+            for kind in ("instance", "destination", "schedule"))
 
     def words(self, *more):
         """The web application lies where nobody would look for it."""
@@ -163,6 +164,42 @@ class Unattended(SetupTest):
         self.assertEqual(said["destination"]["state"], "kept")
         self.assertEqual(self.there(), (["openbravo"], ["other"], ["nightly"]))
         self.assertEqual(self.json("schedule", "show")["destinations"], ["other"])
+
+    def test_options_of_what_is_kept(self):
+        """They are not followed, and that is told; where they say what is so, nothing is."""
+        words = ["--yes", "--no-backup", "--properties", self.installation.properties, "--unit",
+                 "none", "--path", DISK / "here", "--at", "3:30"]
+        self.ok(*self.words(*words))
+        done = ctl(*self.words(*words))
+        self.assertEqual(done.status, DONE, done.err)
+        self.assertNotIn("warning", done.err)
+        done = ctl(*self.words("--yes", "--properties", "/etc/passwd", "--unit", "tomcat", "--path",
+                               DISK / "there", "--at", "4:30"))
+        self.assertEqual(done.status, DONE, done.err)
+        for option in ("--properties /etc/passwd", "--unit tomcat", f"--path {DISK}/there",
+                       "--at 4:30"):
+            self.assertRegex(done.err, f"warning: {option} is not followed")
+        self.assertEqual(self.there(), ALL)
+
+    def test_several_are_there(self):
+        for name in ("first", "second"):
+            self.ok("instance", "add", name, "--properties", self.installation.properties)
+            self.ok("destination", "add", name, "--path", DISK / name)
+        self.refused(USAGE, "first, second.*--name", *self.words("--yes"))
+        self.refused(USAGE, "first, second.*--destination", *self.words("--yes", "--name", "first"))
+        self.ok(*self.words("--yes", "--no-backup", "--name", "first", "--destination", "second"))
+        schedule = self.json("schedule", "show")
+        self.assertEqual((schedule["instance"], schedule["destinations"]), ("first", ["second"]))
+        # The schedule says where to.
+        self.assertIn("nothing was changed", self.ok(*self.words("--yes", "--name", "first")))
+        self.ok(*self.words("--yes", "--no-backup", "--name", "second", "--destination", "second"))
+        self.assertEqual(self.there()[2], ["nightly", "nightly-2"])
+
+    def test_who_may_not(self):
+        self.refused(NOT_AUTHORISED, "(?i)authori", *self.words("--yes"), user="clerk")
+        self.assertEqual(self.there(), NOTHING)
+        self.ok(*self.words("--yes", "--no-backup"), user="site")
+        self.assertEqual(self.there(), ALL)
 
     def test_what_is_missing_is_named(self):
         for words, text in ((["--name", "a b"], "--name"), (["--destination", "-x"], "--dest")):
@@ -349,6 +386,15 @@ class Asked(SetupTest):
         self.finish(child)
         self.assertEqual(self.json("instance", "show")["properties"],
                          str(self.installation.properties))
+
+    def test_several_are_there(self):
+        for name in ("first", "second"):
+            self.ok("instance", "add", name, "--properties", self.installation.properties)
+        child = self.spawn("--no-backup")
+        self.answer(child, ("which", "third"), ("which", "second"), (PLACE, None), (TIME, "none"),
+                    (DO, None))
+        self.finish(child)
+        self.assertEqual(self.there(), (["first", "second"], ["disk"], []))
 
     def test_the_terminal_is_not_steered(self):
         """Neither a path nor a value of a file that somebody put there."""
