@@ -8,8 +8,8 @@ import re
 import signal
 from pathlib import Path
 
-from harness import (NOT_AUTHORISED, SANDBOX, Installation, InstallationTest, compare, ctl, run,
-                     server, wait_until)
+from harness import (DONE, NOT_AUTHORISED, PARTIAL, SANDBOX, Installation, InstallationTest,
+                     compare, ctl, run, server, wait_until)
 from tracer import Tracer
 
 UNITS = Path("/run/systemd/system")
@@ -223,6 +223,12 @@ class Unit(UnitTest):
         self.addCleanup(self.ok, "instance", "edit", "erp", "--unit", UNIT)
         told = ctl("instance", "edit", "erp", "--unit", "no-such.service")
         self.assertRegex(told.err, 'systemd has no unit no-such.service.*"not-found"')
+
+    def test_setup_proposes_it(self):
+        self.addCleanup(ctl, "instance", "remove", "other")
+        self.ok("setup", "--yes", "--name", "other", "--properties", self.installation.properties,
+                "--no-schedule", "--no-backup", status=(DONE, PARTIAL))
+        self.assertEqual(self.json("instance", "show", "other")["unit"], UNIT)
 
     def test_does_not_stop(self):
         """It is given up in time, and nothing is exchanged."""
