@@ -107,7 +107,7 @@ class SetupTest(SandboxTest):
 
 class Unattended(SetupTest):
     def test_nothing_asked(self):
-        said = self.json(*self.words("--yes"))
+        said = json.loads(self.ok(*self.words("--yes", "--json")))
         self.assertEqual(self.there(), ALL)
         self.assertTrue(said["changed"])
         self.assertEqual([said[what]["state"] for what in ("instance", "destination", "schedule")],
