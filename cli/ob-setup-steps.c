@@ -54,9 +54,10 @@ follow (ObSetupPlan *plan, const ObClient *client, const char *job, GVariant **r
   if (status != OB_EXIT_DONE && status != OB_EXIT_PARTIAL)
     {
       const char *message = got != NULL ? ob_dict_text (got, "error") : "";
+      const char *name = got != NULL ? ob_dict_text (got, "error-name") : "";
+      ObError code = status == OB_EXIT_CANCELLED ? OB_ERROR_CANCELLED : ob_error_from_name (name);
 
-      g_set_error_literal (&plan->error, OB_ERROR,
-                           status == OB_EXIT_CANCELLED ? OB_ERROR_CANCELLED : OB_ERROR_FAILED,
+      g_set_error_literal (&plan->error, OB_ERROR, (int) code,
                            *message != '\0' ? message : "It was not done");
       plan->told = TRUE;
     }
@@ -207,6 +208,18 @@ try_destination (ObSetupPlan *plan, ObClient *client)
   return status;
 }
 
+/* Backups that were there before, on a new host most likely: the passphrase is in a safe. */
+static void
+tell_how_to_take_over (const ObSetupPlan *plan)
+{
+  g_autofree char *path = g_shell_quote (plan->path);
+
+  if (g_error_matches (plan->error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE))
+    g_printerr ("Take it over with `obbackupctl destination add %s --path %s --passphrase-file "
+                "FILE`, and run setup again.\n",
+                plan->destination, path);
+}
+
 static gboolean
 is_worth_asking (const ObSetupPlan *plan, ObExit status)
 {
@@ -230,13 +243,17 @@ add_destination (ObSetupPlan *plan, ObClient *client)
 
   while (is_worth_asking (plan, status))
     {
+      tell_how_to_take_over (plan);
       tell_and_forget (plan);
       if (!ob_setup_ask_path (plan, &plan->error))
         return fail (plan);
       status = try_destination (plan, client);
     }
   if (status != OB_EXIT_DONE)
-    return status;
+    {
+      tell_how_to_take_over (plan);
+      return status;
+    }
   plan->destination_step = OB_SETUP_ADDED;
   say (client,
        plan->created ? "%s is ready: a new repository in %s."

@@ -263,6 +263,23 @@ class Unattended(SetupTest):
         self.ok(*self.words("--yes", "--no-backup"))
         self.assertEqual(self.there(), ALL)
 
+    def test_backups_from_before(self):
+        """On a new host: the passphrase is where somebody keeps it."""
+        passphrase = self.directory / "passphrase"
+        passphrase.write_text("kept in a safe\n")
+        words = ["destination", "add", "disk", "--path", DISK / "obbackup", "--passphrase-file",
+                 passphrase]
+        self.ok(*words)
+        self.ok("destination", "remove", "disk")
+        (SANDBOX / "etc" / "keys" / "disk.key").unlink()
+        done = ctl(*self.words("--yes", "--no-backup", "--json"))
+        self.assertEqual(done.status, FAILED, done.err)
+        self.assertEqual(json.loads(done.out)["error-name"], "WrongPassphrase")
+        self.assertIn(f"destination add disk --path '{DISK}/obbackup' --passphrase-file", done.err)
+        self.ok(*words)
+        self.ok(*self.words("--yes", "--no-backup"))
+        self.assertEqual(self.there(), ALL)
+
     def test_problems_are_told(self):
         attachments = self.installation.attachments
         attachments.rename(attachments.with_name("away"))
@@ -357,6 +374,28 @@ class Asked(SetupTest):
         self.assertIn("What was done stays", self.finish(child, CANCELLED))
         self.assertEqual(self.there(), ALL)
         self.assertIn("no backup of openbravo yet", self.finish(self.spawn()))
+
+    def test_interrupted_when_asked_again(self):
+        """What is whole stays, and the next run goes on from there."""
+        (DISK / "full").mkdir()
+        (DISK / "full" / "letters").touch()
+        child = self.spawn("--no-backup", "--path", DISK / "full", "--at", "someday")
+        self.answer(child, (PROPERTIES, None), (NAME, None), (UNIT, None), (DO, None))
+        child.expect("In which other")
+        child.send("\x03")
+        self.assertIn("What was done stays: instance openbravo.", self.finish(child, CANCELLED))
+        self.assertEqual(self.there(), (["openbravo"], [], []))
+        self.assertEqual(os.listdir(DISK / "full"), ["letters"])
+        child = self.spawn("--no-backup", "--at", "someday")
+        self.answer(child, (PLACE, None), (DO, None))
+        child.expect("When else")
+        child.send("\x04")
+        self.assertIn("What was done stays: destination disk.", self.finish(child, CANCELLED))
+        self.assertEqual(self.there(), (["openbravo"], ["disk"], []))
+        child = self.spawn("--no-backup")
+        self.answer(child, (TIME, None), (DO, None))
+        self.finish(child)
+        self.assertEqual(self.there(), ALL)
 
     def test_problems(self):
         """An installation that is not in order is taken back, unless one goes on."""
