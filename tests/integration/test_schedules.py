@@ -264,7 +264,7 @@ class Kept(ScheduleTest):
     def test_each_for_itself(self):
         """Two schedules of one installation: each keeps by its own rules what it made itself, and a backup
         of the database alone takes the place of no whole one."""
-        self.addCleanup(lambda: self.ok("delete", "--force", *[
+        self.addCleanup(lambda: self.ok("delete", "--force", "--yes", *[
             backup["id"] for backup in self.find_backups(kind="scheduled")]))
         self.add("nightly", "--keep-last", "2")
         self.add("hourly", "--only", "database", "--keep-last", "3")
