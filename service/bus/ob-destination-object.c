@@ -12,6 +12,7 @@
 #include "ob-object-path.h"
 #include "ob-operations.h"
 #include "ob-options.h"
+#include "ob-property-cache.h"
 #include "ob-rate-limit.h"
 #include "ob-reply.h"
 #include "ob-secret.h"
@@ -67,6 +68,7 @@ ob_destination_object_class_init (ObDestinationObjectClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = ob_destination_object_finalize;
   G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_vtable = ob_authorizer_get_vtable;
+  G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_properties = ob_property_cache_get_properties;
 }
 
 static void

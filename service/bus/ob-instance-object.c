@@ -12,6 +12,7 @@
 #include "ob-manager.h"
 #include "ob-object-path.h"
 #include "ob-operations.h"
+#include "ob-property-cache.h"
 #include "ob-reply.h"
 #include "ob-restore-stopped.h"
 #include "ob-state-file.h"
@@ -60,6 +61,7 @@ ob_instance_object_class_init (ObInstanceObjectClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = ob_instance_object_finalize;
   G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_vtable = ob_authorizer_get_vtable;
+  G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_properties = ob_property_cache_get_properties;
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "ob-authorizer.h"
 #include "ob-object-path.h"
 #include "ob-options.h"
+#include "ob-property-cache.h"
 #include "ob-reply.h"
 
 #define MAX_LINES 1000
@@ -40,6 +41,7 @@ ob_job_object_class_init (ObJobObjectClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = ob_job_object_finalize;
   G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_vtable = ob_authorizer_get_vtable;
+  G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_properties = ob_property_cache_get_properties;
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "ob-error.h"
 #include "ob-object-path.h"
 #include "ob-options.h"
+#include "ob-property-cache.h"
 #include "ob-reply.h"
 #include "ob-retention-job.h"
 #include "ob-schedule-options.h"
@@ -48,6 +49,7 @@ ob_schedule_object_class_init (ObScheduleObjectClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = ob_schedule_object_finalize;
   G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_vtable = ob_authorizer_get_vtable;
+  G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_properties = ob_property_cache_get_properties;
 }
 
 static void
