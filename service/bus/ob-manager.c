@@ -185,6 +185,12 @@ on_job_removed (ObJobQueue *queue, ObJob *job, gpointer user_data)
   g_hash_table_remove (self->jobs, job);
 }
 
+static void
+on_history_caught_up (ObJobQueue *queue, gpointer user_data)
+{
+  ob_health_look (OB_MANAGER (user_data)->health);
+}
+
 /* Calls @load for each configuration in @dirfd. */
 static void
 load_folder (ObManager *self, int dirfd, const char *folder,
@@ -250,6 +256,7 @@ load_jobs (ObManager *self)
     }
   g_signal_connect (self->queue, "job-added", G_CALLBACK (on_job_added), self);
   g_signal_connect (self->queue, "job-removed", G_CALLBACK (on_job_removed), self);
+  g_signal_connect (self->queue, "history-caught-up", G_CALLBACK (on_history_caught_up), self);
 }
 
 /* public methods */

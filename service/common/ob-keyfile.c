@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "ob-error.h"
 #include "ob-fd.h"
@@ -66,18 +65,6 @@ ob_keyfile_save_at (int dirfd, const char *name, GKeyFile *file, GError **error)
   return ob_replace_file_at (dirfd, name, text, size, 0600, error);
 }
 
-/* Whether @entry of @directory is a regular file, as ob_keyfile_load_at() asks of it. */
-static gboolean
-is_regular (DIR *directory, const struct dirent *entry)
-{
-  struct stat info;
-
-  if (entry->d_type != DT_UNKNOWN)
-    return entry->d_type == DT_REG;
-  return fstatat (dirfd (directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0
-         && S_ISREG (info.st_mode);
-}
-
 static int
 compare_names (gconstpointer a, gconstpointer b)
 {
@@ -104,7 +91,7 @@ ob_keyfile_list (int dirfd, GError **error)
     {
       g_autofree char *name = NULL;
 
-      if (!g_str_has_suffix (entry->d_name, SUFFIX) || !is_regular (directory, entry))
+      if (!g_str_has_suffix (entry->d_name, SUFFIX))
         continue;
       name = g_strndup (entry->d_name, strlen (entry->d_name) - strlen (SUFFIX));
       if (ob_name_is_valid (name))

@@ -13,8 +13,8 @@ GKeyFile *ob_keyfile_load_at (int dirfd, const char *name, GError **error);
 /* Replaces @name below @dirfd, mode 0600, atomically. Any thread. */
 gboolean ob_keyfile_save_at (int dirfd, const char *name, GKeyFile *file, GError **error);
 
-/* The names (without ".conf") of all key files in @dirfd whose names are valid, sorted. Transfer
- * full. Any thread. */
+/* The names (without ".conf") of all in @dirfd whose names are those of key files, sorted; also of
+ * what is no file, so that whoever loads it can tell of it. Transfer full. Any thread. */
 char **ob_keyfile_list (int dirfd, GError **error);
 
 G_END_DECLS

@@ -92,10 +92,13 @@ test_list (Fixture *fixture, gconstpointer data)
   names = ob_keyfile_list (fixture->fd, &error);
   g_assert_no_error (error);
   all = g_strjoinv (" ", names);
-  g_assert_cmpstr (all, ==, "A_2 a-1 b");
+  g_assert_cmpstr (all, ==, "A_2 a-1 b f g");
+  g_assert_null (ob_keyfile_load_at (fixture->fd, "f.conf", &error));
+  g_assert_ob_error (error, OB_ERROR_INVALID_ARGUMENT);
+  g_assert_message (error, "f.conf");
   /* The descriptor's own position is not used up. */
   again = ob_keyfile_list (fixture->fd, &error);
-  g_assert_cmpuint (g_strv_length (again), ==, 3);
+  g_assert_cmpuint (g_strv_length (again), ==, 5);
 }
 
 static void
