@@ -237,8 +237,12 @@ load (ObHealth *self)
 
   for (gsize i = 0; codes != NULL && codes[i] != NULL; i++)
     {
-      gint64 *since = g_new (gint64, 1);
+      gint64 *since = NULL;
 
+      /* Not one of ours: they are KIND:NAME. */
+      if (strchr (codes[i], ':') == NULL)
+        continue;
+      since = g_new (gint64, 1);
       *since = g_key_file_get_int64 (file, OB_STATE_GROUP, codes[i], NULL);
       g_hash_table_insert (self->since, g_strdup (codes[i]), since);
     }
