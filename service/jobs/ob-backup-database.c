@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ob-backup-run.h"
@@ -137,9 +138,10 @@ store_streams (ObBackupRun *run, ObDatabaseDump *dump, GPtrArray *nodes, GError 
 }
 
 /* A file without a name: a million attachments are too many to keep in memory until their
- * directories have been read. */
+ * directories have been read. But no room for it there must not keep a backup away from where there
+ * is: then it is in memory. -1 with errno set. */
 static int
-open_list (ObContext *context, GError **error)
+open_list (ObContext *context)
 {
   int fd = open (context->cache_path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
@@ -151,39 +153,63 @@ open_list (ObContext *context, GError **error)
       if (fd >= 0)
         unlink (path);
     }
-  if (fd < 0)
-    ob_set_error_errno (error, errno, "A temporary file cannot be made in %s",
-                        context->cache_path);
-  return fd;
+  return fd >= 0 ? fd : memfd_create ("obbackup-attachments", MFD_CLOEXEC);
 }
 
+typedef struct
+{
+  FILE *file;
+  int errnum; /* why it could not be written to; 0: it could */
+} AttachmentList;
+
+/* Goes on where it cannot be written, so that the database can be asked once more. */
 static gboolean
 list_attachment (const char *relative_path, gpointer user_data)
 {
-  FILE *file = user_data;
+  AttachmentList *list = user_data;
 
-  return fwrite (relative_path, strlen (relative_path) + 1, 1, file) == 1;
+  if (list->errnum == 0 && fwrite (relative_path, strlen (relative_path) + 1, 1, list->file) != 1)
+    list->errnum = errno;
+  return TRUE;
+}
+
+/* @errnum: why the database was read but the list not written; 0: it was. */
+static gboolean
+write_list (ObBackupRun *run, ObDatabaseDump *dump, int fd, int *errnum, GError **error)
+{
+  ob_autofd int copy = fcntl (fd, F_DUPFD_CLOEXEC, 3);
+  AttachmentList list = { .file = copy >= 0 ? fdopen (copy, "w") : NULL };
+  gboolean listed = FALSE;
+
+  if (list.file == NULL)
+    return ob_set_error_errno (error, errno, "A temporary file failed");
+  ob_fd_steal (&copy);
+  listed = ob_database_dump_list_attachments (dump, list_attachment, &list, run->cancellable,
+                                              error);
+  if (fflush (list.file) != 0 && list.errnum == 0)
+    list.errnum = errno;
+  fclose (list.file);
+  *errnum = list.errnum;
+  return listed;
 }
 
 static gboolean
 list_attachments (ObBackupRun *run, ObDatabaseDump *dump, GError **error)
 {
-  ob_autofd int fd = open_list (run->context, error);
-  ob_autofd int copy = fd >= 0 ? fcntl (fd, F_DUPFD_CLOEXEC, 3) : -1;
-  FILE *file = copy >= 0 ? fdopen (copy, "w") : NULL;
-  gboolean listed = FALSE;
+  ob_autofd int fd = open_list (run->context);
+  int errnum = 0;
 
-  if (file == NULL)
-    return fd < 0 ? FALSE : ob_set_error_errno (error, errno, "A temporary file failed");
-  ob_fd_steal (&copy);
-  listed = ob_database_dump_list_attachments (dump, list_attachment, file, run->cancellable,
-                                              error);
-  if ((ferror (file) || fflush (file) != 0) && listed)
-    listed = ob_set_error_errno (error, errno, "The list of attachments cannot be written to %s",
-                                 run->context->cache_path);
-  fclose (file);
-  if (!listed)
+  if (!write_list (run, dump, fd, &errnum, error))
     return FALSE;
+  if (errnum != 0)
+    {
+      ob_fd_clear (&fd);
+      fd = memfd_create ("obbackup-attachments", MFD_CLOEXEC);
+      if (!write_list (run, dump, fd, &errnum, error))
+        return FALSE;
+    }
+  if (errnum != 0)
+    return ob_set_error_errno (error, errnum, "The list of attachments cannot be kept in memory");
   run->attachments_list = ob_fd_steal (&fd);
   return TRUE;
 }
