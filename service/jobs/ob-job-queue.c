@@ -17,7 +17,7 @@
 #define MAX_RUNNING 8
 #define MAX_FINISHED 50
 #define KEPT_SECONDS 3600
-#define SWEEP_SECONDS 30
+#define SWEEP_SECONDS 10
 #define NUMBER_FILE "last-number"
 
 struct _ObJobQueue
@@ -28,7 +28,9 @@ struct _ObJobQueue
   guint last_number;
   GPtrArray *jobs; /* of ObJob, by number */
   guint sweep_id;
-  char *problem; /* of the history */
+  GHashTable *unsaved;     /* set of ObJob: whose records could not be written */
+  gboolean number_unsaved; /* the last number could not be written */
+  char *problem;           /* why not, of one of them */
 };
 
 G_DEFINE_FINAL_TYPE (ObJobQueue, ob_job_queue, G_TYPE_OBJECT)
@@ -37,6 +39,7 @@ enum
 {
   SIGNAL_ADDED,
   SIGNAL_REMOVED,
+  SIGNAL_CAUGHT_UP,
   N_SIGNALS
 };
 
@@ -53,6 +56,7 @@ ob_job_queue_finalize (GObject *object)
   for (guint i = 0; i < queue->jobs->len; i++)
     g_signal_handlers_disconnect_by_data (g_ptr_array_index (queue->jobs, i), queue);
   g_ptr_array_unref (queue->jobs);
+  g_hash_table_unref (queue->unsaved);
   ob_fd_clear (&queue->jobs_fd);
   g_free (queue->problem);
   G_OBJECT_CLASS (ob_job_queue_parent_class)->finalize (object);
@@ -68,6 +72,8 @@ ob_job_queue_class_init (ObJobQueueClass *klass)
                                         G_TYPE_NONE, 1, OB_TYPE_JOB);
   signals[SIGNAL_REMOVED] = g_signal_new ("job-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                           NULL, G_TYPE_NONE, 1, OB_TYPE_JOB);
+  signals[SIGNAL_CAUGHT_UP] = g_signal_new ("history-caught-up", type, G_SIGNAL_RUN_LAST, 0, NULL,
+                                            NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
@@ -75,32 +81,94 @@ ob_job_queue_init (ObJobQueue *queue)
 {
   queue->jobs_fd = -1;
   queue->jobs = g_ptr_array_new_with_free_func (g_object_unref);
+  queue->unsaved = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
 }
 
 /* internal methods */
 
 static void
-save (ObJobQueue *queue, ObJob *job)
+set_problem (ObJobQueue *queue, const char *what, const GError *error)
 {
+  g_free (queue->problem);
+  queue->problem = g_strdup_printf ("%s could not be written: %s. It is tried again; what is not "
+                                    "written is forgotten when the service ends.",
+                                    what, error->message);
+}
+
+static gboolean
+try_save (ObJobQueue *queue, ObJob *job)
+{
+  g_autofree char *what = g_strdup_printf ("The record of job %u", ob_job_get_number (job));
   g_autoptr (GError) error = NULL;
 
-  g_clear_pointer (&queue->problem, g_free);
-  /* Losing a line of history must not stop the work. */
   if (ob_job_save (job, queue->jobs_fd, &error))
-    return;
-  g_warning ("The record of job %u cannot be written: %s", ob_job_get_number (job), error->message);
-  queue->problem = g_strdup_printf ("The record of job %u could not be written: %s",
-                                    ob_job_get_number (job), error->message);
+    {
+      g_hash_table_remove (queue->unsaved, job);
+      return TRUE;
+    }
+  set_problem (queue, what, error);
+  g_hash_table_add (queue->unsaved, g_object_ref (job));
+  return FALSE;
+}
+
+static gboolean
+try_save_number (ObJobQueue *queue)
+{
+  g_autofree char *text = g_strdup_printf ("%u\n", queue->last_number);
+  g_autoptr (GError) error = NULL;
+
+  queue->number_unsaved
+    = !ob_replace_file_at (queue->jobs_fd, NUMBER_FILE, text, strlen (text), 0600, &error);
+  if (queue->number_unsaved)
+    set_problem (queue, "The number of the last job", error);
+  return !queue->number_unsaved;
+}
+
+static gboolean
+is_behind (ObJobQueue *queue)
+{
+  return queue->number_unsaved || g_hash_table_size (queue->unsaved) > 0;
+}
+
+static void
+settle_problem (ObJobQueue *queue)
+{
+  if (!is_behind (queue))
+    g_clear_pointer (&queue->problem, g_free);
+}
+
+/* Losing a line of history must not stop the work. */
+static void
+save (ObJobQueue *queue, ObJob *job)
+{
+  if (!try_save (queue, job))
+    g_warning ("%s", queue->problem);
+  settle_problem (queue);
 }
 
 static void
 save_number (ObJobQueue *queue)
 {
-  g_autoptr (GError) error = NULL;
-  g_autofree char *text = g_strdup_printf ("%u\n", queue->last_number);
+  if (!try_save_number (queue))
+    g_warning ("%s", queue->problem);
+  settle_problem (queue);
+}
 
-  if (!ob_replace_file_at (queue->jobs_fd, NUMBER_FILE, text, strlen (text), 0600, &error))
-    g_warning ("The number of the last job cannot be written: %s", error->message);
+/* Writes what could not be written before: a record that is left as it was when the job was queued
+ * would come back as that of a job that was cut off. */
+static void
+catch_up (ObJobQueue *queue)
+{
+  g_autoptr (GList) jobs = g_hash_table_get_keys (queue->unsaved);
+  gboolean can = is_behind (queue) && (!queue->number_unsaved || try_save_number (queue));
+
+  for (GList *job = jobs; can && job != NULL; job = job->next)
+    can = try_save (queue, job->data);
+  if (!can)
+    return;
+  g_message ("All records of jobs are written again");
+  settle_problem (queue);
+  g_signal_emit (queue, signals[SIGNAL_CAUGHT_UP], 0);
 }
 
 static void
@@ -110,6 +178,8 @@ forget (ObJobQueue *queue, guint index)
   g_autofree char *name = g_strdup_printf ("%u.json", ob_job_get_number (job));
 
   g_signal_handlers_disconnect_by_data (job, queue);
+  g_hash_table_remove (queue->unsaved, job);
+  settle_problem (queue);
   unlinkat (queue->jobs_fd, name, 0);
   g_signal_emit (queue, signals[SIGNAL_REMOVED], 0, job);
 }
@@ -139,10 +209,9 @@ is_pushed_out (ObJobQueue *queue, guint index)
 }
 
 /* Lets go of what ended more than an hour ago, and of the oldest beyond fifty. */
-static gboolean
-sweep (gpointer user_data)
+static void
+sweep (ObJobQueue *queue)
 {
-  ObJobQueue *queue = user_data;
   gint64 now = time (NULL);
 
   for (guint i = queue->jobs->len; i > 0; i--)
@@ -153,6 +222,13 @@ sweep (gpointer user_data)
           && (ob_job_get_end_time (job) + KEPT_SECONDS < now || is_pushed_out (queue, i - 1)))
         forget (queue, i - 1);
     }
+}
+
+static gboolean
+on_time (gpointer user_data)
+{
+  sweep (user_data);
+  catch_up (user_data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -306,7 +382,7 @@ ob_job_queue_new (ObContext *context)
   queue->jobs_fd = fcntl (context->jobs_fd, F_DUPFD_CLOEXEC, 3);
   load (queue);
   sweep (queue);
-  queue->sweep_id = g_timeout_add_seconds (SWEEP_SECONDS, sweep, queue);
+  queue->sweep_id = g_timeout_add_seconds (SWEEP_SECONDS, on_time, queue);
   return queue;
 }
 

@@ -13,6 +13,7 @@ G_DECLARE_FINAL_TYPE (ObJobQueue, ob_job_queue, OB, JOB_QUEUE, GObject)
  * STATE/jobs/N.json across a restart. Two jobs on the same instance never run at once, nor
  * one that needs its destination for itself with another there: the later waits. Main context only. Signals:
  *   "job-added" (ObJob *), "job-removed" (ObJob *)
+ *   "history-caught-up": what could not be written of the history before is written now
  */
 
 /* Loads the history; jobs that had not ended are "interrupted". Transfer full. */
@@ -27,7 +28,8 @@ GPtrArray *ob_job_queue_list (ObJobQueue *queue);
 /* Whether one that has not ended is about it; NULL for whatever. */
 gboolean ob_job_queue_is_busy (ObJobQueue *queue, const char *instance, const char *destination);
 
-/* Why the history could not be written the last time that it was to be; NULL where it was. Transfer none. */
+/* Why the history is not written as it is: no room, most often. It is tried again every ten seconds.
+ * NULL where all of it is written. Transfer none. */
 const char *ob_job_queue_get_problem (ObJobQueue *queue);
 
 /* Cancels all, and runs the main context until they have ended, or @seconds are over. */
