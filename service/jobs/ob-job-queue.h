@@ -28,8 +28,8 @@ GPtrArray *ob_job_queue_list (ObJobQueue *queue);
 /* Whether one that has not ended is about it; NULL for whatever. */
 gboolean ob_job_queue_is_busy (ObJobQueue *queue, const char *instance, const char *destination);
 
-/* Why the history is not written as it is: no room, most often. It is tried again every ten seconds.
- * NULL where all of it is written. Transfer none. */
+/* Why the history is not written as it is: no room, most often. It is tried again every ten
+ * seconds. NULL where all of it is written. Transfer none. */
 const char *ob_job_queue_get_problem (ObJobQueue *queue);
 
 /* Cancels all, and runs the main context until they have ended, or @seconds are over. */

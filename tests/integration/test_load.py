@@ -1,31 +1,50 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What many clients cost the service while it works."""
+"""What many clients cost the service while it works; that it does not grow with what it does."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import process
-from harness import (LONG, NAME, ROOT, SANDBOX, SOURCE, InstallationTest, Size, identity, unittest,
-                     wait_until)
+from bus import BusError
+from harness import (FAILED, LONG, NAME, ROOT, SANDBOX, SOURCE, UNAVAILABLE, InstallationTest, Size,
+                     calls_as, ctl, identity, unittest, wait_until)
 
 TEXT_FILES, TEXT_BYTES = 12, 32 << 20
 READERS, CALLERS = 45, 5
 FINISHED_JOBS = 20
+ROUNDS = 40 if LONG else 10
+KEPT_JOBS = 50
 PAIRS = 9 if LONG else 3
 MOST_COST = 0.05
 MOST_RATIO = 1.25
 MOST_GROWTH = 4 << 20
+# What is freed is not always given back, and the records of jobs are not all of one length.
+MOST_GROWTH_OF_A_DAY = 512 << 10
+MOST_GROWTH_OF_STATE = 128 << 10
 
 
-class Clients(InstallationTest):
+SANITIZED = any(name in os.environ for name in ("ASAN_OPTIONS", "TSAN_OPTIONS"))
+
+
+class LoadTest(InstallationTest):
+    size = Size.tiny()
+
+    def check_often(self, times):
+        for _ in range(times):
+            self.wait_job(self.bus.call(f"{ROOT}/instances/erp", f"{NAME}.Instance", "Check",
+                                        "(a{sv})", {})[0])
+
+
+@unittest.skipIf(SANITIZED, "the sanitizers cost more than any client")
+class Clients(LoadTest):
     """CPU seconds are compared, not times. The service has the processors before the clients and
     whatever else the machine does, as far as that can be had."""
-
-    size = Size.tiny()
 
     @classmethod
     def setUpClass(cls):
@@ -61,7 +80,7 @@ class Clients(InstallationTest):
         return started
 
     def stop_clients(self, clients, seconds):
-        """They must have been there all the time, and all of their calls must have been answered."""
+        """They must have been there all the time, and all of their calls have been answered."""
         for client, number in zip(clients, (READERS, CALLERS)):
             told = json.loads(client.communicate()[0])
             failed = [name for name in told if ":" in name]
@@ -73,7 +92,8 @@ class Clients(InstallationTest):
 
     def measure(self, with_clients):
         """The CPU seconds of the service, without those of its children, for a backup into a
-        repository of its own: of all threads, and of those that serve the bus for a second of it."""
+        repository of its own: of all threads, and, for a second of it, of those that serve the
+        bus."""
         self.ok("destination", "add", "fresh", "--path", self.repository)
         clients = self.start_clients() if with_clients else []
         service = self.bus.service_pid()
@@ -89,8 +109,9 @@ class Clients(InstallationTest):
         self.stop_clients(clients, seconds)
         self.ok("destination", "remove", "fresh")
         shutil.rmtree(self.repository)
-        print(f"# {'50 clients' if with_clients else 'nobody'}: {spent:.2f} CPU s, {serving:.2f} of "
-              f"them for the bus, in {seconds:.1f} s, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+        who = "50 clients" if with_clients else "nobody"
+        print(f"# {who}: {spent:.2f} CPU s, {serving:.2f} of them for the bus, in {seconds:.1f} s, "
+              f"load {os.getloadavg()[0]:.1f}", file=sys.stderr)
         return spent, serving / seconds
 
     def test_fifty(self):
@@ -100,7 +121,8 @@ class Clients(InstallationTest):
         that of a second; a backup that has the machine for itself spends more than one CPU second
         in it. What disturbs only adds, so the least of each counts. The sum of all threads tells,
         within its noise, that nothing hides in the others."""
-        self.fill_history()
+        # Who asks for all objects gets those of jobs that have ended, too.
+        self.check_often(FINISHED_JOBS)
         service = self.bus.service_pid()
         process.prefer(service)
         alone, beside, memory = [], [], []
@@ -110,11 +132,123 @@ class Clients(InstallationTest):
             memory.append(process.resident_bytes(service))
         cost = min(rate for _, rate in beside) - min(rate for _, rate in alone)
         ratio = min(spent for spent, _ in beside) / min(spent for spent, _ in alone)
-        print(f"# {PAIRS} pairs: the clients cost {cost:.1%} of a core; all of it is {ratio:.3f} times "
-              "as much", file=sys.stderr)
+        print(f"# {PAIRS} pairs: the clients cost {cost:.1%} of a core; all of it is {ratio:.3f} "
+              "times as much", file=sys.stderr)
         self.assertLess(cost, MOST_COST, (alone, beside))
         self.assertLess(ratio, MOST_RATIO, (alone, beside))
         self.assertLess(memory[-1] - memory[0], MOST_GROWTH, memory)
+
+
+class Day(LoadTest):
+    """The jobs of a day and more, one after the other, of all kinds and with all ends."""
+
+    def setUp(self):
+        super().setUp()
+        # Nobody else's files are in there.
+        temporary = SANDBOX / "tmp"
+        temporary.mkdir()
+        environment = SANDBOX / "service.env"
+        before = environment.read_text()
+        environment.write_text(f"{before}TMPDIR='{temporary}'\n")
+        self.addCleanup(environment.write_text, before)
+        hooks = SANDBOX / "etc" / "hooks.d"
+        hooks.mkdir()
+        self.addCleanup(shutil.rmtree, hooks)
+        (hooks / "hook").write_text("#!/bin/sh\nexec cat > /dev/null\n")
+        (hooks / "hook").chmod(0o755)
+        self.ok("schedule", "add", "nightly", "--at", "*-01-01 00:00", "--keep-last", "2",
+                "--verify", "10%")
+        self.addCleanup(ctl, "schedule", "remove", "nightly")
+        self.restart_service()
+        self.service = self.bus.service_pid()
+        self.jobs = 0
+
+    def cancel_one(self):
+        """One that runs, or has ended already, and one that waits for it."""
+        paths = [self.start_backup(), self.start_backup()]
+        for path in reversed(paths):
+            try:
+                self.bus.cancel(path)
+            except BusError:
+                pass
+        for path in paths:
+            self.jobs += 1
+            self.wait_job(path)
+
+    def fail_twice(self):
+        hidden = self.repository.with_name("hidden")
+        self.repository.rename(hidden)
+        try:
+            self.refused(UNAVAILABLE, "", "backup", "erp")
+        finally:
+            hidden.rename(self.repository)
+        self.refused(FAILED, "", "restore", "latest", "--into-database",
+                     self.installation.database)
+        self.jobs += 2
+
+    def denied(self):
+        (name, _), = calls_as("clerk", [(ROOT, NAME, "Backup", "('erp', @a{sv} {})", 0)])
+        self.assertEqual(name, "NotAuthorized")
+
+    def round(self, number):
+        for words in (["backup", "erp"], ["verify"], ["list"], ["schedule", "run", "nightly"],
+                      ["backup", "erp", "--only", "sources"], ["verify", "--read-data"],
+                      ["retention", "nightly", "--yes"], ["prune", "--max-unused", "0"],
+                      ["restore", "latest", "--only", "sources", "--into", self.directory / "into"],
+                      ["instance", "check", "erp"], ["destination", "check", "disk"]):
+            self.ok(*words)
+            self.jobs += words[0] != "list"
+        shutil.rmtree(self.directory / "into")
+        (self.installation.source / "changes").write_text(str(number))
+        self.cancel_one()
+        self.fail_twice()
+        self.denied()
+        if number % 5 == 0:
+            self.ok("verify", "latest", "--drill")
+            self.jobs += 1
+        # Nothing else deletes what was not made by a schedule.
+        manual = [backup["id"] for backup in self.json("list")["backups"]
+                  if backup["kind"] == "manual"]
+        self.ok("delete", "--yes", *manual)
+        self.jobs += 1
+
+    def sample(self):
+        wait_until(lambda: not process.children(self.service), "children are left")
+        files = [file for file in (SANDBOX / "state").rglob("*") if file.is_file()]
+        return {
+            "memory": process.resident_bytes(self.service),
+            "descriptors": process.descriptors(self.service),
+            "threads": process.thread_names(self.service),
+            "state files": sorted(re.sub(r"[0-9a-f]{64}|\d+", "N", str(file)) for file in files),
+            "state bytes": sum(file.stat().st_size for file in files),
+            "left": sorted(str(file) for name in ("tmp", "run", "cache")
+                           for file in (SANDBOX / name).rglob("*") if file.is_file()),
+            "shared": sorted(os.listdir("/dev/shm")) + Path("/proc/sysvipc/shm").read_text().split(
+                "\n")[1:-1],
+        }
+
+    def test_nothing_grows(self):
+        self.check_often(KEPT_JOBS)
+        samples = []
+        for number in range(ROUNDS):
+            self.round(number)
+            samples.append(self.sample())
+        warm = samples[ROUNDS // 5:][:ROUNDS // 5 + 1]
+        last = samples[-(ROUNDS // 5 + 1):]
+        print(f"# {self.jobs} jobs: memory {[sample['memory'] >> 10 for sample in samples]} KiB, "
+              f"state {[sample['state bytes'] >> 10 for sample in samples]} KiB, "
+              f"{len(last[0]['descriptors'])} descriptors, {len(last[0]['threads'])} threads",
+              file=sys.stderr)
+        self.assertEqual(self.bus.service_pid(), self.service)
+        for what in ("descriptors", "threads", "state files", "left", "shared"):
+            least = min((sample[what] for sample in last), key=len)
+            most = max((sample[what] for sample in warm), key=len)
+            self.assertLessEqual(len(least), len(most), f"{what}: {most}\nthen {least}")
+        # The sanitizers keep what is freed, and tell of what is lost by themselves.
+        for what, most in (("memory", float("inf") if SANITIZED else MOST_GROWTH_OF_A_DAY),
+                           ("state bytes", MOST_GROWTH_OF_STATE)):
+            grown = min(sample[what] for sample in last) - min(sample[what] for sample in warm)
+            self.assertLess(grown, most, f"{what}: {[sample[what] for sample in samples]}")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """clients.py N [METHODS]
 
-N clients of the service, as a monitoring page, a panel or a script would be, each over a connection
-of its own: it hears of Progress, JobFinished and PropertiesChanged, and twice a second asks, in turn,
-for all objects and for the properties of the job that it heard of last. With METHODS it also asks,
-in turn, for the details of instance erp and destination disk and for the result of that job. When standard input
-has ended, and each has heard of the end of a job, what they made and heard is printed as JSON."""
+N clients of the service, as a monitoring page, a panel or a script would be, each over a
+connection of its own: it hears of Progress, JobFinished and PropertiesChanged, and twice a second
+asks, in turn, for all objects and for the properties of the job that it heard of last. With METHODS
+it also asks, in turn, for the details of instance erp and destination disk and for the result of
+that job. When standard input has ended, and each has heard of the end of a job, what they made and
+heard is printed as JSON."""
 
 import collections
 import json

@@ -2,6 +2,7 @@
 """What /proc tells of a process. See proc(5)."""
 
 import os
+import re
 from pathlib import Path
 
 PREFERRED = -10
@@ -38,3 +39,37 @@ def prefer(pid):
             os.setpriority(os.PRIO_PROCESS, int(thread), PREFERRED)
         except PermissionError:
             return
+
+
+def descriptors(pid):
+    """What its descriptors are of, without the numbers that differ from one to the next."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.append(re.sub(r"\d+", "N", os.readlink(f"/proc/{pid}/fd/{name}")))
+        except FileNotFoundError:
+            pass
+    return sorted(found)
+
+
+def thread_names(pid):
+    names = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            names.append((thread / "comm").read_text().strip())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return sorted(names)
+
+
+def children(pid):
+    """Processes that it started, also those that have ended and were not waited for."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = status.read_text().rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(rest.split()[1]) == pid:
+            found.append(f"{name}) {rest.split()[0]}")
+    return found
