@@ -18,14 +18,15 @@ from harness import (FAILED, LONG, NAME, ROOT, SANDBOX, SOURCE, UNAVAILABLE, Ins
 TEXT_FILES, TEXT_BYTES = 12, 32 << 20
 READERS, CALLERS = 45, 5
 FINISHED_JOBS = 20
-ROUNDS = 40 if LONG else 10
+ROUNDS = 40 if LONG else 12
 KEPT_JOBS = 50
 PAIRS = 9 if LONG else 3
 MOST_COST = 0.05
 MOST_RATIO = 1.25
 MOST_GROWTH = 4 << 20
-# What is freed is not always given back, and the records of jobs are not all of one length.
-MOST_GROWTH_OF_A_DAY = 512 << 10
+# For each round. What is freed is not always given back, but less and less stays.
+MOST_GROWTH_OF_A_ROUND = (8 if LONG else 24) << 10
+# The records of jobs are not all of one length.
 MOST_GROWTH_OF_STATE = 128 << 10
 
 
@@ -233,8 +234,9 @@ class Day(LoadTest):
         for number in range(ROUNDS):
             self.round(number)
             samples.append(self.sample())
-        warm = samples[ROUNDS // 5:][:ROUNDS // 5 + 1]
-        last = samples[-(ROUNDS // 5 + 1):]
+        part = ROUNDS // 5
+        warm, last = samples[part:][:part + 1], samples[-(part + 1):]
+        most_memory = (ROUNDS - 2 * part - 1) * MOST_GROWTH_OF_A_ROUND
         print(f"# {self.jobs} jobs: memory {[sample['memory'] >> 10 for sample in samples]} KiB, "
               f"state {[sample['state bytes'] >> 10 for sample in samples]} KiB, "
               f"{len(last[0]['descriptors'])} descriptors, {len(last[0]['threads'])} threads",
@@ -245,7 +247,7 @@ class Day(LoadTest):
             most = max((sample[what] for sample in warm), key=len)
             self.assertLessEqual(len(least), len(most), f"{what}: {most}\nthen {least}")
         # The sanitizers keep what is freed, and tell of what is lost by themselves.
-        for what, most in (("memory", float("inf") if SANITIZED else MOST_GROWTH_OF_A_DAY),
+        for what, most in (("memory", float("inf") if SANITIZED else most_memory),
                            ("state bytes", MOST_GROWTH_OF_STATE)):
             grown = min(sample[what] for sample in last) - min(sample[what] for sample in warm)
             self.assertLess(grown, most, f"{what}: {[sample[what] for sample in samples]}")
