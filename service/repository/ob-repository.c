@@ -90,12 +90,12 @@ seal (const ObCryptoKey *key, const void *data, gsize size)
 }
 
 static gboolean
-put_bytes (ObStore *store, const char *name, const void *data, gsize size,
+put_bytes (ObStore *store, const char *name, const void *data, gsize size, ObStorePutFlags flags,
            GCancellable *cancellable, GError **error)
 {
   struct iovec part = { .iov_base = (void *) data, .iov_len = size };
 
-  return ob_store_put (store, name, &part, 1, OB_STORE_PUT_NONE, cancellable, error);
+  return ob_store_put (store, name, &part, 1, flags, cancellable, error);
 }
 
 /* Stores under "DIRECTORY/SHA-256 of the bytes". */
@@ -109,7 +109,7 @@ put_under_hash (ObStore *store, const char *directory, const void *data, gsize s
   ob_id_of (data, size, id);
   ob_id_to_hex (id, hex);
   name = g_strconcat (directory, "/", hex, NULL);
-  return put_bytes (store, name, data, size, cancellable, error);
+  return put_bytes (store, name, data, size, OB_STORE_PUT_NONE, cancellable, error);
 }
 
 /* Whether the bytes are those that the last component of @name promises. */
@@ -312,7 +312,8 @@ write_new (ObStore *store, const ObCryptoKey *key, const ObConfig *config, const
       || !put_key (store, key, passphrase, &key_id, cancellable, error))
     return FALSE;
   if (ob_store_flush (store, cancellable, error)
-      && put_bytes (store, CONFIG_NAME, sealed->data, sealed->len, cancellable, error))
+      && put_bytes (store, CONFIG_NAME, sealed->data, sealed->len, OB_STORE_PUT_NEW,
+                    cancellable, error))
     return ob_store_flush (store, cancellable, error);
 
   /* A key without a config would be in the way of the next try. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the threads of the pipeline share: waiting that notices a cancel, and the first error. */
+/* What threads that work together share: waiting that notices a cancel, and the first error. */
 #pragma once
 
 #include <gio/gio.h>
