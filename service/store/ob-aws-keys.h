@@ -24,12 +24,12 @@ const char *ob_aws_keys_get_secret_key (ObAwsKeys *keys);
 const char *ob_aws_keys_get_session_token (ObAwsKeys *keys); /* or NULL */
 gint64 ob_aws_keys_get_expires (ObAwsKeys *keys);
 
-/* Whether @text can be a key or a token at all: 1 to @max printable ASCII characters without blanks,
- * so that it cannot begin another header. Any thread. */
+/* Whether @text can be a key or a token at all: 1 to @max printable ASCII characters without
+ * blanks, so that it cannot begin another header. Any thread. */
 gboolean ob_aws_keys_is_valid_text (const char *text, gsize max);
 
-/* Bytes that an id of a key, a secret key and a token may have; AWS's own are up to 128, 40 and some
- * 1,500 bytes long. */
+/* Bytes that an id of a key, a secret key and a token may have; AWS's own are up to 128, 40 and
+ * some 1,500 bytes long. */
 #define OB_AWS_MAX_KEY 512
 #define OB_AWS_MAX_TOKEN 8192
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* AWS's signature, version 4, in the header of a request: "Signature Calculations for the
- * Authorization Header: Transferring Payload in a Single Chunk (AWS Signature Version 4)" in the API
- * reference of Amazon S3. Pure functions: no clock, no I/O; any thread. */
+ * Authorization Header: Transferring Payload in a Single Chunk (AWS Signature Version 4)" in the
+ * API reference of Amazon S3. Pure functions: no clock, no I/O; any thread. */
 #pragma once
 
 #include <glib.h>
@@ -26,7 +26,7 @@ typedef struct
 {
   const char *method; /* "GET" */
   const char *path;   /* as it is sent, encoded once by ob_aws_encode(), beginning with "/" */
-  const char *query;  /* as it is sent, without "?": "name=value&…" in any order, encoded; "" for none */
+  const char *query;  /* as it is sent, without "?": "name=value&…" in any order, or "" */
   const ObAwsHeader *headers; /* all that are signed: at least host and x-amz-date */
   gsize n_headers;
   const char *payload_hash; /* as ob_aws_hash() gives it; S3 wants it in x-amz-content-sha256 too */
@@ -39,10 +39,10 @@ char *ob_aws_encode (const char *text, gboolean keep_slash);
 /* The SHA-256 of the parts one behind another, in lower-case hexadecimal digits. */
 void ob_aws_hash (const struct iovec *parts, gsize n_parts, char hash[OB_AWS_HASH_SIZE]);
 
-/* @when, seconds since the epoch, as the header x-amz-date has it. Years 1 to 9999; else the epoch. */
+/* @when, seconds since the epoch, as the header x-amz-date has it. Years 1 to 9999; or 1970. */
 void ob_aws_format_time (gint64 when, char text[OB_AWS_TIME_SIZE]);
 
-/* The canonical form of a request, a step on the way that tests look at. S3 does not normalize paths:
+/* The canonical form of a request, a step on the way that tests look at. S3 normalizes no path:
  * "//" and "/./" stay. Transfer full. */
 char *ob_aws_canonical_request (const ObAwsRequest *request);
 

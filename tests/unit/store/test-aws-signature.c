@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Signatures that AWS has published: those of its test suite for version 4, and the examples in the
- * API reference of Amazon S3. What the suite says of paths that are normalized does not hold for S3. */
+/* Signatures that AWS has published: those of its test suite for version 4, and the examples in
+ * the API reference of Amazon S3. What the suite says of normalized paths does not hold for S3. */
 #include "ob-aws-signature.h"
 
 #include <string.h>
