@@ -121,12 +121,12 @@ ob_store_read (ObStore *self,
   return done;
 }
 
-GBytes *
-ob_store_get (ObStore *self,
-              const char *name,
-              gsize max,
-              GCancellable *cancellable,
-              GError **error)
+static GBytes *
+stat_and_read (ObStore *self,
+               const char *name,
+               gsize max,
+               GCancellable *cancellable,
+               GError **error)
 {
   g_autofree guint8 *data = NULL;
   guint64 size;
@@ -155,6 +155,20 @@ ob_store_get (ObStore *self,
     }
   done = size == 0 ? 0 : ob_store_read (self, name, 0, data, size, cancellable, error);
   return done < 0 ? NULL : g_bytes_new_take (g_steal_pointer (&data), (gsize) done);
+}
+
+GBytes *
+ob_store_get (ObStore *self,
+              const char *name,
+              gsize max,
+              GCancellable *cancellable,
+              GError **error)
+{
+  if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
+    return NULL;
+  if (OB_STORE_GET_CLASS (self)->get != NULL)
+    return OB_STORE_GET_CLASS (self)->get (self, name, max, cancellable, error);
+  return stat_and_read (self, name, max, cancellable, error);
 }
 
 gboolean

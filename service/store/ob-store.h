@@ -19,6 +19,9 @@ typedef enum
   /* The object need not be durable nor visible before ob_store_flush() returns; lets a store sync
    * many objects at once. */
   OB_STORE_PUT_DEFERRED = 1 << 0,
+  /* EXISTS where the name is taken already, so that of two who make the same thing at once one is
+   * refused. A store that cannot tell replaces it as ever: who has to know looks before. */
+  OB_STORE_PUT_NEW = 1 << 1,
 } ObStorePutFlags;
 
 /* Called for each object; FALSE ends the listing without an error. @name is relative to the listed
@@ -34,6 +37,9 @@ struct _ObStoreClass
   gboolean (*flush) (ObStore *self, GCancellable *cancellable, GError **error);
   gssize (*read) (ObStore *self, const char *name, guint64 offset, void *buffer, gsize size,
                   GCancellable *cancellable, GError **error);
+  /* May be NULL: stat and read. */
+  GBytes *(*get) (ObStore *self, const char *name, gsize max, GCancellable *cancellable,
+                  GError **error);
   gboolean (*stat) (ObStore *self, const char *name, guint64 *size, GCancellable *cancellable,
                     GError **error);
   gboolean (*list) (ObStore *self, const char *directory, ObStoreListFunc func, gpointer user_data,
@@ -49,7 +55,8 @@ struct _ObStoreClass
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
  * half an object under its name, and after a crash there is none. Replaces what had the name.
- * Errors: NO_SPACE, DESTINATION_UNAVAILABLE (also where the directory of the store has gone). */
+ * Errors: NO_SPACE, DESTINATION_UNAVAILABLE (also where the directory of the store has gone), EXISTS
+ * (only with OB_STORE_PUT_NEW). */
 gboolean ob_store_put (ObStore *self, const char *name, const struct iovec *parts, gsize n_parts,
                        ObStorePutFlags flags, GCancellable *cancellable, GError **error);
 

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-s3-store.h"
+
+#include <string.h>
+
+#include "ob-error.h"
+#include "ob-s3-listing.h"
+#include "ob-upload-queue.h"
+
+/* The largest body that S3 takes in one PUT. */
+#define MAX_OBJECT (G_GINT64_CONSTANT (5) * 1024 * 1024 * 1024)
+/* 1,000 objects whose names and tags are as long as may be, quoted. */
+#define MAX_LISTING (16 * 1024 * 1024)
+/* No repository has so many objects; a listing that goes on for ever has. */
+#define MAX_OBJECTS (50 * 1000 * 1000)
+/* So many pages of a list may be empty: some servers leave out what they have gone through. */
+#define MAX_EMPTY_PAGES 10000
+/* An object this large is looked at in full, to see whose it is. */
+#define MAX_COMPARED (1024 * 1024)
+#define MAX_PUT_HEADERS 4
+
+struct _ObS3Store
+{
+  ObStore parent_instance;
+
+  ObS3Http *http;
+  char *where;
+  char *prefix; /* of the names of objects, "" or with "/" at its end */
+  char *storage_class, *encryption, *kms_key;
+  ObUploadQueue *uploads;
+};
+
+G_DEFINE_FINAL_TYPE (ObS3Store, ob_s3_store, OB_TYPE_STORE)
+
+/* internal methods */
+
+static char *
+get_key (ObS3Store *self, const char *name)
+{
+  return g_strconcat (self->prefix, name, NULL);
+}
+
+static void
+fail_answer (ObS3Store *self, const char *name, GError **error)
+{
+  g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+               "%s cannot be read in %s: the server has answered with something else than it was "
+               "asked for. Something on the way may answer in its place",
+               name, self->where);
+}
+
+/* Whether the object @key has these very bytes. */
+static gboolean
+is_same (ObS3Store *self, const char *key, const struct iovec *parts, gsize n_parts,
+         GCancellable *cancellable)
+{
+  const ObS3Request request = { .method = "GET", .key = key, .query = "", .max = MAX_COMPARED,
+                                .verb = "read", .action = "s3:GetObject" };
+  g_auto (ObHttpAnswer) answer = { 0 };
+  char ours[OB_AWS_HASH_SIZE];
+  char theirs[OB_AWS_HASH_SIZE];
+  struct iovec part;
+
+  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, NULL))
+    return FALSE;
+  part = (struct iovec){ answer.body->data, answer.body->len };
+  ob_aws_hash (parts, n_parts, ours);
+  ob_aws_hash (&part, 1, theirs);
+  return strcmp (ours, theirs) == 0;
+}
+
+/* Headers for an object. Packs alone have the storage class, as with restic: all else is small and
+ * read often. */
+static gsize
+add_headers (ObS3Store *self, const char *name, ObAwsHeader *headers)
+{
+  gsize n = 0;
+
+  if (self->storage_class != NULL && g_str_has_prefix (name, "data/"))
+    headers[n++] = (ObAwsHeader){ "X-Amz-Storage-Class", self->storage_class };
+  if (self->encryption != NULL)
+    headers[n++] = (ObAwsHeader){ "X-Amz-Server-Side-Encryption", self->encryption };
+  if (self->kms_key != NULL)
+    headers[n++]
+      = (ObAwsHeader){ "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", self->kms_key };
+  return n;
+}
+
+static gboolean
+put_now (ObS3Store *self, const char *name, const struct iovec *parts, gsize n_parts,
+         gboolean is_new, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *key = get_key (self, name);
+  g_autoptr (GError) local = NULL;
+  g_auto (ObHttpAnswer) answer = { 0 };
+  ObAwsHeader headers[MAX_PUT_HEADERS];
+  ObS3Request request = { .method = "PUT", .key = key, .query = "", .headers = headers,
+                          .parts = parts, .n_parts = n_parts, .max = OB_HTTP_MAX_REFUSAL,
+                          .verb = "written", .action = "s3:PutObject" };
+
+  request.n_headers = add_headers (self, name, headers);
+  if (is_new)
+    headers[request.n_headers++] = (ObAwsHeader){ "If-None-Match", "*" };
+  if (ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, &local))
+    return TRUE;
+  /* A server that knows no conditions: it is as if we had not asked. */
+  if (is_new && g_error_matches (local, OB_ERROR, OB_ERROR_NOT_SUPPORTED))
+    return put_now (self, name, parts, n_parts, FALSE, cancellable, error);
+  /* Where an answer got lost, and the request was sent again, what is in the way is our own. */
+  if (is_new && g_error_matches (local, OB_ERROR, OB_ERROR_EXISTS)
+      && is_same (self, key, parts, n_parts, cancellable))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+static gboolean
+upload (const char *name, const void *data, gsize size, gpointer user_data,
+        GCancellable *cancellable, GError **error)
+{
+  const struct iovec part = { (void *) data, size };
+
+  return put_now (user_data, name, &part, 1, FALSE, cancellable, error);
+}
+
+/* Whether a 206 has what was asked for: @size bytes from @offset, or fewer at the end of the
+ * object. */
+static gboolean
+is_range (const ObHttpAnswer *answer, guint64 offset, gsize size)
+{
+  guint64 count = answer->last - answer->first + 1;
+
+  return answer->has_range && answer->first == offset && count <= size && count == answer->size
+         && (count == size || answer->last + 1 == answer->total);
+}
+
+/* virtual functions */
+
+static gboolean
+ob_s3_store_put (ObStore *store, const char *name, const struct iovec *parts, gsize n_parts,
+                 ObStorePutFlags flags, GCancellable *cancellable, GError **error)
+{
+  ObS3Store *self = OB_S3_STORE (store);
+  const struct iovec nothing = { (void *) "", 0 };
+  guint64 size = 0;
+
+  for (gsize i = 0; i < n_parts; i++)
+    size += parts[i].iov_len;
+  if (size > MAX_OBJECT)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+                   "%s has %" G_GUINT64_FORMAT " bytes; S3 takes at most 5 GiB at once", name,
+                   size);
+      return FALSE;
+    }
+  if (n_parts == 0)
+    {
+      parts = &nothing;
+      n_parts = 1;
+    }
+  if ((flags & OB_STORE_PUT_DEFERRED) != 0)
+    return ob_upload_queue_add (self->uploads, name, parts, n_parts, cancellable, error);
+  return put_now (self, name, parts, n_parts, (flags & OB_STORE_PUT_NEW) != 0, cancellable, error);
+}
+
+static gboolean
+ob_s3_store_flush (ObStore *store, GCancellable *cancellable, GError **error)
+{
+  return ob_upload_queue_flush (OB_S3_STORE (store)->uploads, cancellable, error);
+}
+
+/* Also the whole object, where it is no larger: with one request. */
+static gssize
+ob_s3_store_read (ObStore *store, const char *name, guint64 offset, void *buffer, gsize size,
+                  GCancellable *cancellable, GError **error)
+{
+  ObS3Store *self = OB_S3_STORE (store);
+  g_autofree char *key = get_key (self, name);
+  g_autofree char *range = NULL;
+  ObAwsHeader header = { "Range", NULL };
+  const ObS3Request request = { .method = "GET", .key = key, .query = "", .headers = &header,
+                                .n_headers = 1, .buffer = buffer, .max = size, .accepted = 416,
+                                .verb = "read", .action = "s3:GetObject" };
+  g_auto (ObHttpAnswer) answer = { 0 };
+
+  if (size == 0)
+    return ob_store_stat (store, name, NULL, cancellable, error) ? 0 : -1;
+  if (offset > G_MAXINT64 - size)
+    return 0;
+  range = g_strdup_printf ("bytes=%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, offset,
+                           offset + size - 1);
+  header.value = range;
+  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+    return -1;
+  if (answer.status == 416)
+    return 0;
+  if (answer.status == 206 ? is_range (&answer, offset, size)
+                           : answer.status == 200 && offset == 0)
+    return (gssize) answer.size;
+  fail_answer (self, name, error);
+  return -1;
+}
+
+static GBytes *
+ob_s3_store_get (ObStore *store, const char *name, gsize max, GCancellable *cancellable,
+                 GError **error)
+{
+  ObS3Store *self = OB_S3_STORE (store);
+  g_autofree char *key = get_key (self, name);
+  const ObS3Request request = { .method = "GET", .key = key, .query = "", .max = max,
+                                .verb = "read", .action = "s3:GetObject" };
+  g_auto (ObHttpAnswer) answer = { 0 };
+
+  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+    return NULL;
+  if (answer.status == 200)
+    return g_byte_array_free_to_bytes (g_steal_pointer (&answer.body));
+  fail_answer (self, name, error);
+  return NULL;
+}
+
+/* The first byte is asked for instead of a HEAD, whose refusal would not say why. */
+static gboolean
+ob_s3_store_stat (ObStore *store, const char *name, guint64 *size, GCancellable *cancellable,
+                  GError **error)
+{
+  ObS3Store *self = OB_S3_STORE (store);
+  g_autofree char *key = get_key (self, name);
+  const ObAwsHeader header = { "Range", "bytes=0-0" };
+  guint8 first;
+  const ObS3Request request = { .method = "GET", .key = key, .query = "", .headers = &header,
+                                .n_headers = 1, .buffer = &first, .max = 1, .accepted = 416,
+                                .verb = "read", .action = "s3:GetObject" };
+  g_auto (ObHttpAnswer) answer = { 0 };
+
+  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+    return FALSE;
+  if (answer.status == 206 && is_range (&answer, 0, 1) && answer.total > 0)
+    *size = answer.total;
+  else if (answer.status == 416 || answer.status == 200)
+    *size = answer.status == 416 ? 0 : answer.size;
+  else
+    {
+      fail_answer (self, name, error);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* One page. NULL on error. */
+static ObS3Listing *
+list_page (ObS3Store *self, const char *key_prefix, const char *token, GCancellable *cancellable,
+           GError **error)
+{
+  g_autofree char *encoded = ob_aws_encode (key_prefix, FALSE);
+  g_autofree char *encoded_token = token != NULL ? ob_aws_encode (token, FALSE) : NULL;
+  g_autofree char *query
+    = g_strconcat (token != NULL ? "continuation-token=" : "", token != NULL ? encoded_token : "",
+                   token != NULL ? "&" : "", "list-type=2&prefix=", encoded, NULL);
+  const ObS3Request request = { .method = "GET", .key = "", .query = query, .max = MAX_LISTING,
+                                .verb = "listed", .action = "s3:ListBucket" };
+  g_auto (ObHttpAnswer) answer = { 0 };
+  ObS3Listing *listing;
+
+  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+    return NULL;
+  listing = ob_s3_listing_parse ((const char *) answer.body->data, answer.body->len);
+  if (listing == NULL)
+    fail_answer (self, "The list of objects", error);
+  return listing;
+}
+
+/* Hands the objects of a page on. *@more: whether the caller wants more. */
+static gboolean
+hand_on (ObS3Store *self, const ObS3Listing *listing, const char *key_prefix, ObStoreListFunc func,
+         gpointer user_data, gboolean *more, GError **error)
+{
+  for (guint i = 0; *more && i < listing->objects->len; i++)
+    {
+      const ObS3ListedObject *object = &g_array_index (listing->objects, ObS3ListedObject, i);
+
+      if (!g_str_has_prefix (object->key, key_prefix))
+        {
+          fail_answer (self, "The list of objects", error);
+          return FALSE;
+        }
+      /* Some programs make an empty object for what they show as a directory. */
+      if (!g_str_has_suffix (object->key, "/"))
+        *more = func (object->key + strlen (self->prefix), object->size, user_data);
+    }
+  return TRUE;
+}
+
+static gboolean
+ob_s3_store_list (ObStore *store, const char *directory, ObStoreListFunc func, gpointer user_data,
+                  GCancellable *cancellable, GError **error)
+{
+  ObS3Store *self = OB_S3_STORE (store);
+  g_autofree char *key_prefix = g_strconcat (self->prefix, directory, "/", NULL);
+  g_autofree char *token = NULL;
+  guint64 count = 0;
+  guint n_empty = 0;
+  gboolean more = TRUE;
+
+  while (more)
+    {
+      g_autoptr (ObS3Listing) listing
+        = list_page (self, key_prefix, token, cancellable, error);
+
+      if (listing == NULL
+          || !hand_on (self, listing, key_prefix, func, user_data, &more, error))
+        return FALSE;
+      count += listing->objects->len;
+      n_empty += listing->objects->len == 0 ? 1 : 0;
+      more = more && listing->next != NULL;
+      /* A list that leads nowhere would never come to an end. */
+      if (more && (n_empty > MAX_EMPTY_PAGES || count > MAX_OBJECTS
+                   || g_strcmp0 (listing->next, token) == 0))
+        {
+          fail_answer (self, "The list of objects", error);
+          return FALSE;
+        }
+      g_free (token);
+      token = g_steal_pointer (&listing->next);
+    }
+  return TRUE;
+}
+
+static gboolean
+ob_s3_store_remove (ObStore *store, const char *name, GCancellable *cancellable, GError **error)
+{
+  ObS3Store *self = OB_S3_STORE (store);
+  g_autofree char *key = get_key (self, name);
+  const ObS3Request request = { .method = "DELETE", .key = key, .query = "",
+                                .max = OB_HTTP_MAX_REFUSAL, .verb = "removed",
+                                .action = "s3:DeleteObject" };
+  g_autoptr (GError) local = NULL;
+  g_auto (ObHttpAnswer) answer = { 0 };
+
+  if (ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, &local)
+      || g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+static gboolean
+ob_s3_store_space (ObStore *store, guint64 *free_bytes, guint64 *total_bytes,
+                   GCancellable *cancellable, GError **error)
+{
+  *free_bytes = G_MAXUINT64;
+  *total_bytes = G_MAXUINT64;
+  return TRUE;
+}
+
+/* There are no directories in a bucket. */
+static gboolean
+ob_s3_store_prepare (ObStore *store, GCancellable *cancellable, GError **error)
+{
+  return TRUE;
+}
+
+static char *
+ob_s3_store_describe (ObStore *store)
+{
+  return g_strdup (OB_S3_STORE (store)->where);
+}
+
+static gboolean
+ob_s3_store_has_failed (ObStore *store)
+{
+  return ob_upload_queue_has_failed (OB_S3_STORE (store)->uploads);
+}
+
+static void
+ob_s3_store_finalize (GObject *object)
+{
+  ObS3Store *self = OB_S3_STORE (object);
+
+  ob_upload_queue_free (self->uploads);
+  ob_s3_http_free (self->http);
+  g_free (self->where);
+  g_free (self->prefix);
+  g_free (self->storage_class);
+  g_free (self->encryption);
+  g_free (self->kms_key);
+  G_OBJECT_CLASS (ob_s3_store_parent_class)->finalize (object);
+}
+
+static void
+ob_s3_store_class_init (ObS3StoreClass *klass)
+{
+  ObStoreClass *store_class = OB_STORE_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = ob_s3_store_finalize;
+  store_class->put = ob_s3_store_put;
+  store_class->flush = ob_s3_store_flush;
+  store_class->read = ob_s3_store_read;
+  store_class->get = ob_s3_store_get;
+  store_class->stat = ob_s3_store_stat;
+  store_class->list = ob_s3_store_list;
+  store_class->remove = ob_s3_store_remove;
+  store_class->space = ob_s3_store_space;
+  store_class->prepare = ob_s3_store_prepare;
+  store_class->describe = ob_s3_store_describe;
+  store_class->has_failed = ob_s3_store_has_failed;
+}
+
+static void
+ob_s3_store_init (ObS3Store *self)
+{
+}
+
+/* public methods */
+
+ObStore *
+ob_s3_store_new (const ObS3Settings *settings, ObAwsCredentials *credentials,
+                 const ObS3Limits *limits, GError **error)
+{
+  ObS3Http *http = ob_s3_http_new (settings, credentials, limits, error);
+  const char *prefix = ob_s3_settings_get (settings, "prefix");
+  ObS3Store *self;
+
+  if (http == NULL)
+    return NULL;
+  self = g_object_new (OB_TYPE_S3_STORE, NULL);
+  self->http = http;
+  self->where = ob_s3_settings_describe (settings);
+  self->prefix = prefix != NULL ? g_strconcat (prefix, "/", NULL) : g_strdup ("");
+  self->storage_class = g_strdup (ob_s3_settings_get (settings, "storage-class"));
+  self->encryption = g_strdup (ob_s3_settings_get (settings, "encryption"));
+  self->kms_key = g_strdup (ob_s3_settings_get (settings, "kms-key"));
+  self->uploads = ob_upload_queue_new (ob_s3_settings_get_connections (settings), upload, self);
+  return OB_STORE (self);
+}
+
+ObS3Http *
+ob_s3_store_get_http (ObS3Store *store)
+{
+  return store->http;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-s3-store.h"
+
+#include "s3-fixture.h"
+
+#define MANY 25
+/* Of "one two". */
+#define HASH "8ab63e29a4ba14e4e1688f9c15e5af90895421358c945b0431f85d66977bd3d2"
+
+static void
+assert_stored (S3Fixture *fixture, const char *key, const char *text)
+{
+  g_autoptr (GBytes) bytes = peer_get (fixture->peer, key);
+
+  g_assert_nonnull (bytes);
+  g_assert_cmpmem (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), text, strlen (text));
+}
+
+static void
+test_put (S3Fixture *fixture, gconstpointer data)
+{
+  const struct iovec parts[] = { { (void *) "one ", 4 }, { NULL, 0 }, { (void *) "two", 3 } };
+  g_autoptr (GError) error = NULL;
+
+  ob_store_put (fixture->store, "data/ab/abcd", parts, 3, OB_STORE_PUT_NONE, NULL, &error);
+  g_assert_no_error (error);
+  assert_stored (fixture, "a b/c/data/ab/abcd", "one two");
+  s3_fixture_assert_header (fixture, "X-Amz-Content-Sha256: " HASH, TRUE);
+  s3_fixture_assert_header (fixture, "Content-Length: 7", TRUE);
+  s3_fixture_assert_header (fixture, "If-None-Match", FALSE);
+  s3_fixture_assert_header (fixture, "Accept-Encoding", FALSE);
+
+  put_text (fixture->store, "config", "x", OB_STORE_PUT_NONE);
+  put_text (fixture->store, "config", "", OB_STORE_PUT_NONE);
+  assert_stored (fixture, "a b/c/config", "");
+  s3_fixture_assert_header (fixture, "Content-Length: 0", TRUE);
+}
+
+static void
+test_headers (S3Fixture *fixture, gconstpointer data)
+{
+  s3_fixture_set (fixture, "storage-class", "STANDARD_IA");
+  s3_fixture_set (fixture, "encryption", "aws:kms");
+  s3_fixture_set (fixture, "kms-key", "k-1");
+  s3_fixture_open (fixture);
+  put_text (fixture->store, "data/ab/abcd", "x", OB_STORE_PUT_NONE);
+  s3_fixture_assert_header (fixture, "X-Amz-Storage-Class: STANDARD_IA", TRUE);
+  s3_fixture_assert_header (fixture, "X-Amz-Server-Side-Encryption: aws:kms", TRUE);
+  s3_fixture_assert_header (fixture, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id: k-1", TRUE);
+  put_text (fixture->store, "index/abcd", "x", OB_STORE_PUT_NONE);
+  s3_fixture_assert_header (fixture, "X-Amz-Storage-Class", FALSE);
+  s3_fixture_assert_header (fixture, "X-Amz-Server-Side-Encryption: aws:kms", TRUE);
+}
+
+/* Only one of two makes a new thing; but our own, whose answer got lost, is ours. */
+static void
+test_put_new (S3Fixture *fixture, gconstpointer data)
+{
+  const struct iovec part = { (void *) "mine", 4 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) lost = NULL;
+
+  peer_put (fixture->peer, "a b/c/config", "theirs");
+  g_assert_false (
+    ob_store_put (fixture->store, "config", &part, 1, OB_STORE_PUT_NEW, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_EXISTS);
+  g_assert_message (error, "config");
+  assert_stored (fixture, "a b/c/config", "theirs");
+
+  /* The answer is lost, and somebody else's thing is there. */
+  peer_add (fixture->peer, FAULT_RESET, 1);
+  g_assert_false (
+    ob_store_put (fixture->store, "config", &part, 1, OB_STORE_PUT_NEW, NULL, &lost));
+  g_assert_ob_error (lost, OB_ERROR_EXISTS);
+
+  put_text (fixture->store, "new", "mine", OB_STORE_PUT_NEW);
+  s3_fixture_assert_header (fixture, "If-None-Match: *", TRUE);
+  peer_add (fixture->peer, FAULT_LATE, 1);
+  put_text (fixture->store, "other", "mine", OB_STORE_PUT_NEW);
+  assert_stored (fixture, "a b/c/other", "mine");
+
+  peer_add_status (fixture->peer, 501, "NotImplemented", 1);
+  put_text (fixture->store, "config", "mine", OB_STORE_PUT_NEW);
+  assert_stored (fixture, "a b/c/config", "mine");
+}
+
+static gssize
+read_some (S3Fixture *fixture, guint64 offset, gsize size, char *buffer)
+{
+  g_autoptr (GError) error = NULL;
+  gssize n = ob_store_read (fixture->store, "data/ab/x", offset, buffer, size, NULL, &error);
+
+  g_assert_no_error (error);
+  return n;
+}
+
+static void
+test_read (S3Fixture *fixture, gconstpointer data)
+{
+  char buffer[32] = "";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) large = NULL;
+  guint64 size = 0;
+
+  peer_put (fixture->peer, "a b/c/data/ab/x", "0123456789");
+  g_assert_cmpint (read_some (fixture, 0, 4, buffer), ==, 4);
+  g_assert_cmpmem (buffer, 4, "0123", 4);
+  g_assert_cmpint (read_some (fixture, 6, 4, buffer), ==, 4);
+  g_assert_cmpmem (buffer, 4, "6789", 4);
+  g_assert_cmpint (read_some (fixture, 8, 20, buffer), ==, 2);
+  g_assert_cmpmem (buffer, 2, "89", 2);
+  g_assert_cmpint (read_some (fixture, 10, 4, buffer), ==, 0);
+  g_assert_cmpint (read_some (fixture, G_MAXUINT64, 4, buffer), ==, 0);
+  g_assert_cmpint (read_some (fixture, 0, 0, buffer), ==, 0);
+
+  g_assert_true (ob_store_stat (fixture->store, "data/ab/x", &size, NULL, NULL));
+  g_assert_cmpuint (size, ==, 10);
+  peer_put (fixture->peer, "a b/c/data/ab/x", "");
+  g_assert_true (ob_store_stat (fixture->store, "data/ab/x", &size, NULL, NULL));
+  g_assert_cmpuint (size, ==, 0);
+  assert_object (fixture->store, "data/ab/x", "");
+
+  assert_object (fixture->store, "data/ab/none", NULL);
+  g_assert_cmpint (ob_store_read (fixture->store, "none", 0, buffer, 4, NULL, &error), ==, -1);
+  g_assert_ob_error (error, OB_ERROR_NOT_FOUND);
+  peer_put (fixture->peer, "a b/c/large", "0123456789");
+  g_assert_null (ob_store_get (fixture->store, "large", 9, NULL, &large));
+  g_assert_ob_error (large, OB_ERROR_CORRUPT);
+}
+
+static void
+test_list (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  peer_set_page (fixture->peer, 10);
+  assert_list (fixture->store, "data", "");
+  for (guint i = 0; i < MANY; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("a b/c/data/ab/<%02u&", i);
+
+      peer_put (fixture->peer, key, "x");
+      g_string_append_printf (names, "%sdata/ab/<%02u&", i > 0 ? " " : "", i);
+    }
+  /* Not ours: beside the prefix, beside the directory, and what looks like one. */
+  peer_put (fixture->peer, "data/ab/other", "x");
+  peer_put (fixture->peer, "a b/c/data2", "x");
+  peer_put (fixture->peer, "a b/c/data/", "");
+  assert_list (fixture->store, "data", names->str);
+  s3_fixture_set (fixture, "prefix", NULL);
+  s3_fixture_open (fixture);
+  assert_list (fixture->store, "data", "data/ab/other");
+}
+
+static gboolean
+stop_at_once (const char *name, guint64 size, gpointer user_data)
+{
+  (*(guint *) user_data)++;
+  return FALSE;
+}
+
+static void
+test_list_stops (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  guint before, calls = 0;
+
+  peer_set_page (fixture->peer, 1);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("a b/c/data/%u", i);
+
+      peer_put (fixture->peer, key, "x");
+    }
+  before = peer_count_requests (fixture->peer);
+  g_assert_true (ob_store_list (fixture->store, "data", stop_at_once, &calls, NULL, &error));
+  g_assert_cmpuint (calls, ==, 1);
+  g_assert_cmpuint (peer_count_requests (fixture->peer) - before, ==, 1);
+}
+
+static void
+test_remove (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  peer_put (fixture->peer, "a b/c/locks/x", "x");
+  g_assert_true (ob_store_remove (fixture->store, "locks/x", NULL, &error));
+  g_assert_null (peer_get (fixture->peer, "a b/c/locks/x"));
+  peer_add_status (fixture->peer, 404, "NoSuchKey", 1);
+  g_assert_true (ob_store_remove (fixture->store, "locks/x", NULL, &error));
+  peer_add_status (fixture->peer, 404, "NoSuchBucket", 1);
+  g_assert_false (ob_store_remove (fixture->store, "locks/x", NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
+}
+
+/* Several at once, never more than there are connections, which stay. */
+static void
+test_deferred (S3Fixture *fixture, gconstpointer data)
+{
+  s3_fixture_set (fixture, "connections", "3");
+  s3_fixture_open (fixture);
+  peer_set_delay (fixture->peer, 50);
+  for (guint i = 0; i < 12; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("data/ab/%u", i);
+
+      put_text (fixture->store, name, name, OB_STORE_PUT_DEFERRED);
+    }
+  flush (fixture->store);
+  for (guint i = 0; i < 12; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("data/ab/%u", i);
+
+      assert_object (fixture->store, name, name);
+    }
+  g_assert_cmpuint (peer_get_most (fixture->peer), ==, 3);
+  g_assert_cmpuint (peer_count_connections (fixture->peer), ==, 3);
+  g_assert_false (ob_store_has_failed (fixture->store));
+}
+
+/* One that fails for good is told at every flush, and at what is added afterwards. */
+static void
+test_deferred_fails (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) again = NULL;
+  g_autoptr (GError) more = NULL;
+
+  peer_add_status (fixture->peer, 507, "InsufficientStorage", 1);
+  put_text (fixture->store, "data/ab/x", "x", OB_STORE_PUT_DEFERRED);
+  g_assert_false (ob_store_flush (fixture->store, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_NO_SPACE);
+  g_assert_message (error, "data/ab/x");
+  g_assert_true (ob_store_has_failed (fixture->store));
+  g_assert_false (ob_store_flush (fixture->store, NULL, &again));
+  g_assert_ob_error (again, OB_ERROR_NO_SPACE);
+  g_assert_false (put_much (fixture->store, "data/ab/y", 1, OB_STORE_PUT_DEFERRED, &more));
+  g_assert_ob_error (more, OB_ERROR_NO_SPACE);
+}
+
+/* A job that is cancelled goes at once; what it has handed over is still stored. */
+static void
+test_deferred_cancelled (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  peer_set_delay (fixture->peer, 200);
+  put_text (fixture->store, "data/ab/x", "x", OB_STORE_PUT_DEFERRED);
+  g_cancellable_cancel (cancellable);
+  g_assert_false (ob_store_flush (fixture->store, cancellable, &error));
+  g_assert_ob_error (error, OB_ERROR_CANCELLED);
+  flush (fixture->store);
+  assert_stored (fixture, "a b/c/data/ab/x", "x");
+}
+
+static void
+test_misc (S3Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *where = ob_store_describe (fixture->store);
+  g_autofree char *expected
+    = g_strdup_printf ("s3:%s/erp/a b/c", peer_get_url (fixture->peer));
+  guint64 free_bytes = 0, total_bytes = 0;
+
+  g_assert_cmpstr (where, ==, expected);
+  g_assert_true (ob_store_prepare (fixture->store, NULL, NULL));
+  g_assert_true (ob_store_space (fixture->store, &free_bytes, &total_bytes, NULL, NULL));
+  g_assert_cmpuint (total_bytes, ==, G_MAXUINT64);
+  g_assert_false (ob_store_is_consistent (fixture->store));
+  g_assert_cmpuint (peer_count_requests (fixture->peer), ==, 0);
+}
+
+#define add(name, func)                                                                            \
+  g_test_add ("/s3-store/" name, S3Fixture, NULL, s3_fixture_set_up, func, s3_fixture_tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  add ("put", test_put);
+  add ("headers", test_headers);
+  add ("put-new", test_put_new);
+  add ("read", test_read);
+  add ("list", test_list);
+  add ("list-stops", test_list_stops);
+  add ("remove", test_remove);
+  add ("deferred", test_deferred);
+  add ("deferred-fails", test_deferred_fails);
+  add ("deferred-cancelled", test_deferred_cancelled);
+  add ("misc", test_misc);
+  return g_test_run ();
+}
