@@ -72,7 +72,7 @@ on_element (const char *path, const char *text, gpointer user_data)
 {
   Page *page = user_data;
 
-  if (!g_str_has_prefix (path, ROOT))
+  if (page->complete || !g_str_has_prefix (path, ROOT))
     return FALSE;
   path += strlen (ROOT);
   if (strcmp (path, "/Contents/Key") == 0)

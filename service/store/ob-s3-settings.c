@@ -117,7 +117,8 @@ find_mistake (guint setting, const char *value)
   switch (setting)
     {
     case BUCKET:
-      return is_made_of (value, ".-_") && strlen (value) >= 3 && strlen (value) <= 255
+      return is_made_of (value, ".-_") && g_ascii_isalnum (*value) && strlen (value) >= 3
+                 && strlen (value) <= 255
                ? NULL
                : "3 to 255 letters, digits, \".\", \"-\" and \"_\"";
     case PREFIX:
@@ -173,6 +174,20 @@ get_endpoint (const ObS3Settings *self)
     return g_strdup (self->values[ENDPOINT]);
   return g_strdup_printf ("https://s3.%s.amazonaws.com%s", ob_s3_settings_get_region (self),
                           g_str_has_prefix (ob_s3_settings_get_region (self), "cn-") ? ".cn" : "");
+}
+
+/* Host and port as the header Host has them: without the port that goes without saying. */
+static char *
+get_authority (GUri *uri)
+{
+  const char *host = g_uri_get_host (uri);
+  gboolean bare = strchr (host, ':') == NULL;
+  g_autofree char *shown = g_strconcat (bare ? "" : "[", host, bare ? "" : "]", NULL);
+  int usual = strcmp (g_uri_get_scheme (uri), "https") == 0 ? 443 : 80;
+
+  return g_uri_get_port (uri) <= 0 || g_uri_get_port (uri) == usual
+           ? g_steal_pointer (&shown)
+           : g_strdup_printf ("%s:%d", shown, g_uri_get_port (uri));
 }
 
 static gboolean
@@ -321,6 +336,14 @@ ob_s3_settings_check (const ObS3Settings *settings, GError **error)
                            "A kms-key is of use with the encryption aws:kms alone");
       return FALSE;
     }
+  if (g_strcmp0 (settings->values[STYLE], "virtual") == 0
+      && g_hostname_is_ip_address (g_uri_get_host (uri)))
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                   "%s has no names below it, which the style virtual needs; use the style path",
+                   endpoint);
+      return FALSE;
+    }
   return check_http (settings, uri, error) && check_credentials (settings, error);
 }
 
@@ -362,17 +385,10 @@ ob_s3_settings_get_base (const ObS3Settings *settings, char **host, char **path)
 {
   g_autofree char *endpoint = get_endpoint (settings);
   g_autoptr (GUri) uri = parse_endpoint (endpoint);
-  const char *name = g_uri_get_host (uri);
-  gboolean virtual_host = is_virtual (settings, name);
-  g_autofree char *shown = strchr (name, ':') != NULL ? g_strdup_printf ("[%s]", name)
-                                                      : g_strdup (name);
-  /* The port that goes without saying is not in the header Host. */
-  int usual = strcmp (g_uri_get_scheme (uri), "https") == 0 ? 443 : 80;
-  g_autofree char *port = g_uri_get_port (uri) > 0 && g_uri_get_port (uri) != usual
-                            ? g_strdup_printf (":%d", g_uri_get_port (uri))
-                            : g_strdup ("");
+  g_autofree char *authority = get_authority (uri);
+  gboolean virtual_host = is_virtual (settings, g_uri_get_host (uri));
   g_autofree char *full = g_strconcat (virtual_host ? settings->values[BUCKET] : "",
-                                       virtual_host ? "." : "", shown, port, NULL);
+                                       virtual_host ? "." : "", authority, NULL);
 
   *path = virtual_host ? g_strdup ("/") : g_strconcat ("/", settings->values[BUCKET], "/", NULL);
   *host = g_strdup (full);
@@ -383,10 +399,11 @@ char *
 ob_s3_settings_describe (const ObS3Settings *settings)
 {
   g_autofree char *endpoint = get_endpoint (settings);
+  g_autoptr (GUri) uri = parse_endpoint (endpoint);
+  g_autofree char *authority = get_authority (uri);
 
-  if (g_str_has_suffix (endpoint, "/"))
-    endpoint[strlen (endpoint) - 1] = '\0';
-  return g_strconcat ("s3:", endpoint, "/", settings->values[BUCKET],
+  return g_strconcat ("s3:", g_uri_get_scheme (uri), "://", authority, "/",
+                      settings->values[BUCKET],
                       settings->values[PREFIX] != NULL ? "/" : "",
                       settings->values[PREFIX] != NULL ? settings->values[PREFIX] : "", NULL);
 }
