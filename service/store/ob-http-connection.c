@@ -200,7 +200,7 @@ exchange (ObHttpConnection *self, const ObHttpRequest *request, ObHttpAnswer *an
 /* public methods */
 
 ObHttpConnection *
-ob_http_connection_new (GTlsDatabase *tls, guint timeout)
+ob_http_connection_new (GTlsDatabase *tls, gboolean direct, guint timeout)
 {
   ObHttpConnection *self = g_new0 (ObHttpConnection, 1);
 
@@ -211,6 +211,8 @@ ob_http_connection_new (GTlsDatabase *tls, guint timeout)
                                                  "user-agent", "obbackup", NULL);
   if (tls != NULL)
     soup_session_set_tls_database (self->session, tls);
+  if (direct)
+    soup_session_set_proxy_resolver (self->session, NULL);
   /* A compressed answer could be any size, and a password of the address's is none of ours. */
   soup_session_remove_feature_by_type (self->session, SOUP_TYPE_CONTENT_DECODER);
   soup_session_remove_feature_by_type (self->session, SOUP_TYPE_AUTH_MANAGER);

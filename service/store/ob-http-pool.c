@@ -136,7 +136,7 @@ ob_http_pool_take (ObHttpPool *pool, guint64 bytes, GCancellable *cancellable, G
   if (slot == NULL)
     return NULL;
   if (slot->connection == NULL)
-    slot->connection = ob_http_connection_new (pool->tls, pool->timeout);
+    slot->connection = ob_http_connection_new (pool->tls, FALSE, pool->timeout);
   if (cancellable != NULL)
     {
       slot->cancellable = g_object_ref (cancellable);
