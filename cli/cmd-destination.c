@@ -6,6 +6,7 @@
 #include "ob-follow.h"
 #include "ob-format.h"
 #include "ob-output.h"
+#include "ob-s3-options.h"
 #include "ob-table.h"
 
 #include <fcntl.h>
@@ -68,89 +69,187 @@ print_added (GVariant *result, const char *name, const char *path)
              name);
 }
 
+/* What was given to "destination add". */
+typedef struct
+{
+  char *kind, *path, *passphrase_file, *limit;
+  gboolean no_passphrase;
+  ObS3Options s3;
+} AddOptions;
+
+static void
+add_options_clear (AddOptions *add)
+{
+  g_free (add->kind);
+  g_free (add->path);
+  g_free (add->passphrase_file);
+  g_free (add->limit);
+  ob_s3_options_clear (&add->s3);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AddOptions, add_options_clear)
+
+/* Only one secret can be the standard input. */
+static gboolean
+check_inputs (const char *passphrase_file, const ObS3Options *s3, GError **error)
+{
+  if (g_strcmp0 (passphrase_file, "-") != 0 || g_strcmp0 (s3->secret_key_file, "-") != 0)
+    return TRUE;
+  g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                       "--passphrase-file and --secret-key-file cannot both be standard input");
+  return FALSE;
+}
+
+static gboolean
+check_add (const AddOptions *add, const char *kind, GError **error)
+{
+  const char *mistake = NULL;
+  gboolean is_s3 = strcmp (kind, "s3") == 0;
+
+  if (add->passphrase_file != NULL && add->no_passphrase)
+    mistake = "--passphrase-file and --no-passphrase exclude each other";
+  else if (is_s3 && add->path != NULL)
+    mistake = "--path is for a directory; in a bucket it is --prefix";
+  else if (is_s3 && add->s3.texts[0] == NULL)
+    mistake = "Say where the backups shall be: --bucket BUCKET";
+  else if (!is_s3 && ob_s3_options_are_given (&add->s3))
+    mistake = "These options are for --kind s3";
+  else if (!is_s3 && add->path == NULL)
+    mistake = "Say where the backups shall be: --path DIR, or --kind s3 --bucket BUCKET";
+  if (mistake == NULL)
+    return check_inputs (add->passphrase_file, &add->s3, error);
+  g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, mistake);
+  return FALSE;
+}
+
 static ObExit
-add (ObClient *client, const char *name, const char *path, const char *passphrase_file,
-     gboolean no_passphrase)
+add (ObClient *client, const char *name, const AddOptions *add, const char *kind)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
   g_autoptr (GVariant) result = NULL;
-  g_autofree char *absolute = NULL;
+  g_autofree char *where = add->path != NULL ? g_canonicalize_filename (add->path, NULL)
+                                             : ob_s3_options_describe (&add->s3);
   GVariantBuilder options, secrets;
   ObExit status;
 
-  if (path == NULL || (passphrase_file != NULL && no_passphrase))
-    {
-      g_set_error_literal (&error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-                           path == NULL
-                             ? "Say where the backups shall be: --path DIR"
-                             : "--passphrase-file and --no-passphrase exclude each other");
-      return ob_client_fail (client, error);
-    }
-  if (no_passphrase && !client->quiet)
-    ob_output_warning ("without a passphrase whoever can read the directory can read the backups, "
-                       "and restic before 0.17 cannot open them");
-
-  absolute = g_canonicalize_filename (path, NULL);
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_init (&secrets, G_VARIANT_TYPE ("a{sh}"));
-  if (!add_passphrase (&secrets, fds, passphrase_file, &error))
+  if (!add_passphrase (&secrets, fds, add->passphrase_file, &error)
+      || !ob_s3_options_add (&add->s3, &options, &secrets, fds, &error))
     {
+      g_variant_builder_clear (&options);
       g_variant_builder_clear (&secrets);
       return ob_client_fail (client, error);
     }
-  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
-  g_variant_builder_add (&options, "{sv}", "path", g_variant_new_string (absolute));
-  if (no_passphrase)
+  if (add->path != NULL)
+    g_variant_builder_add (&options, "{sv}", "path", g_variant_new_string (where));
+  if (add->limit != NULL)
+    g_variant_builder_add (&options, "{sv}", "bandwidth-limit", g_variant_new_string (add->limit));
+  if (add->no_passphrase)
     g_variant_builder_add (&options, "{sv}", "no-passphrase", g_variant_new_boolean (TRUE));
 
   status = call_and_follow (client, OB_ROOT_PATH, OB_INTERFACE, "AddDestination",
-                            g_variant_new ("(ssa{sv}a{sh})", name, "local", &options, &secrets),
-                            fds, &result);
+                            g_variant_new ("(ssa{sv}a{sh})", name, kind, &options, &secrets), fds,
+                            &result);
   if (status == OB_EXIT_DONE && result != NULL && !client->json && !client->quiet)
-    print_added (result, name, absolute);
+    print_added (result, name, where);
   return status;
 }
 
 static ObExit
 run_add (ObClient *client, int argc, char **argv)
 {
-  g_autofree char *path = NULL;
-  g_autofree char *passphrase_file = NULL;
-  gboolean no_passphrase = FALSE;
-  const GOptionEntry entries[] = {
-    { "path", 0, 0, G_OPTION_ARG_FILENAME, &path,
+  g_auto (AddOptions) given = { 0 };
+  const GOptionEntry own[] = {
+    { "kind", 0, 0, G_OPTION_ARG_STRING, &given.kind,
+      "local (a directory) or s3; found out from the others if it is left out", "KIND" },
+    { "path", 0, 0, G_OPTION_ARG_FILENAME, &given.path,
       "Directory for the repository; made if its parent is there", "DIR" },
-    { "passphrase-file", 0, 0, G_OPTION_ARG_FILENAME, &passphrase_file,
+    { "passphrase-file", 0, 0, G_OPTION_ARG_FILENAME, &given.passphrase_file,
       "Read the passphrase from FILE (- is standard input) instead of making one", "FILE" },
-    { "no-passphrase", 0, 0, G_OPTION_ARG_NONE, &no_passphrase,
+    { "no-passphrase", 0, 0, G_OPTION_ARG_NONE, &given.no_passphrase,
       "Use the empty passphrase", NULL },
+    { "bandwidth-limit", 0, 0, G_OPTION_ARG_STRING, &given.limit,
+      "Bytes a second that go there and come from there at most (10M)", "LIMIT" },
     G_OPTION_ENTRY_NULL,
   };
+  g_autofree GOptionEntry *entries = ob_s3_options_make_entries (&given.s3, own);
+  g_autoptr (GError) error = NULL;
+  const char *kind;
   char **operands;
   ObExit status;
 
   if (!ob_command_parse (client, &ob_command_destination_add, entries, NULL, argc, argv, 1, 1,
                          &operands, &status))
     return status;
-  return add (client, operands[0], path, passphrase_file, no_passphrase);
+  kind = given.kind != NULL ? given.kind : given.s3.texts[0] != NULL ? "s3" : "local";
+  if (!check_add (&given, kind, &error))
+    return ob_client_fail (client, error);
+  if (given.no_passphrase && !client->quiet)
+    ob_output_warning ("without a passphrase whoever can read the repository can read the "
+                       "backups, and restic before 0.17 cannot open them");
+  return add (client, operands[0], &given, kind);
 }
 
 /* ---- edit */
 
+/* What was given to "destination edit". */
+typedef struct
+{
+  char *path, *passphrase_file, *limit, **reset;
+  ObS3Options s3;
+} EditOptions;
+
+static void
+edit_options_clear (EditOptions *edit)
+{
+  g_free (edit->path);
+  g_free (edit->passphrase_file);
+  g_free (edit->limit);
+  g_strfreev (edit->reset);
+  ob_s3_options_clear (&edit->s3);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (EditOptions, edit_options_clear)
+
+static gboolean
+add_edits (const EditOptions *edit, GVariantBuilder *options, GVariantBuilder *secrets,
+           GUnixFDList *fds, GError **error)
+{
+  if (!check_inputs (edit->passphrase_file, &edit->s3, error)
+      || !add_passphrase (secrets, fds, edit->passphrase_file, error)
+      || !ob_s3_options_add (&edit->s3, options, secrets, fds, error))
+    return FALSE;
+  if (edit->path != NULL)
+    {
+      g_autofree char *absolute = g_canonicalize_filename (edit->path, NULL);
+
+      g_variant_builder_add (options, "{sv}", "path", g_variant_new_string (absolute));
+    }
+  if (edit->limit != NULL)
+    g_variant_builder_add (options, "{sv}", "bandwidth-limit", g_variant_new_string (edit->limit));
+  if (edit->reset != NULL)
+    g_variant_builder_add (options, "{sv}", "reset",
+                           g_variant_new_strv ((const char *const *) edit->reset, -1));
+  return TRUE;
+}
+
 static ObExit
 run_edit (ObClient *client, int argc, char **argv)
 {
-  g_autofree char *path = NULL;
-  g_autofree char *limit = NULL;
-  g_autofree char *passphrase_file = NULL;
-  const GOptionEntry entries[] = {
-    { "path", 0, 0, G_OPTION_ARG_FILENAME, &path, "Where the same repository is now", "DIR" },
-    { "passphrase-file", 0, 0, G_OPTION_ARG_FILENAME, &passphrase_file,
+  g_auto (EditOptions) given = { 0 };
+  const GOptionEntry own[] = {
+    { "path", 0, 0, G_OPTION_ARG_FILENAME, &given.path, "Where the same repository is now", "DIR" },
+    { "passphrase-file", 0, 0, G_OPTION_ARG_FILENAME, &given.passphrase_file,
       "A passphrase that opens it (- is standard input)", "FILE" },
-    { "bandwidth-limit", 0, 0, G_OPTION_ARG_STRING, &limit,
+    { "bandwidth-limit", 0, 0, G_OPTION_ARG_STRING, &given.limit,
       "Bytes a second that go there and come from there at most (10M); none", "LIMIT" },
+    { "reset", 0, 0, G_OPTION_ARG_STRING_ARRAY, &given.reset,
+      "Take a setting of S3 away, as prefix; may be repeated", "SETTING" },
     G_OPTION_ENTRY_NULL,
   };
+  g_autofree GOptionEntry *entries = ob_s3_options_make_entries (&given.s3, own);
   g_autoptr (GError) error = NULL;
   g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
   g_autoptr (GVariant) properties = NULL;
@@ -167,21 +266,14 @@ run_edit (ObClient *client, int argc, char **argv)
   if (properties == NULL)
     return ob_client_fail (client, error);
 
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_init (&secrets, G_VARIANT_TYPE ("a{sh}"));
-  if (!add_passphrase (&secrets, fds, passphrase_file, &error))
+  if (!add_edits (&given, &options, &secrets, fds, &error))
     {
+      g_variant_builder_clear (&options);
       g_variant_builder_clear (&secrets);
       return ob_client_fail (client, error);
     }
-  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
-  if (path != NULL)
-    {
-      g_autofree char *absolute = g_canonicalize_filename (path, NULL);
-
-      g_variant_builder_add (&options, "{sv}", "path", g_variant_new_string (absolute));
-    }
-  if (limit != NULL)
-    g_variant_builder_add (&options, "{sv}", "bandwidth-limit", g_variant_new_string (limit));
   return call_and_follow (client, object, OB_DESTINATION_INTERFACE, "Update",
                           g_variant_new ("(a{sv}a{sh})", &options, &secrets), fds, NULL);
 }
@@ -251,7 +343,9 @@ static void
 print_details (GVariant *properties, GVariant *details)
 {
   static const char *const keys[]
-    = { "name", "kind", "path", "repository", "bandwidth-limit", "problem" };
+    = { "name",          "kind",       "path",       "repository",   "region",
+        "style",         "ca-file",    "storage-class", "encryption", "kms-key",
+        "credentials",   "access-key", "profile",    "profile-file", "bandwidth-limit", "problem" };
   guint64 free_bytes = 0, total = 0;
   gboolean flag = FALSE;
   const char *text;
@@ -261,10 +355,10 @@ print_details (GVariant *properties, GVariant *details)
       {
         g_autofree char *escaped = ob_output_escape (text);
 
-        g_print ("%-12s %s\n", keys[i], escaped);
+        g_print ("%-13s %s\n", keys[i], escaped);
       }
   if (g_variant_lookup (properties, "State", "&s", &text))
-    g_print ("%-12s %s\n", "state", text);
+    g_print ("%-13s %s\n", "state", text);
   g_variant_lookup (properties, "FreeBytes", "t", &free_bytes);
   if (g_variant_lookup (properties, "TotalBytes", "t", &total) && total > 0
       && total != G_MAXUINT64)
@@ -272,12 +366,12 @@ print_details (GVariant *properties, GVariant *details)
       g_autofree char *free_text = ob_format_size (free_bytes);
       g_autofree char *total_text = ob_format_size (total);
 
-      g_print ("%-12s %s of %s\n", "free", free_text, total_text);
+      g_print ("%-13s %s of %s\n", "free", free_text, total_text);
     }
   if (g_variant_lookup (details, "no-passphrase", "b", &flag) && flag)
-    g_print ("%-12s none: whoever reads the directory can read the backups\n", "passphrase");
+    g_print ("%-13s none: whoever reads the repository can read the backups\n", "passphrase");
   else if (g_variant_lookup (details, "key-saved", "b", &flag) && !flag)
-    g_print ("%-12s nobody has said that a copy of its recovery key is kept elsewhere\n", "key");
+    g_print ("%-13s nobody has said that a copy of its recovery key is kept elsewhere\n", "key");
 }
 
 static ObExit
@@ -454,7 +548,7 @@ const ObCommand ob_command_destination_add = {
 const ObCommand ob_command_destination_edit = {
   .name = "destination edit",
   .synopsis = "[NAME]",
-  .summary = "Tell that its repository has moved, or has another passphrase.",
+  .summary = "Tell where its repository is now, or how it is reached or opened.",
   .run = run_edit,
 };
 

@@ -6,6 +6,7 @@
 
 #include "ob-authorizer.h"
 #include "ob-descriptor.h"
+#include "ob-destination-call.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-manager.h"
@@ -13,15 +14,13 @@
 #include "ob-operations.h"
 #include "ob-options.h"
 #include "ob-property-cache.h"
-#include "ob-rate-limit.h"
 #include "ob-reply.h"
 #include "ob-secret.h"
 #include "ob-space-history.h"
 #include "ob-state-file.h"
 #include "ob-verify-record.h"
 
-/* How long a client may take to send a passphrase or to read a key, below the 25 seconds that the
- * call has. */
+/* How long a client may take to read a key, below the 25 seconds that the call has. */
 #define CLIENT_SECONDS 10
 
 struct _ObDestinationObject
@@ -43,10 +42,6 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ObDestinationObject, ob_destination_object,
                                G_IMPLEMENT_INTERFACE (OB_DBUS_TYPE_BACKUP1_DESTINATION,
                                                       ob_destination_object_iface_init))
 
-static const ObOptionSpec update_options[]
-  = { { "path", "s", FALSE }, { "bandwidth-limit", "s", FALSE }, { NULL, NULL, FALSE } };
-static const ObOptionSpec update_secrets[]
-  = { { "passphrase", "h", FALSE }, { NULL, NULL, FALSE } };
 static const ObOptionSpec key_options[] = { { "saved", "b", FALSE }, { NULL, NULL, FALSE } };
 
 /* virtual functions */
@@ -132,7 +127,8 @@ save (ObDestinationObject *self)
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
 }
 
-/* Whether an error tells that the destination is out of reach, rather than of the job's other end. */
+/* Whether an error tells that the destination is out of reach, rather than of the job's other
+ * end. */
 static gboolean
 is_about_destination (const char *operation, ObError code)
 {
@@ -197,119 +193,14 @@ handle_check (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *invocat
   return TRUE;
 }
 
-/* Update, from the arguments to the job. */
-typedef struct
-{
-  ObDestinationObject *self;
-  GDBusMethodInvocation *invocation;
-  char *path;
-  char *limit; /* "none" takes it away; NULL: as it is */
-} Update;
-
-static void
-update_free (Update *update)
-{
-  g_clear_object (&update->self);
-  g_free (update->path);
-  g_free (update->limit);
-  g_free (update);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Update, update_free)
-
-static void
-start_update (Update *update, const char *passphrase)
-{
-  ObDestinationObject *self = update->self;
-  ObContext *context = ob_manager_get_context (self->manager);
-  guint uid = ob_authorizer_get_caller (update->invocation);
-  GError *error = NULL;
-  g_autofree char *path = NULL;
-  ObJob *job
-    = ob_update_destination_job_new (context, self->destination, update->path, passphrase, uid);
-
-  if (update->limit != NULL)
-    ob_update_destination_job_set_limit (
-      job, g_str_equal (update->limit, "none") ? NULL : update->limit);
-  ob_manager_release (self->manager, OB_FOLDER_DESTINATIONS, get_name (self));
-  path = ob_manager_start_job (self->manager, job, &error);
-  if (path == NULL)
-    ob_reply_error (update->invocation, error);
-  else
-    ob_dbus_backup1_destination_complete_update (OB_DBUS_BACKUP1_DESTINATION (self),
-                                                 update->invocation, NULL, path);
-}
-
-static void
-on_passphrase (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (Update) update = user_data;
-  GError *error = NULL;
-  ob_autosecret char *passphrase = ob_descriptor_read_secret_finish (result, &error);
-
-  if (passphrase != NULL)
-    {
-      start_update (update, passphrase);
-      return;
-    }
-  ob_manager_release (update->self->manager, OB_FOLDER_DESTINATIONS, get_name (update->self));
-  ob_reply_error (update->invocation, error);
-}
-
-static gboolean
-read_update (ObDestinationObject *self, GUnixFDList *fds, GVariant *dictionary, GVariant *secrets,
-             Update *update, int *fd, GError **error)
-{
-  guint64 rate = 0;
-  g_autoptr (ObOptions) options = ob_options_read (dictionary, update_options, NULL, error);
-  g_autoptr (ObOptions) handles = NULL;
-
-  if (options == NULL)
-    return FALSE;
-  handles = ob_options_read (secrets, update_secrets, fds, error);
-  if (handles == NULL)
-    return FALSE;
-  update->path = g_strdup (ob_options_get_string (options, "path"));
-  update->limit = g_strdup (ob_options_get_string (options, "bandwidth-limit"));
-  *fd = ob_options_get_fd (handles, "passphrase");
-  if (update->path == NULL && update->limit == NULL && *fd < 0)
-    {
-      g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                           "There is nothing to change; give \"path\", \"passphrase\" or "
-                           "\"bandwidth-limit\"");
-      return FALSE;
-    }
-  if (update->limit != NULL && !g_str_equal (update->limit, "none")
-      && !ob_rate_limit_parse (update->limit, &rate))
-    {
-      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "The bandwidth limit \"%.32s\" has to be bytes a second as 500K, 10M or 1G, of 1K "
-                   "at least, or \"none\".",
-                   update->limit);
-      return FALSE;
-    }
-  return *fd < 0 || ob_descriptor_check_source (*fd, "passphrase", error);
-}
-
 static gboolean
 handle_update (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *invocation,
                GUnixFDList *fds, GVariant *dictionary, GVariant *secrets)
 {
   ObDestinationObject *self = OB_DESTINATION_OBJECT (skeleton);
-  int fd = -1;
-  GError *error = NULL;
-  g_autoptr (Update) update = g_new0 (Update, 1);
 
-  if (!read_update (self, fds, dictionary, secrets, update, &fd, &error)
-      || !ob_manager_hold (self->manager, OB_FOLDER_DESTINATIONS, get_name (self), &error))
-    return ob_reply_error (invocation, error);
-  update->self = g_object_ref (self);
-  update->invocation = invocation;
-  if (fd < 0)
-    start_update (update, NULL);
-  else
-    ob_descriptor_read_secret (fd, CLIENT_SECONDS, self->manager, on_passphrase,
-                               g_steal_pointer (&update));
+  ob_destination_call_update (self->manager, invocation, self->destination, dictionary, secrets,
+                              fds);
   return TRUE;
 }
 
@@ -457,6 +348,7 @@ handle_get_details (ObDBusBackup1Destination *skeleton, GDBusMethodInvocation *i
   g_variant_dict_insert (&dict, "name", "s", ob_destination_get_name (destination));
   g_variant_dict_insert (&dict, "kind", "s", ob_destination_get_kind (destination));
   g_variant_dict_insert (&dict, "path", "s", path);
+  ob_destination_call_insert_settings (destination, &dict);
   g_variant_dict_insert (&dict, "repository", "s", ob_destination_get_repository_id (destination));
   if (ob_destination_get_bandwidth_limit (destination) != NULL)
     g_variant_dict_insert (&dict, "bandwidth-limit", "s",
@@ -555,7 +447,9 @@ ob_destination_object_take_job (ObDestinationObject *self, ObJob *job)
     {
       ob_dbus_backup1_destination_set_free_bytes (skeleton, free_bytes);
       ob_dbus_backup1_destination_set_total_bytes (skeleton, total_bytes);
-      ob_space_history_add (self->space, ob_job_get_end_time (job), free_bytes);
+      /* Where there is no end of the space it says nothing of days that are left. */
+      if (total_bytes != G_MAXUINT64)
+        ob_space_history_add (self->space, ob_job_get_end_time (job), free_bytes);
     }
   if (g_strcmp0 (operation, "verify") == 0 || g_strcmp0 (operation, "repair") == 0)
     take_verification (self, job);

@@ -105,15 +105,27 @@ has_destination (ObManager *manager, const char *name)
   return ob_manager_find_destination (manager, name, NULL) != NULL;
 }
 
+/* As they would be written down. */
+static char *
+get_place_text (ObDestination *destination)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+
+  ob_place_save (ob_destination_get_place (destination), file, "place");
+  return g_key_file_to_data (file, NULL, NULL);
+}
+
 /* It keeps its repository open, which is not to be given up for nothing. */
 static gboolean
 are_same (ObDestination *one, ObDestination *other)
 {
-  return g_strcmp0 (ob_destination_get_bandwidth_limit (one),
-                    ob_destination_get_bandwidth_limit (other))
-           == 0
-         && g_strcmp0 (ob_destination_get_kind (one), ob_destination_get_kind (other)) == 0
-         && g_strcmp0 (ob_destination_get_path (one), ob_destination_get_path (other)) == 0
+  g_autofree char *here = get_place_text (one);
+  g_autofree char *there = get_place_text (other);
+
+  return strcmp (here, there) == 0
+         && g_strcmp0 (ob_destination_get_bandwidth_limit (one),
+                       ob_destination_get_bandwidth_limit (other))
+              == 0
          && g_strcmp0 (ob_destination_get_repository_id (one),
                        ob_destination_get_repository_id (other))
               == 0

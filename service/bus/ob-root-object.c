@@ -9,7 +9,7 @@
 #include "ob-backup-query.h"
 #include "ob-change-call.h"
 #include "ob-delete-call.h"
-#include "ob-descriptor.h"
+#include "ob-destination-call.h"
 #include "ob-discovery.h"
 #include "ob-edit-call.h"
 #include "ob-error.h"
@@ -23,9 +23,6 @@
 #include "ob-schedule-object.h"
 #include "ob-secret.h"
 #include "ob-verify-call.h"
-
-/* How long a client may take to send a passphrase, below the 25 seconds that the call has. */
-#define CLIENT_SECONDS 10
 
 struct _ObRootObject
 {
@@ -41,19 +38,7 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (ObRootObject, ob_root_object, OB_DBUS_TYPE_BACKUP
                                                       ob_root_object_iface_init))
 
 static const char *const features[]
-  = { "destination-local", "restore-database", "restore-directory", NULL };
-
-static const ObOptionSpec destination_options[] = {
-  { "path", "s", TRUE },
-  { "no-passphrase", "b", FALSE },
-  { "bandwidth-limit", "s", FALSE },
-  { NULL, NULL, FALSE },
-};
-
-static const ObOptionSpec destination_secrets[] = {
-  { "passphrase", "h", FALSE },
-  { NULL, NULL, FALSE },
-};
+  = { "destination-local", "destination-s3", "restore-database", "restore-directory", NULL };
 
 static const ObOptionSpec backup_options[] = {
   { "destination", "s", FALSE },
@@ -164,98 +149,13 @@ handle_add_instance (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
   return TRUE;
 }
 
-/* The name is reserved; from here it is released by whoever fails. */
-static void
-start_set_up (Call *call, const char *passphrase)
-{
-  ObManager *manager = call->self->manager;
-  const char *path = ob_options_get_string (call->options, "path");
-  gboolean no_passphrase = ob_options_get_boolean (call->options, "no-passphrase");
-  guint uid = ob_authorizer_get_caller (call->invocation);
-  GError *error = NULL;
-  g_autofree char *job_path = NULL;
-  g_autoptr (ObDestination) destination
-    = ob_destination_new (call->name, "local", path, passphrase, no_passphrase, &error);
-
-  if (destination == NULL
-      || !ob_destination_set_bandwidth_limit (
-        destination, ob_options_get_string (call->options, "bandwidth-limit"), &error))
-    ob_manager_release (manager, OB_FOLDER_DESTINATIONS, call->name);
-  else
-    job_path = ob_manager_start_set_up (
-      manager, ob_add_destination_job_new (ob_manager_get_context (manager), destination, uid),
-      destination, &error);
-  if (job_path == NULL)
-    ob_reply_error (call->invocation, error);
-  else
-    ob_dbus_backup1_complete_add_destination (OB_DBUS_BACKUP1 (call->self), call->invocation, NULL,
-                                              job_path);
-}
-
-static void
-on_passphrase (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (Call) call = user_data;
-  GError *error = NULL;
-  ob_autosecret char *passphrase = ob_descriptor_read_secret_finish (result, &error);
-
-  if (passphrase != NULL)
-    {
-      start_set_up (call, passphrase);
-      return;
-    }
-  ob_manager_release (call->self->manager, OB_FOLDER_DESTINATIONS, call->name);
-  ob_reply_error (call->invocation, error);
-}
-
-/* *@fd is -1 where a passphrase is to be generated, or is the empty one. */
-static gboolean
-check_secret (ObOptions *options, ObOptions *secrets, int *fd, GError **error)
-{
-  *fd = ob_options_get_fd (secrets, "passphrase");
-  if (*fd < 0)
-    return TRUE;
-  if (ob_options_get_boolean (options, "no-passphrase"))
-    {
-      g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                           "Give \"passphrase\" or \"no-passphrase\", not both");
-      return FALSE;
-    }
-  return ob_descriptor_check_source (*fd, "passphrase", error);
-}
-
 static gboolean
 handle_add_destination (ObDBusBackup1 *skeleton, GDBusMethodInvocation *invocation,
                         GUnixFDList *fds, const char *name, const char *kind, GVariant *dictionary,
-                        GVariant *secret_dictionary)
+                        GVariant *secrets)
 {
-  ObRootObject *self = OB_ROOT_OBJECT (skeleton);
-  GError *error = NULL;
-  int fd = -1;
-  g_autoptr (ObOptions) options = ob_options_read (dictionary, destination_options, NULL, &error);
-  g_autoptr (ObOptions) secrets = NULL;
-  g_autoptr (Call) call = NULL;
-
-  if (strcmp (kind, "local") != 0)
-    {
-      g_clear_error (&error);
-      return ob_reply_error (invocation,
-                             g_error_new (OB_ERROR, OB_ERROR_NOT_SUPPORTED,
-                                          "There is no kind of destination \"%.64s\"; this version "
-                                          "has \"local\"",
-                                          kind));
-    }
-  if (options != NULL)
-    secrets = ob_options_read (secret_dictionary, destination_secrets, fds, &error);
-  if (secrets == NULL || !check_secret (options, secrets, &fd, &error)
-      || !ob_manager_reserve (self->manager, OB_FOLDER_DESTINATIONS, name, &error))
-    return ob_reply_error (invocation, error);
-  call = call_new (self, invocation, name, g_steal_pointer (&options));
-  if (fd < 0)
-    start_set_up (call, NULL);
-  else
-    ob_descriptor_read_secret (fd, CLIENT_SECONDS, self->manager, on_passphrase,
-                               g_steal_pointer (&call));
+  ob_destination_call_add (OB_ROOT_OBJECT (skeleton)->manager, invocation, name, kind, dictionary,
+                           secrets, fds);
   return TRUE;
 }
 

@@ -204,10 +204,12 @@ add_verified (ObTeller *self, ObMetrics *metrics)
         = { "destination",
             ob_dbus_backup1_destination_get_name (OB_DBUS_BACKUP1_DESTINATION (object)), NULL };
       guint64 verified = ob_destination_object_get_last_sound (object);
+      guint64 total
+        = ob_dbus_backup1_destination_get_total_bytes (OB_DBUS_BACKUP1_DESTINATION (object));
 
       if (verified > 0)
         ob_metric_family_add_uint64 (family, labels, verified);
-      if (ob_dbus_backup1_destination_get_total_bytes (OB_DBUS_BACKUP1_DESTINATION (object)) > 0)
+      if (total > 0 && total != G_MAXUINT64)
         ob_metric_family_add_uint64 (
           left, labels,
           ob_dbus_backup1_destination_get_free_bytes (OB_DBUS_BACKUP1_DESTINATION (object)));

@@ -9,7 +9,8 @@ typedef struct
 {
   ObContext *context;
   ObDestination *destination;
-  char *path, *passphrase;
+  ObPlace *place;
+  char *passphrase;
   gboolean sets_limit;
   char *limit; /* of the bandwidth; NULL: none */
   ObDestination *updated;
@@ -34,9 +35,9 @@ free_data (gpointer pointer)
 
   ob_destination_unref (data->destination);
   g_clear_pointer (&data->updated, ob_destination_unref);
-  g_free (data->path);
-  g_free (data->limit);
+  g_clear_pointer (&data->place, ob_place_unref);
   ob_secret_clear (&data->passphrase);
+  g_free (data->limit);
   g_free (data);
 }
 
@@ -89,7 +90,7 @@ run_update (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   g_autoptr (GError) local = NULL;
 
   ob_progress_set_phase (ob_job_get_progress (job), "trying");
-  data->updated = ob_destination_update (data->destination, data->context, data->path,
+  data->updated = ob_destination_update (data->destination, data->context, data->place,
                                          data->passphrase, cancellable, error);
   if (data->updated == NULL)
     return FALSE;
@@ -124,12 +125,12 @@ ob_add_destination_job_new (ObContext *context, ObDestination *destination, guin
 }
 
 ObJob *
-ob_update_destination_job_new (ObContext *context, ObDestination *destination, const char *path,
+ob_update_destination_job_new (ObContext *context, ObDestination *destination, ObPlace *place,
                                const char *passphrase, guint uid)
 {
   Data *data = make_data (context, destination);
 
-  data->path = g_strdup (path);
+  data->place = place != NULL ? ob_place_ref (place) : NULL;
   data->passphrase = g_strdup (passphrase);
   return ob_job_new ("update-destination", NULL, ob_destination_get_name (destination), uid,
                      run_update, data, free_data);

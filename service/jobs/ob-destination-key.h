@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Key files: CONFIG/keys/NAME.key, mode 0600, holding a passphrase and a line end. A passphrase that
- * was written once is never lost: what another takes the place of stays as NAME.key.1, .2, … */
+/* Key files: CONFIG/keys/NAME.key, mode 0600, holding a passphrase and a line end. A passphrase
+ * that was written once is never lost: what another takes the place of stays as NAME.key.1, .2,
+ * … */
 #pragma once
 
 #include <glib.h>

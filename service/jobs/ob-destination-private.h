@@ -13,7 +13,9 @@ struct _ObDestination
   gatomicrefcount references;
 
   /* Immutable but for set up, which nobody else sees. */
-  char *name, *kind, *path;
+  char *name;
+  ObPlace *place;
+  const char *path; /* the place's */
   char *passphrase; /* until set up has written it */
   gboolean no_passphrase;
   char *bandwidth_limit; /* as ob_rate_limit_parse() reads it; NULL: none */
@@ -22,7 +24,7 @@ struct _ObDestination
   pthread_mutex_t mutex;
   gboolean key_saved;
   ObRepository *repository; /* open, or NULL */
-  dev_t device;             /* of its directory when it was opened */
+  dev_t device;             /* of a directory when it was opened */
   ino_t inode;
   gint64 last_use;
   gboolean watched; /* a timer looks after it */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Making a destination, and moving one. The order keeps a passphrase from ever being lost: key file,
- * then repository, then configuration, which makes the rest count. */
+/* Making a destination, and moving one. The order keeps a passphrase from ever being lost: key
+ * file, then repository, then configuration, which makes the rest count. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,6 @@
 #include "ob-destination-private.h"
 #include "ob-error.h"
 #include "ob-io.h"
-#include "ob-local-store.h"
 #include "ob-secret.h"
 
 /* internal methods */
@@ -109,7 +108,7 @@ create (ObDestination *destination, ObContext *context, ObStore *store, gboolean
   ObRepository *repository = NULL;
   gboolean written = FALSE;
 
-  if (!check_only_ours (destination->path, error))
+  if (ob_place_is_local (destination->place) && !check_only_ours (destination->path, error))
     return NULL;
   if (destination->no_passphrase)
     return ob_repository_create (store, "", cancellable, error);
@@ -134,17 +133,16 @@ explain_missing (ObDestination *destination, GError **error)
   g_clear_error (error);
   g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
                "At %s there is no repository; move that of destination %s there first, or add the "
-               "directory as a destination of its own.",
+               "place as a destination of its own.",
                destination->path, destination->name);
 }
 
-/* A copy that differs in its path, without the open repository. */
+/* A copy that differs in its place, without the open repository. */
 static ObDestination *
-copy (ObDestination *destination, const char *path, const char *passphrase, GError **error)
+copy (ObDestination *destination, ObPlace *place, const char *passphrase, GError **error)
 {
   ObDestination *result
-    = ob_destination_new (destination->name, destination->kind,
-                          path != NULL ? path : destination->path, passphrase,
+    = ob_destination_new (destination->name, place != NULL ? place : destination->place, passphrase,
                           passphrase == NULL && destination->no_passphrase, error);
 
   if (result == NULL)
@@ -171,7 +169,7 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
   *generated = FALSE;
   if (!check_free_name (destination, context, error))
     return FALSE;
-  store = ob_local_store_new (destination->path, TRUE, error);
+  store = ob_place_open (destination->place, context, destination->name, TRUE, error);
   if (store == NULL)
     return FALSE;
   ob_destination_limit_store (destination, store);
@@ -198,22 +196,24 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
   destination->repository_id = g_strdup (ob_repository_get_id (repository));
   ob_secret_clear (&destination->passphrase);
   destination->passphrase = NULL;
+  if (!ob_place_save_secret (destination->place, context, destination->name, error))
+    return FALSE;
   ob_destination_keep_open (destination, repository);
   return ob_destination_save (destination, context, error);
 }
 
 ObDestination *
-ob_destination_update (ObDestination *destination, ObContext *context, const char *path,
+ob_destination_update (ObDestination *destination, ObContext *context, ObPlace *place,
                        const char *passphrase, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (ObDestination) result = copy (destination, path, passphrase, error);
+  g_autoptr (ObDestination) result = copy (destination, place, passphrase, error);
   g_autoptr (ObStore) store = NULL;
   g_autoptr (ObRepository) repository = NULL;
   ob_autosecret char *key = NULL;
 
   if (result == NULL)
     return NULL;
-  store = ob_local_store_new (result->path, FALSE, error);
+  store = ob_place_open (result->place, context, result->name, FALSE, error);
   if (store == NULL)
     return NULL;
   key = passphrase != NULL ? g_strdup (passphrase)
@@ -240,7 +240,8 @@ ob_destination_update (ObDestination *destination, ObContext *context, const cha
     return NULL;
   ob_secret_clear (&result->passphrase);
   result->passphrase = NULL;
-  if (!ob_destination_save (result, context, error))
+  if (!ob_place_save_secret (result->place, context, result->name, error)
+      || !ob_destination_save (result, context, error))
     return NULL;
   ob_destination_keep_open (result, repository);
   return g_steal_pointer (&result);

@@ -8,7 +8,6 @@
 #include "ob-error.h"
 #include "ob-io.h"
 #include "ob-keyfile.h"
-#include "ob-local-store.h"
 #include "ob-path.h"
 #include "ob-rate-limit.h"
 #include "ob-secret.h"
@@ -18,6 +17,7 @@
 #define WATCH_SECONDS 30
 #define MAX_PASSPHRASE 4096
 #define CHECK_OBJECT "obbackup-check"
+#define CHECK_TEXT "obbackup\n"
 
 /* internal methods */
 
@@ -32,19 +32,11 @@ allocate (void)
 }
 
 static gboolean
-check_arguments (const char *name, const char *kind, const char *path, const char *passphrase,
-                 GError **error)
+check_arguments (const char *name, const char *passphrase, GError **error)
 {
   if (!ob_name_is_valid (name))
     g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
                  "\"%s\" cannot name a destination: use 1 to 63 letters, digits, \"-\" and \"_\".",
-                 name);
-  else if (strcmp (kind, "local") != 0)
-    g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
-                 "There is no kind of destination \"%s\"; there is: local.", kind);
-  else if (path == NULL || strcmp (path, "/") == 0)
-    g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                 "The path of destination %s has to be absolute, without \"..\", and not \"/\".",
                  name);
   else if (passphrase != NULL && (*passphrase == '\0' || strlen (passphrase) > MAX_PASSPHRASE))
     g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
@@ -85,7 +77,8 @@ get_open_repository (ObDestination *destination)
   g_autoptr (ObRepository) stale = NULL;
   ObRepository *repository = NULL;
   struct stat info = { 0 };
-  gboolean there = stat (destination->path, &info) == 0;
+  gboolean there
+    = !ob_place_is_local (destination->place) || stat (destination->path, &info) == 0;
 
   pthread_mutex_lock (&destination->mutex);
   if (destination->repository != NULL
@@ -109,16 +102,17 @@ explain_missing (ObDestination *destination, GError **error)
     return;
   g_clear_error (error);
   g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-               "The repository of destination %s, which should be at %s, is missing; its disk may "
-               "not be mounted. Nothing was written.",
-               destination->name, destination->path);
+               "The repository of destination %s, which should be at %s, is missing; %s. Nothing "
+               "was written.",
+               destination->name, destination->path, ob_place_get_hint (destination->place));
 }
 
 static ObRepository *
 open_repository (ObDestination *destination, ObContext *context, GCancellable *cancellable,
                  GError **error)
 {
-  g_autoptr (ObStore) store = ob_local_store_new (destination->path, FALSE, error);
+  g_autoptr (ObStore) store
+    = ob_place_open (destination->place, context, destination->name, FALSE, error);
   g_autoptr (ObRepository) repository = NULL;
   ob_autosecret char *passphrase = NULL;
 
@@ -140,9 +134,10 @@ open_repository (ObDestination *destination, ObContext *context, GCancellable *c
   if (strcmp (ob_repository_get_id (repository), destination->repository_id) != 0)
     {
       g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-                   "At %s there is another repository than that of destination %s; the wrong disk "
-                   "may be mounted. Nothing was written.",
-                   destination->path, destination->name);
+                   "At %s there is another repository than that of destination %s%s. Nothing was "
+                   "written.",
+                   destination->path, destination->name,
+                   ob_place_is_local (destination->place) ? "; the wrong disk may be mounted" : "");
       return NULL;
     }
   return g_steal_pointer (&repository);
@@ -156,8 +151,7 @@ ob_destination_save (ObDestination *destination, ObContext *context, GError **er
   g_autoptr (GKeyFile) file = g_key_file_new ();
   g_autofree char *name = g_strconcat (destination->name, ".conf", NULL);
 
-  g_key_file_set_string (file, GROUP, "kind", destination->kind);
-  g_key_file_set_string (file, GROUP, "path", destination->path);
+  ob_place_save (destination->place, file, GROUP);
   g_key_file_set_string (file, GROUP, "repository", destination->repository_id);
   g_key_file_set_boolean (file, GROUP, "no-passphrase", destination->no_passphrase);
   g_key_file_set_boolean (file, GROUP, "key-saved", destination->key_saved);
@@ -192,7 +186,7 @@ ob_destination_keep_open (ObDestination *destination, ObRepository *repository)
   struct stat info = { 0 };
   gboolean watch = FALSE;
 
-  if (stat (destination->path, &info) < 0)
+  if (ob_place_is_local (destination->place) && stat (destination->path, &info) < 0)
     return;
   pthread_mutex_lock (&destination->mutex);
   if (destination->repository == NULL)
@@ -229,21 +223,19 @@ ob_destination_unref (ObDestination *destination)
   pthread_mutex_destroy (&destination->mutex);
   ob_secret_clear (&destination->passphrase);
   g_free (destination->name);
-  g_free (destination->kind);
-  g_free (destination->path);
+  g_clear_pointer (&destination->place, ob_place_unref);
   g_free (destination->repository_id);
   g_free (destination->bandwidth_limit);
   g_free (destination);
 }
 
 ObDestination *
-ob_destination_new (const char *name, const char *kind, const char *path, const char *passphrase,
+ob_destination_new (const char *name, ObPlace *place, const char *passphrase,
                     gboolean no_passphrase, GError **error)
 {
-  g_autoptr (ObDestination) destination = NULL;
-  g_autofree char *normal = path != NULL ? ob_path_normalize (path) : NULL;
+  ObDestination *destination;
 
-  if (!check_arguments (name, kind, normal, passphrase, error))
+  if (!check_arguments (name, passphrase, error))
     return NULL;
   if (passphrase != NULL && no_passphrase)
     {
@@ -253,12 +245,12 @@ ob_destination_new (const char *name, const char *kind, const char *path, const 
     }
   destination = allocate ();
   destination->name = g_strdup (name);
-  destination->kind = g_strdup (kind);
-  destination->path = g_steal_pointer (&normal);
+  destination->place = ob_place_ref (place);
+  destination->path = ob_place_get_path (place);
   destination->passphrase = g_strdup (passphrase);
   destination->no_passphrase = no_passphrase;
   destination->repository_id = g_strdup ("");
-  return g_steal_pointer (&destination);
+  return destination;
 }
 
 ObDestination *
@@ -266,31 +258,29 @@ ob_destination_load (ObContext *context, const char *name, GError **error)
 {
   g_autofree char *file_name = g_strconcat (name, ".conf", NULL);
   g_autoptr (GKeyFile) file = NULL;
+  g_autoptr (ObPlace) place = NULL;
   g_autoptr (ObDestination) destination = NULL;
-  g_autofree char *kind = NULL;
-  g_autofree char *path = NULL;
   g_autofree char *id = NULL;
   g_autofree char *limit = NULL;
 
   file = ob_keyfile_load_at (context->destinations_fd, file_name, error);
   if (file == NULL)
     return NULL;
-  kind = g_key_file_get_string (file, GROUP, "kind", NULL);
-  path = g_key_file_get_string (file, GROUP, "path", NULL);
   id = g_key_file_get_string (file, GROUP, "repository", NULL);
-  if (kind == NULL || path == NULL || id == NULL)
+  if (id == NULL)
     {
       g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "The configuration file %s lacks \"kind\", \"path\" or \"repository\".",
-                   file_name);
+                   "The configuration file %s lacks \"repository\".", file_name);
       return NULL;
     }
-  destination = ob_destination_new (name, kind, path, NULL,
-                                    g_key_file_get_boolean (file, GROUP, "no-passphrase", NULL),
-                                    error);
+  place = ob_place_load (file, GROUP, error);
+  if (place != NULL)
+    destination = ob_destination_new (name, place, NULL,
+                                      g_key_file_get_boolean (file, GROUP, "no-passphrase", NULL),
+                                      error);
   if (destination == NULL)
     {
-      g_prefix_error (error, "%s: ", file_name);
+      g_prefix_error (error, "The configuration file %s: ", file_name);
       return NULL;
     }
   g_free (destination->repository_id);
@@ -314,13 +304,19 @@ ob_destination_get_name (ObDestination *destination)
 const char *
 ob_destination_get_kind (ObDestination *destination)
 {
-  return destination->kind;
+  return ob_place_get_kind (destination->place);
 }
 
 const char *
 ob_destination_get_path (ObDestination *destination)
 {
   return destination->path;
+}
+
+ObPlace *
+ob_destination_get_place (ObDestination *destination)
+{
+  return destination->place;
 }
 
 const char *
@@ -420,15 +416,18 @@ ob_destination_check (ObDestination *destination, ObContext *context, guint64 *f
 {
   g_autoptr (ObRepository) repository
     = ob_destination_open (destination, context, cancellable, error);
-  struct iovec part = { .iov_base = (char *) "obbackup\n", .iov_len = 9 };
+  struct iovec part = { .iov_base = (char *) CHECK_TEXT, .iov_len = strlen (CHECK_TEXT) };
+  g_autoptr (GBytes) read = NULL;
   ObStore *store = NULL;
 
   if (repository == NULL)
     return FALSE;
   store = ob_repository_get_store (repository);
-  return ob_store_space (store, free_bytes, total_bytes, cancellable, error)
-         && ob_store_put (store, CHECK_OBJECT, &part, 1, OB_STORE_PUT_NONE, cancellable, error)
-         && ob_store_remove (store, CHECK_OBJECT, cancellable, error);
+  if (!ob_store_space (store, free_bytes, total_bytes, cancellable, error)
+      || !ob_store_put (store, CHECK_OBJECT, &part, 1, OB_STORE_PUT_NONE, cancellable, error))
+    return FALSE;
+  read = ob_store_get (store, CHECK_OBJECT, strlen (CHECK_TEXT), cancellable, error);
+  return read != NULL && ob_store_remove (store, CHECK_OBJECT, cancellable, error);
 }
 
 gboolean
@@ -437,5 +436,6 @@ ob_destination_remove (ObDestination *destination, ObContext *context, GError **
   g_autofree char *file_name = g_strconcat (destination->name, ".conf", NULL);
 
   ob_destination_close (destination);
-  return ob_remove_tree_at (context->destinations_fd, file_name, NULL, error);
+  return ob_remove_tree_at (context->destinations_fd, file_name, NULL, error)
+         && ob_place_remove_secret (destination->place, context, destination->name, error);
 }

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "ob-context.h"
+#include "ob-place.h"
 #include "ob-repository.h"
 
 G_BEGIN_DECLS
@@ -16,17 +17,19 @@ ObDestination *ob_destination_ref (ObDestination *destination);
 void ob_destination_unref (ObDestination *destination);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObDestination, ob_destination_unref)
 
-/* @kind: "local". @passphrase NULL: one is generated (see ob_destination_set_up()). Checks arguments
- * only; touches nothing. Errors: INVALID_ARGUMENT, NOT_SUPPORTED (kind). */
-ObDestination *ob_destination_new (const char *name, const char *kind, const char *path,
-                                   const char *passphrase, gboolean no_passphrase,
-                                   GError **error);
+/* @passphrase NULL: one is generated (see ob_destination_set_up()). Checks arguments only; touches
+ * nothing. Errors: INVALID_ARGUMENT. */
+ObDestination *ob_destination_new (const char *name, ObPlace *place, const char *passphrase,
+                                   gboolean no_passphrase, GError **error);
 
 ObDestination *ob_destination_load (ObContext *context, const char *name, GError **error);
 
 const char *ob_destination_get_name (ObDestination *destination);
 const char *ob_destination_get_kind (ObDestination *destination);
+/* The directory, or the address as restic has it. */
 const char *ob_destination_get_path (ObDestination *destination);
+/* Belongs to @destination. */
+ObPlace *ob_destination_get_place (ObDestination *destination);
 const char *ob_destination_get_repository_id (ObDestination *destination); /* "" before set up */
 gboolean ob_destination_get_no_passphrase (ObDestination *destination);
 gboolean ob_destination_get_key_saved (ObDestination *destination);
@@ -39,9 +42,9 @@ const char *ob_destination_get_bandwidth_limit (ObDestination *destination);
 gboolean ob_destination_set_bandwidth_limit (ObDestination *destination, const char *text,
                                              GError **error);
 
-/* Makes the repository, or takes over the one that is at the path (its passphrase must open it), then
- * writes key file and configuration, the latter last. @created, @generated: what it did. Blocks.
- * Job threads. On error nothing is left configured. */
+/* Makes the repository, or takes over the one that is at the path (its passphrase must open it),
+ * then writes key file and configuration, the latter last. @created, @generated: what it did.
+ * Blocks. Job threads. On error nothing is left configured. */
 gboolean ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean *created,
                                 gboolean *generated, GCancellable *cancellable, GError **error);
 
@@ -54,22 +57,23 @@ ObRepository *ob_destination_open (ObDestination *destination, ObContext *contex
 /* The passphrase in keys/NAME.key. Transfer full (ob_secret_free()). */
 char *ob_destination_read_key (ObDestination *destination, ObContext *context, GError **error);
 
-/* A copy with another path and/or passphrase (NULL: as it was), tried before it is kept. The result
- * replaces @destination. Transfer full. Blocks. */
+/* A copy with another place and/or passphrase (NULL: as it was), tried before it is kept. The
+ * result replaces @destination. Transfer full. Blocks. */
 ObDestination *ob_destination_update (ObDestination *destination, ObContext *context,
-                                      const char *path, const char *passphrase,
+                                      ObPlace *place, const char *passphrase,
                                       GCancellable *cancellable, GError **error);
 
 /* Remembers that somebody keeps a copy of the key. Writes the configuration. */
 gboolean ob_destination_set_key_saved (ObDestination *destination, ObContext *context,
                                        GError **error);
 
-/* Opens, confirms, tries to write and remove a file; gives the space. Blocks. */
+/* Opens, confirms, tries to write, read back and remove a file; gives the space. Blocks. */
 gboolean ob_destination_check (ObDestination *destination, ObContext *context,
                                guint64 *free_bytes, guint64 *total_bytes,
                                GCancellable *cancellable, GError **error);
 
-/* Removes the configuration; key and repository stay. */
+/* Removes the configuration, and with it the secret that only reaches the place; the key that opens
+ * the repository stays, and so does the repository. */
 gboolean ob_destination_remove (ObDestination *destination, ObContext *context, GError **error);
 
 G_END_DECLS

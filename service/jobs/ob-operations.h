@@ -143,7 +143,7 @@ ObJob *ob_prune_job_new (ObContext *context, ObDestination *destination,
 
 ObJob *ob_add_destination_job_new (ObContext *context, ObDestination *destination, guint uid);
 ObJob *ob_update_destination_job_new (ObContext *context, ObDestination *destination,
-                                      const char *path, const char *passphrase, guint uid);
+                                      ObPlace *place, const char *passphrase, guint uid);
 ObJob *ob_check_destination_job_new (ObContext *context, ObDestination *destination, guint uid);
 ObJob *ob_check_instance_job_new (ObContext *context, ObInstance *instance, guint uid);
 

@@ -53,12 +53,31 @@ jobs_fixture_make_instance (JobsFixture *fixture, const char *name, const char *
 }
 
 ObDestination *
+jobs_new_destination (const char *name, const char *path, const char *passphrase,
+                      gboolean no_passphrase, GError **error)
+{
+  g_autoptr (ObPlace) place = ob_place_new_local (path, error);
+
+  return place != NULL ? ob_destination_new (name, place, passphrase, no_passphrase, error) : NULL;
+}
+
+ObDestination *
+jobs_move_destination (ObDestination *destination, ObContext *context, const char *path,
+                       GError **error)
+{
+  g_autoptr (ObPlace) place = ob_place_new_local (path, error);
+
+  return place != NULL ? ob_destination_update (destination, context, place, NULL, NULL, error)
+                       : NULL;
+}
+
+ObDestination *
 jobs_fixture_make_destination (JobsFixture *fixture, const char *name)
 {
   g_autofree char *path = fixture_path (&fixture->base, name);
   g_autoptr (GError) error = NULL;
   ObDestination *destination
-    = ob_destination_new (name, "local", path, JOBS_PASSPHRASE, FALSE, &error);
+    = jobs_new_destination (name, path, JOBS_PASSPHRASE, FALSE, &error);
   gboolean created = FALSE;
   gboolean generated = FALSE;
 

@@ -28,6 +28,14 @@ void jobs_fixture_tear_down (JobsFixture *fixture, gconstpointer data);
 ObInstance *jobs_fixture_make_instance (JobsFixture *fixture, const char *name,
                                         const char *attachments);
 
+/* A destination in the directory @path, as ob_destination_new(). */
+ObDestination *jobs_new_destination (const char *name, const char *path, const char *passphrase,
+                                     gboolean no_passphrase, GError **error);
+
+/* ob_destination_update() to the directory @path, with the passphrase that it has. */
+ObDestination *jobs_move_destination (ObDestination *destination, ObContext *context,
+                                      const char *path, GError **error);
+
 /* The directory @name of the fixture as a destination of the same name, set up with
  * JOBS_PASSPHRASE. Transfer full. */
 ObDestination *jobs_fixture_make_destination (JobsFixture *fixture, const char *name);

@@ -158,8 +158,8 @@ test_same_repository (Deletion *deletion, gconstpointer data)
   g_autofree char *only = store (deletion, deletion->one, 1, NULL, "complete", FILES);
   g_autoptr (GError) error = NULL;
   g_autoptr (ObDestination) again
-    = ob_destination_new ("again", "local", ob_destination_get_path (deletion->one),
-                          JOBS_PASSPHRASE, FALSE, &error);
+    = jobs_new_destination ("again", ob_destination_get_path (deletion->one), JOBS_PASSPHRASE,
+                            FALSE, &error);
   g_autoptr (GPtrArray) records = NULL;
   g_autoptr (GPtrArray) picked = g_ptr_array_new ();
   gboolean created, generated;

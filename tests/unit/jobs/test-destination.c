@@ -46,7 +46,7 @@ make (JobsFixture *fixture, const char *name, const char *directory, const char 
   g_autofree char *path = fixture_path (&fixture->base, directory);
   g_autoptr (GError) error = NULL;
   ObDestination *destination
-    = ob_destination_new (name, "local", path, passphrase, no_passphrase, &error);
+    = jobs_new_destination (name, path, passphrase, no_passphrase, &error);
 
   g_assert_no_error (error);
   return destination;
@@ -132,29 +132,28 @@ test_arguments (void)
 {
   static const struct
   {
-    const char *name, *kind, *path, *passphrase;
+    const char *name, *path, *passphrase;
     gboolean none;
     ObError code;
   } cases[] = {
-    { "a/b", "local", "/x", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "", "local", "/x", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "-a", "local", "/x", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "a", "tape", "/x", NULL, FALSE, OB_ERROR_NOT_SUPPORTED },
-    { "a", "local", NULL, NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "a", "local", "x", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "a", "local", "/x/../y", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "a", "local", "//", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "a", "local", "/x", "", FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "a", "local", "/x", "a\nb", FALSE, OB_ERROR_INVALID_ARGUMENT },
-    { "a", "local", "/x", "secret", TRUE, OB_ERROR_INVALID_ARGUMENT },
+    { "a/b", "/x", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "", "/x", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "-a", "/x", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "a", NULL, NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "a", "x", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "a", "/x/../y", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "a", "//", NULL, FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "a", "/x", "", FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "a", "/x", "a\nb", FALSE, OB_ERROR_INVALID_ARGUMENT },
+    { "a", "/x", "secret", TRUE, OB_ERROR_INVALID_ARGUMENT },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       g_autoptr (GError) error = NULL;
 
-      g_assert_null (ob_destination_new (cases[i].name, cases[i].kind, cases[i].path,
-                                         cases[i].passphrase, cases[i].none, &error));
+      g_assert_null (jobs_new_destination (cases[i].name, cases[i].path, cases[i].passphrase,
+                                           cases[i].none, &error));
       g_assert_error (error, OB_ERROR, (int) cases[i].code);
       g_assert_null (strstr (error->message, "secret"));
     }
@@ -321,15 +320,15 @@ test_update_path (JobsFixture *fixture, gconstpointer data)
   ob_destination_set_key_saved (destination, fixture->context, &error);
   g_assert_no_error (error);
   g_assert_null (
-    ob_destination_update (destination, fixture->context, moved, NULL, NULL, &missing));
+    jobs_move_destination (destination, fixture->context, moved, &missing));
   g_assert_ob_error (missing, OB_ERROR_DESTINATION_UNAVAILABLE);
-  g_assert_null (ob_destination_update (destination, fixture->context, two, NULL, NULL, &wrong));
+  g_assert_null (jobs_move_destination (destination, fixture->context, two, &wrong));
   g_assert_ob_error (wrong, OB_ERROR_DESTINATION_UNAVAILABLE);
   g_assert_message (wrong, "another repository");
   g_assert_false (is_there (fixture, "moved"));
 
   rename_in (fixture, "one", "moved");
-  updated = ob_destination_update (destination, fixture->context, moved, NULL, NULL, &error);
+  updated = jobs_move_destination (destination, fixture->context, moved, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (ob_destination_get_path (updated), ==, moved);
   g_assert_true (ob_destination_get_key_saved (updated));
@@ -348,7 +347,7 @@ test_update_to_nothing (JobsFixture *fixture, gconstpointer data)
   g_autoptr (GError) error = NULL;
 
   g_assert_cmpint (mkdirat (fixture->base.fd, "empty", 0700), ==, 0);
-  g_assert_null (ob_destination_update (destination, fixture->context, empty, NULL, NULL, &error));
+  g_assert_null (jobs_move_destination (destination, fixture->context, empty, &error));
   g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
   g_assert_message (error, empty);
   g_assert_cmpuint (count_files (fixture, "empty"), ==, 0);

@@ -153,8 +153,7 @@ test_result (JobsFixture *fixture, gconstpointer data)
   g_autoptr (GVariant) told = NULL;
   g_autofree char *text = NULL;
 
-  record.destination
-    = ob_destination_new ("disk", "local", "/nowhere", NULL, FALSE, &error);
+  record.destination = jobs_new_destination ("disk", "/nowhere", NULL, FALSE, &error);
   g_assert_no_error (error);
   g_ptr_array_add (checks, new_check ("SELECT 1", FALSE, "No."));
   ob_drill_result_add (result, &drill);
