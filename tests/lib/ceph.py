@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A throw-away S3 server on loopback: Ceph with one monitor, one store in memory and a gateway. It
+checks signatures, hashes and conditions as AWS does, and is ready in two seconds."""
+
+import hashlib
+import hmac
+import http.client
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from postgres import free_port
+from waiting import wait_until
+
+ACCESS_KEY = "AKIDEXAMPLE"
+SECRET_KEY = "secret/key+of=the/tests"
+REGION = "us-east-1"
+
+SECONDS_TO_START = 120
+SECONDS_TO_STOP = 30
+
+CONFIGURATION = """\
+[global]
+fsid = {fsid}
+mon host = [v2:127.0.0.1:{mon2},v1:127.0.0.1:{mon1}]
+mon initial members = a
+auth cluster required = cephx
+auth service required = cephx
+auth client required = cephx
+auth allow insecure global id reclaim = true
+keyring = {directory}/keyring
+log file = {directory}/$name.log
+admin socket = {directory}/$name.asok
+run dir = {directory}
+pid file = {directory}/$name.pid
+mon data = {directory}/mon
+osd data = {directory}/osd
+osd objectstore = memstore
+memstore device bytes = 4294967296
+ms bind ipv6 = false
+paxos propose interval = 0.02
+paxos min wait = 0.01
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 4
+osd pool default pgp num = 4
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+osd class load list = *
+osd class default list = *
+mon allow pool size one = true
+mon max pg per osd = 2000
+mon data avail crit = 1
+mon osd full ratio = .99
+mon osd nearfull ratio = .98
+mon osd backfillfull ratio = .98
+osd failsafe full ratio = .99
+[osd]
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+[client.rgw]
+rgw frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} \
+ssl_certificate={directory}/tls.pem
+rgw data = {directory}/rgw
+rgw dns name = localhost
+rgw thread pool size = 32
+"""
+
+KEYRINGS = (("mon.", ("mon", "allow *")),
+            ("client.admin", ("mon", "allow *"), ("osd", "allow *"), ("mgr", "allow *")),
+            ("client.rgw", ("mon", "allow rw"), ("osd", "allow rwx")),
+            ("osd.0", ("mon", "allow profile osd"), ("osd", "allow *")))
+
+
+class Ceph:
+    """Use start() and remove(). url and tls_url are its endpoints, certificate the file that makes
+    the latter trusted."""
+
+    def __init__(self, parent=None):
+        self.directory = Path(tempfile.mkdtemp(prefix="ceph-", dir=parent))
+        self.port, self.tls_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.tls_url = f"https://127.0.0.1:{self.tls_port}"
+        self.certificate = self.directory / "cert.pem"
+        self.daemons = []
+        self.gateway = None
+        for name in ("mon", "osd", "rgw"):
+            (self.directory / name).mkdir()
+
+    def start(self):
+        fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
+        mon1, mon2 = free_port(), free_port()
+        (self.directory / "ceph.conf").write_text(CONFIGURATION.format(
+            fsid=fsid, mon1=mon1, mon2=mon2, directory=self.directory, port=self.port,
+            tls_port=self.tls_port))
+        self._make_certificate()
+        self._make_keyring()
+        map_file = self.directory / "monmap"
+        self._run("monmaptool", "--create", "--fsid", fsid, "--addv", "a",
+                  f"[v2:127.0.0.1:{mon2},v1:127.0.0.1:{mon1}]", map_file)
+        self._run("ceph-mon", "-i", "a", "--mkfs", "--monmap", map_file, "--keyring",
+                  self.directory / "keyring")
+        self.daemons.append(self._start("ceph-mon", "-i", "a", "-f"))
+        self._run("ceph", "osd", "create", osd)
+        self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd)
+        self.daemons.append(self._start("ceph-osd", "-i", "0", "-f"))
+        wait_until(lambda: "1 up" in self._run("ceph", "osd", "stat"), "Ceph's store is not up",
+                   SECONDS_TO_START)
+        self.start_gateway()
+        self.add_user("tests", ACCESS_KEY, SECRET_KEY)
+        return self
+
+    def add_user(self, name, access_key, secret_key):
+        self._run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
+                  f"--access-key={access_key}", f"--secret-key={secret_key}")
+
+    def _make_certificate(self):
+        key = self.directory / "key.pem"
+        self._run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                  "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                  "-keyout", key, "-out", self.certificate, configured=False)
+        (self.directory / "tls.pem").write_bytes(key.read_bytes() + self.certificate.read_bytes())
+
+    def _make_keyring(self):
+        keyring = self.directory / "keyring"
+        for number, (name, *rights) in enumerate(KEYRINGS):
+            words = [word for right in rights for word in ("--cap", *right)]
+            create = ["--create-keyring"] if number == 0 else []
+            self._run("ceph-authtool", *create, keyring, "--gen-key", "-n", name, *words,
+                      configured=False)
+
+    def _command(self, program, *words):
+        return [str(word) for word in (program, "-c", self.directory / "ceph.conf", *words)]
+
+    def _run(self, program, *words, configured=True):
+        command = self._command(program, *words) if configured else [str(word) for word
+                                                                     in (program, *words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              timeout=SECONDS_TO_START, cwd=self.directory)
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _start(self, program, *words):
+        with open(self.directory / f"{program}.out", "ab") as log:
+            return subprocess.Popen(self._command(program, *words), stdin=subprocess.DEVNULL,
+                                    stdout=log, stderr=log, start_new_session=True,
+                                    cwd=self.directory)
+
+    # the gateway
+
+    def start_gateway(self):
+        self.gateway = self._start("radosgw", "-n", "client.rgw", "-f")
+        wait_until(self._answers, "the gateway does not answer", SECONDS_TO_START)
+
+    def kill_gateway(self):
+        """As by a power cut: what was not answered yet may be stored or not."""
+        self.gateway.kill()
+        self.gateway.wait()
+
+    def _answers(self):
+        if self.gateway.poll() is not None:
+            log = (self.directory / "radosgw.out").read_text()
+            raise RuntimeError(f"the gateway has ended:\n{log}")
+        try:
+            return self.request("GET", "/", signed=False).status < 500
+        except OSError:
+            return False
+
+    # requests of the tests' own
+
+    def request(self, method, path, body=b"", signed=True):
+        """Sends a request, signed by the few lines here, and returns the answer, with body."""
+        host = f"127.0.0.1:{self.port}"
+        headers = {"Host": host}
+        if signed:
+            headers |= self._sign(method, path, host, body)
+        connection = http.client.HTTPConnection(host, timeout=30)
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.body = answer.read()
+        connection.close()
+        return answer
+
+    @staticmethod
+    def _sign(method, path, host, body):
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        payload = hashlib.sha256(body).hexdigest()
+        path, _, query = path.partition("?")
+        headers = {"host": host, "x-amz-content-sha256": payload, "x-amz-date": now}
+        names = ";".join(headers)
+        canonical = "\n".join([method, path, query,
+                               *(f"{name}:{value}" for name, value in headers.items()), "", names,
+                               payload])
+        scope = f"{now[:8]}/{REGION}/s3/aws4_request"
+        text = "\n".join(["AWS4-HMAC-SHA256", now, scope,
+                          hashlib.sha256(canonical.encode()).hexdigest()])
+        key = ("AWS4" + SECRET_KEY).encode()
+        for step in (*scope.split("/"), text):
+            key = hmac.new(key, step.encode(), hashlib.sha256).digest()
+        return {"x-amz-date": now, "x-amz-content-sha256": payload,
+                "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{scope}, "
+                                 f"SignedHeaders={names}, Signature={key.hex()}"}
+
+    def make_bucket(self, name):
+        answer = self.request("PUT", f"/{name}")
+        if answer.status != 200:
+            raise RuntimeError(f"the bucket {name} cannot be made: {answer.body}")
+        return name
+
+    def keys(self, bucket, prefix=""):
+        """The names of the first thousand objects."""
+        answer = self.request("GET", f"/{bucket}?list-type=2&prefix={prefix}")
+        return [part.split("</Key>")[0] for part in answer.body.decode().split("<Key>")[1:]]
+
+    def remove(self):
+        for process in [self.gateway, *reversed(self.daemons)]:
+            if process is not None and process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(SECONDS_TO_STOP)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
