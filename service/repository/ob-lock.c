@@ -69,7 +69,7 @@ remove_file (ObRepository *repository, const ObId *id, GError **error)
 }
 
 /* As remove_file(), and again after a moment: a file that stays keeps everybody out for half an hour,
- * and us too. */
+ * and us too. Where the store is out of reach the next lock removes it. */
 static gboolean
 remove_surely (ObRepository *repository, const ObId *id, GError **error)
 {
@@ -79,7 +79,28 @@ remove_surely (ObRepository *repository, const ObId *id, GError **error)
         return TRUE;
       g_usleep (REMOVE_WAIT);
     }
-  return remove_file (repository, id, error);
+  if (remove_file (repository, id, error))
+    return TRUE;
+  g_async_queue_push (ob_repository_get_left_locks (repository), get_file_name (id));
+  return FALSE;
+}
+
+static void
+remove_left (ObRepository *repository, GCancellable *cancellable)
+{
+  GAsyncQueue *left = ob_repository_get_left_locks (repository);
+  ObStore *store = ob_repository_get_store (repository);
+  char *name;
+
+  while ((name = g_async_queue_try_pop (left)) != NULL)
+    {
+      if (!ob_store_remove (store, name, cancellable, NULL))
+        {
+          g_async_queue_push (left, name);
+          return;
+        }
+      g_free (name);
+    }
 }
 
 static gboolean
@@ -353,6 +374,7 @@ ob_lock_acquire_with_times (ObRepository *repository, gboolean exclusive, const 
 {
   ObLock *self;
 
+  remove_left (repository, cancellable);
   if (!check_others (repository, exclusive, NULL, cancellable, error))
     return NULL;
 

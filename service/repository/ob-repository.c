@@ -25,6 +25,7 @@ struct _ObRepository
   ObIndex *index;
   ObIndexSync *index_sync;
   ObSnapshotCache *snapshots;
+  GAsyncQueue *left_locks;
 };
 
 /* internal: errors */
@@ -226,6 +227,7 @@ new_repository (ObStore *store, const ObCryptoKey *key, const ObConfig *config)
   self->index = ob_index_new ();
   self->index_sync = ob_index_sync_new (self->index);
   self->snapshots = ob_snapshot_cache_new ();
+  self->left_locks = g_async_queue_new_full (g_free);
   derive_chunker_seed (self);
   return self;
 }
@@ -509,6 +511,7 @@ ob_repository_unref (ObRepository *self)
     return;
 
   ob_snapshot_cache_free (self->snapshots);
+  g_async_queue_unref (self->left_locks);
   ob_index_sync_free (self->index_sync);
   ob_index_free (self->index);
   g_object_unref (self->store);
@@ -544,6 +547,12 @@ const guint8 *
 ob_repository_get_chunker_seed (ObRepository *self)
 {
   return self->chunker_seed;
+}
+
+GAsyncQueue *
+ob_repository_get_left_locks (ObRepository *repository)
+{
+  return repository->left_locks;
 }
 
 guint

@@ -2,6 +2,7 @@
 #include "ob-lock-private.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -538,6 +539,26 @@ test_waits_in_vain (CoreFixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_files (fixture), ==, 0);
 }
 
+/* A store that is out of reach keeps the file, but not us out once it is back. */
+static void
+test_left (CoreFixture *fixture, gconstpointer data)
+{
+  g_autofree char *locks = g_build_filename (fixture->path, "locks", NULL);
+  g_autofree char *away = g_build_filename (fixture->path, "away", NULL);
+  ObLock *lock = acquire (fixture, FALSE, &quiet, -1);
+
+  g_assert_cmpint (rename (locks, away), ==, 0);
+  g_assert_true (g_file_set_contents (locks, "no directory", -1, NULL));
+  ob_lock_release (lock);
+  g_assert_cmpint (unlink (locks), ==, 0);
+  g_assert_cmpint (rename (away, locks), ==, 0);
+  g_assert_cmpuint (count_files (fixture), ==, 1);
+  lock = acquire (fixture, TRUE, &quiet, -1);
+  g_assert_cmpuint (count_files (fixture), ==, 1);
+  ob_lock_release (lock);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
 static void
 test_cancelled (CoreFixture *fixture, gconstpointer data)
 {
@@ -577,6 +598,7 @@ main (int argc, char **argv)
   add ("/lock/race", test_race);
   add ("/lock/waits", test_waits);
   add ("/lock/waits-in-vain", test_waits_in_vain);
+  add ("/lock/left", test_left);
   add ("/lock/cancelled", test_cancelled);
   return g_test_run ();
 }
