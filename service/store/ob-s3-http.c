@@ -15,7 +15,7 @@
 /* Microseconds after which a pause notices a cancellation. */
 #define SLICE (100 * 1000)
 
-const ObS3Limits ob_s3_default_limits = { 30, 120, 4096, 600, 20, 200, 20000 };
+const ObS3Limits ob_s3_default_limits = { 30, 120, 4096, 600, 10, 10, 200, 20000 };
 
 struct _ObS3Http
 {
@@ -217,14 +217,17 @@ pause_for (ObS3Http *self, guint milliseconds, const char *why, GCancellable *ca
   return ob_check_cancelled (cancellable, error);
 }
 
+/* Microseconds. */
 static gint64
-get_patience (ObS3Http *self)
+get_patience (ObS3Http *self, const Try *try)
 {
   guint seconds;
 
   pthread_mutex_lock (&self->mutex);
   seconds = self->answered ? self->limits.patience : self->limits.first_patience;
   pthread_mutex_unlock (&self->mutex);
+  if (try->cancellable == NULL)
+    seconds = MIN (seconds, self->limits.last_patience);
   return (gint64) seconds * G_USEC_PER_SEC;
 }
 
@@ -258,7 +261,7 @@ try_again (ObS3Http *self, Try *try, Outcome outcome, guint retries, gint64 bega
 
   if (outcome == OLD_KEYS && retries > 0)
     return FALSE;
-  if (elapsed + (gint64) milliseconds * 1000 > get_patience (self))
+  if (elapsed + (gint64) milliseconds * 1000 > get_patience (self, try))
     return FALSE;
   g_info ("%s %s in %s: %s; trying again in %u ms", try->request->method, try->request->key,
           self->where, failure->message, milliseconds);

@@ -18,11 +18,12 @@ typedef struct
   guint rate;           /* bytes a second that it has to move beyond that */
   guint patience;       /* seconds that a request is tried again, once the server has answered */
   guint first_patience; /* and before it ever has: an address may be wrong, and somebody waits */
+  guint last_patience;  /* and what nobody can cancel: a job clears up, and somebody waits for it */
   guint first_delay;    /* milliseconds before the second try; twice as many before each next one */
   guint last_delay;     /* milliseconds that no pause is longer than */
 } ObS3Limits;
 
-/* 30, 120, 4096; 600, 20; 200, 20000. */
+/* 30, 120, 4096; 600, 10, 10; 200, 20000. */
 extern const ObS3Limits ob_s3_default_limits;
 
 typedef struct

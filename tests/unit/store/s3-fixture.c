@@ -4,7 +4,7 @@
 #define PREFIX "a b/c"
 
 static const ObS3Limits limits
-  = { S3_TIMEOUT, S3_GRACE, 1000 * 1000, 10, S3_FIRST_PATIENCE, 10, 50 };
+  = { S3_TIMEOUT, S3_GRACE, 1000 * 1000, 10, S3_FIRST_PATIENCE, 3, 10, 50 };
 
 void
 s3_fixture_set (S3Fixture *fixture, const char *name, const char *value)

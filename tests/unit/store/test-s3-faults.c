@@ -370,6 +370,7 @@ test_retry_after (S3Fixture *fixture, gconstpointer data)
 static void
 test_patience (S3Fixture *fixture, gconstpointer data)
 {
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GError) error = NULL;
   g_autoptr (GError) none = NULL;
   gint64 began = g_get_monotonic_time ();
@@ -387,10 +388,17 @@ test_patience (S3Fixture *fixture, gconstpointer data)
   s3_fixture_set (fixture, "endpoint", peer_get_url (fixture->peer));
   s3_fixture_open (fixture);
   prepare (fixture);
+  g_assert_true (ask (fixture->store, STAT, NULL, NULL));
   peer_add (fixture->peer, FAULT_RESET, 10000);
+  /* What nobody can cancel is given up sooner than what somebody can. */
+  began = g_get_monotonic_time ();
   g_assert_false (ask (fixture->store, GET, NULL, &error));
   g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
   g_assert_message (error, "times");
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 5 * G_USEC_PER_SEC);
+  began = g_get_monotonic_time ();
+  g_assert_false (ask (fixture->store, GET, cancellable, NULL));
+  g_assert_cmpint (g_get_monotonic_time () - began, >, 5 * G_USEC_PER_SEC);
   peer_clear_steps (fixture->peer);
 }
 
