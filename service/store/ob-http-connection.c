@@ -36,6 +36,33 @@ make_stream (const ObHttpRequest *request, gssize *size)
   return stream;
 }
 
+/* As the environment of the service names them. The desktop's own ways to find a proxy run programs
+ * and scripts, which has no place here. */
+static GProxyResolver *
+make_proxies (void)
+{
+  static const char *const here[] = { "localhost", "127.0.0.0/8", "::1", NULL };
+  const char *none = g_getenv ("no_proxy");
+  const char *http = g_getenv ("http_proxy");
+  const char *https = g_getenv ("https_proxy");
+  g_auto (GStrv) hosts = g_strsplit_set (none != NULL ? none : "", ", ", -1);
+  g_autoptr (GStrvBuilder) ignored = g_strv_builder_new ();
+  g_auto (GStrv) all = NULL;
+  GProxyResolver *proxies;
+
+  g_strv_builder_addv (ignored, (const char **) here);
+  for (char **host = hosts; *host != NULL; host++)
+    if (**host != '\0')
+      g_strv_builder_add (ignored, *host);
+  all = g_strv_builder_end (ignored);
+  proxies = g_simple_proxy_resolver_new (NULL, all);
+  if (http != NULL && *http != '\0')
+    g_simple_proxy_resolver_set_uri_proxy (G_SIMPLE_PROXY_RESOLVER (proxies), "http", http);
+  if (https != NULL && *https != '\0')
+    g_simple_proxy_resolver_set_uri_proxy (G_SIMPLE_PROXY_RESOLVER (proxies), "https", https);
+  return proxies;
+}
+
 static SoupMessage *
 make_message (const ObHttpRequest *request, GError **error)
 {
@@ -203,6 +230,7 @@ ObHttpConnection *
 ob_http_connection_new (GTlsDatabase *tls, gboolean direct, guint timeout)
 {
   ObHttpConnection *self = g_new0 (ObHttpConnection, 1);
+  g_autoptr (GProxyResolver) proxies = NULL;
 
   self->context = g_main_context_new ();
   g_main_context_push_thread_default (self->context);
@@ -211,8 +239,8 @@ ob_http_connection_new (GTlsDatabase *tls, gboolean direct, guint timeout)
                                                  "user-agent", "obbackup", NULL);
   if (tls != NULL)
     soup_session_set_tls_database (self->session, tls);
-  if (direct)
-    soup_session_set_proxy_resolver (self->session, NULL);
+  proxies = direct ? NULL : make_proxies ();
+  soup_session_set_proxy_resolver (self->session, proxies);
   /* A compressed answer could be any size, and a password of the address's is none of ours. */
   soup_session_remove_feature_by_type (self->session, SOUP_TYPE_CONTENT_DECODER);
   soup_session_remove_feature_by_type (self->session, SOUP_TYPE_AUTH_MANAGER);

@@ -42,9 +42,9 @@ typedef struct
 } ObHttpAnswer;
 
 /* @tls: the authorities that are trusted, NULL for those of the system. @direct: not through the
- * proxy that the environment may name. @timeout: seconds that the
- * server may take to accept, and then each time to take or to send the next bytes. Connects with
- * the first request. Transfer full. Any thread. */
+ * proxy that the environment may name (http_proxy, https_proxy, no_proxy). @timeout: seconds that
+ * the server may take to accept, and then each time to take or to send the next bytes. Connects
+ * with the first request. Transfer full. Any thread. */
 ObHttpConnection *ob_http_connection_new (GTlsDatabase *tls, gboolean direct, guint timeout);
 void ob_http_connection_free (ObHttpConnection *connection);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObHttpConnection, ob_http_connection_free)

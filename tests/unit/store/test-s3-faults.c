@@ -333,6 +333,29 @@ test_redirect (S3Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (peer_count_connections (other), ==, 0);
 }
 
+/* Through the proxy that the environment names, but not to where it says no. */
+static void
+test_proxy (S3Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *last = NULL;
+  g_autoptr (GError) error = NULL;
+
+  s3_fixture_set (fixture, "endpoint", "http://s3.nowhere.invalid:80");
+  s3_fixture_set (fixture, "allow-http", "true");
+  g_setenv ("http_proxy", peer_get_url (fixture->peer), TRUE);
+  s3_fixture_open (fixture);
+  ask (fixture->store, PUT, NULL, NULL);
+  last = peer_get_last (fixture->peer);
+  g_assert_nonnull (last);
+  g_assert_true (g_str_has_prefix (last, "PUT http://s3.nowhere.invalid/erp/a%20b/c/data/ab/x "));
+  g_setenv ("no_proxy", "example.com, .invalid", TRUE);
+  s3_fixture_open (fixture);
+  g_assert_false (ask (fixture->store, PUT, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_unsetenv ("http_proxy");
+  g_unsetenv ("no_proxy");
+}
+
 /* Asked for less, we ask less, and more again after a time. */
 static void
 test_slow_down (S3Fixture *fixture, gconstpointer data)
@@ -463,6 +486,7 @@ main (int argc, char **argv)
   add ("hostile", test_hostile);
   add ("wrong-answers", test_wrong_answers);
   add ("redirect", test_redirect);
+  add ("proxy", test_proxy);
   add ("slow-down", test_slow_down);
   add ("retry-after", test_retry_after);
   add ("patience", test_patience);
