@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-read-ahead.h"
 #include "ob-s3-listing.h"
 #include "ob-upload-queue.h"
 
@@ -18,6 +19,8 @@
 /* An object this large is looked at in full, to see whose it is. */
 #define MAX_COMPARED (1024 * 1024)
 #define MAX_PUT_HEADERS 4
+/* Bytes that are read at once where a pack is read in small pieces. */
+#define AHEAD (4 * 1024 * 1024)
 
 struct _ObS3Store
 {
@@ -28,6 +31,7 @@ struct _ObS3Store
   char *prefix; /* of the names of objects, "" or with "/" at its end */
   char *storage_class, *encryption, *kms_key;
   ObUploadQueue *uploads;
+  ObReadAhead *ahead;
 };
 
 G_DEFINE_FINAL_TYPE (ObS3Store, ob_s3_store, OB_TYPE_STORE)
@@ -98,6 +102,7 @@ put_now (ObS3Store *self, const char *name, const struct iovec *parts, gsize n_p
                           .parts = parts, .n_parts = n_parts, .max = OB_HTTP_MAX_REFUSAL,
                           .verb = "written", .action = "s3:PutObject" };
 
+  ob_read_ahead_forget (self->ahead, name);
   request.n_headers = add_headers (self, name, headers);
   if (is_new)
     headers[request.n_headers++] = (ObAwsHeader){ "If-None-Match", "*" };
@@ -132,6 +137,61 @@ is_range (const ObHttpAnswer *answer, guint64 offset, gsize size)
 
   return answer->has_range && answer->first == offset && count <= size && count == answer->size
          && (count == size || answer->last + 1 == answer->total);
+}
+
+/* Bytes from @offset: the count, smaller only at the object's end; -1 on error. @size > 0. */
+static gssize
+read_range (ObS3Store *self, const char *name, guint64 offset, void *buffer, gsize size,
+            GCancellable *cancellable, GError **error)
+{
+  g_autofree char *key = get_key (self, name);
+  g_autofree char *range = g_strdup_printf ("bytes=%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT,
+                                            offset, offset + size - 1);
+  const ObAwsHeader header = { "Range", range };
+  const ObS3Request request = { .method = "GET", .key = key, .query = "", .headers = &header,
+                                .n_headers = 1, .buffer = buffer, .max = size, .accepted = 416,
+                                .verb = "read", .action = "s3:GetObject" };
+  g_auto (ObHttpAnswer) answer = { 0 };
+
+  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+    return -1;
+  if (answer.status == 416)
+    return 0;
+  if (answer.status == 206 ? is_range (&answer, offset, size)
+                           : answer.status == 200 && offset == 0)
+    return (gssize) answer.size;
+  fail_answer (self, name, error);
+  return -1;
+}
+
+/* As read_range(), from what was read ahead; where one reads on, more is read than was asked
+ * for. */
+static gssize
+read_pack (ObS3Store *self, const char *name, guint64 offset, guint8 *buffer, gsize size,
+           GCancellable *cancellable, GError **error)
+{
+  gboolean goes_on, at_end;
+  gsize done = ob_read_ahead_take (self->ahead, name, offset, buffer, size, &goes_on, &at_end);
+  g_autofree guint8 *more = NULL;
+  gsize wanted = size - done;
+  gsize count;
+  gssize n;
+
+  if (wanted == 0 || at_end)
+    return (gssize) done;
+  more = goes_on && wanted < AHEAD ? g_try_malloc (AHEAD) : NULL;
+  wanted = more != NULL ? AHEAD : wanted;
+  n = read_range (self, name, offset + done, more != NULL ? more : buffer + done, wanted,
+                  cancellable, error);
+  if (n < 0)
+    return -1;
+  count = MIN ((gsize) n, size - done);
+  if (more != NULL)
+    memcpy (buffer + done, more, count);
+  ob_read_ahead_put (self->ahead, name, offset + done + count,
+                     more != NULL ? g_bytes_new (more + count, (gsize) n - count) : NULL,
+                     (gsize) n < wanted);
+  return (gssize) (done + count);
 }
 
 /* virtual functions */
@@ -169,36 +229,20 @@ ob_s3_store_flush (ObStore *store, GCancellable *cancellable, GError **error)
   return ob_upload_queue_flush (OB_S3_STORE (store)->uploads, cancellable, error);
 }
 
-/* Also the whole object, where it is no larger: with one request. */
 static gssize
 ob_s3_store_read (ObStore *store, const char *name, guint64 offset, void *buffer, gsize size,
                   GCancellable *cancellable, GError **error)
 {
   ObS3Store *self = OB_S3_STORE (store);
-  g_autofree char *key = get_key (self, name);
-  g_autofree char *range = NULL;
-  ObAwsHeader header = { "Range", NULL };
-  const ObS3Request request = { .method = "GET", .key = key, .query = "", .headers = &header,
-                                .n_headers = 1, .buffer = buffer, .max = size, .accepted = 416,
-                                .verb = "read", .action = "s3:GetObject" };
-  g_auto (ObHttpAnswer) answer = { 0 };
 
   if (size == 0)
     return ob_store_stat (store, name, NULL, cancellable, error) ? 0 : -1;
   if (offset > G_MAXINT64 - size)
     return 0;
-  range = g_strdup_printf ("bytes=%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, offset,
-                           offset + size - 1);
-  header.value = range;
-  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
-    return -1;
-  if (answer.status == 416)
-    return 0;
-  if (answer.status == 206 ? is_range (&answer, offset, size)
-                           : answer.status == 200 && offset == 0)
-    return (gssize) answer.size;
-  fail_answer (self, name, error);
-  return -1;
+  /* Packs never change, and are what is read in pieces. */
+  if (g_str_has_prefix (name, "data/"))
+    return read_pack (self, name, offset, buffer, size, cancellable, error);
+  return read_range (self, name, offset, buffer, size, cancellable, error);
 }
 
 static GBytes *
@@ -337,6 +381,7 @@ ob_s3_store_remove (ObStore *store, const char *name, GCancellable *cancellable,
   g_autoptr (GError) local = NULL;
   g_auto (ObHttpAnswer) answer = { 0 };
 
+  ob_read_ahead_forget (self->ahead, name);
   if (ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, &local)
       || g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
     return TRUE;
@@ -378,6 +423,7 @@ ob_s3_store_finalize (GObject *object)
   ObS3Store *self = OB_S3_STORE (object);
 
   ob_upload_queue_free (self->uploads);
+  ob_read_ahead_free (self->ahead);
   ob_s3_http_free (self->http);
   g_free (self->where);
   g_free (self->prefix);
@@ -430,6 +476,7 @@ ob_s3_store_new (const ObS3Settings *settings, ObAwsCredentials *credentials,
   self->storage_class = g_strdup (ob_s3_settings_get (settings, "storage-class"));
   self->encryption = g_strdup (ob_s3_settings_get (settings, "encryption"));
   self->kms_key = g_strdup (ob_s3_settings_get (settings, "kms-key"));
+  self->ahead = ob_read_ahead_new (ob_s3_settings_get_connections (settings));
   self->uploads = ob_upload_queue_new (ob_s3_settings_get_connections (settings), upload, self);
   return OB_STORE (self);
 }

@@ -4,6 +4,8 @@
 #include "s3-fixture.h"
 
 #define MANY 25
+#define PACK (9 * 1024 * 1024 + 5)
+#define PIECE (256 * 1024)
 /* Of "one two". */
 #define HASH "8ab63e29a4ba14e4e1688f9c15e5af90895421358c945b0431f85d66977bd3d2"
 
@@ -126,6 +128,44 @@ test_read (S3Fixture *fixture, gconstpointer data)
   peer_put (fixture->peer, "a b/c/large", "0123456789");
   g_assert_null (ob_store_get (fixture->store, "large", 9, NULL, &large));
   g_assert_ob_error (large, OB_ERROR_CORRUPT);
+}
+
+/* A pack that is read from its begin to its end in pieces costs few requests; one that is read here
+ * and there no more bytes than were asked for. */
+static void
+test_read_ahead (S3Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *text = g_malloc (PACK + 1);
+  guint before;
+  gssize n = 1;
+  char buffer[PIECE];
+  g_autoptr (GError) error = NULL;
+
+  for (gsize i = 0; i < PACK; i++)
+    text[i] = (char) ('a' + i % 23);
+  text[PACK] = '\0';
+  peer_put (fixture->peer, "a b/c/data/ab/x", text);
+  before = peer_count_requests (fixture->peer);
+  for (guint64 at = 0; n > 0; at += (guint64) n)
+    {
+      n = read_some (fixture, at, PIECE, buffer);
+      g_assert_cmpint (n, ==, MIN (PIECE, PACK - at));
+      g_assert_cmpmem (buffer, (gsize) n, text + at, (gsize) n);
+    }
+  /* The first piece, 4 MiB twice, and the rest. */
+  g_assert_cmpuint (peer_count_requests (fixture->peer) - before, ==, 4);
+
+  g_assert_cmpint (read_some (fixture, 5000, 7, buffer), ==, 7);
+  s3_fixture_assert_header (fixture, "Range: bytes=5000-5006\r\n", TRUE);
+  g_assert_cmpint (read_some (fixture, 5007, 7, buffer), ==, 7);
+  g_assert_cmpint (read_some (fixture, 5014, 7, buffer), ==, 7);
+  g_assert_cmpmem (buffer, 7, text + 5014, 7);
+
+  /* What was read ahead goes with its object. */
+  g_assert_true (ob_store_remove (fixture->store, "data/ab/x", NULL, &error));
+  g_assert_cmpint (ob_store_read (fixture->store, "data/ab/x", 5021, buffer, 7, NULL, &error), ==,
+                   -1);
+  g_assert_ob_error (error, OB_ERROR_NOT_FOUND);
 }
 
 static void
@@ -281,6 +321,7 @@ main (int argc, char **argv)
   add ("headers", test_headers);
   add ("put-new", test_put_new);
   add ("read", test_read);
+  add ("read-ahead", test_read_ahead);
   add ("list", test_list);
   add ("list-stops", test_list_stops);
   add ("remove", test_remove);
