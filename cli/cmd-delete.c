@@ -57,8 +57,8 @@ show (GVariant *backup)
               pinned ? ", pinned" : "", *label != '\0' ? ": " : "", safe_label);
 }
 
-/* Looks the backups up, shows them, asks. @ids are then their whole ids, so that what was agreed to is
- * what is deleted. */
+/* Looks the backups up, shows them, asks. @ids are then their whole ids, so that what was agreed
+ * to is what is deleted. */
 static gboolean
 agree (ObClient *client, const Request *request, GStrvBuilder *ids, GError **error)
 {

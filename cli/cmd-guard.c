@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A command with a way back: a backup before it, and a restore if it fails. The exit status is that of
- * the command, so that what calls it sees what it would have seen without us.
+ * A command with a way back: a backup before it, and a restore if it fails. The exit status is
+ * that of the command, so that what calls it sees what it would have seen without us.
  */
 #include "ob-command.h"
 

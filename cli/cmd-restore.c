@@ -67,8 +67,8 @@ add_common_options (GVariantBuilder *options, const Request *request)
   add_parts (options, request);
 }
 
-/* Looks the backup up: *@id is its whole id, so that what was agreed to is what is restored even if a
- * newer backup arrives meanwhile. */
+/* Looks the backup up: *@id is its whole id, so that what was agreed to is what is restored even
+ * if a newer backup arrives meanwhile. */
 static gboolean
 find (ObClient *client, const Request *request, char **id, GError **error)
 {
@@ -199,8 +199,8 @@ make_plan (ObClient *client, const Request *request, const char *id, GVariant **
   return ob_follow_job (client, job, TRUE, plan);
 }
 
-/* Shows the plan, and asks unless it is all that is wanted. OB_EXIT_DONE where the restore shall go on,
- * or has been planned. */
+/* Shows the plan, and asks unless it is all that is wanted. OB_EXIT_DONE where the restore shall
+ * go on, or has been planned. */
 static ObExit
 agree (ObClient *client, const Request *request, const char *id)
 {

@@ -144,7 +144,8 @@ take_job (Status *self, const char *path, GVariant *properties)
   g_variant_builder_add_value (&self->json_jobs, properties);
 }
 
-/* What the service itself has found to be wrong, but for what is told above with what to do about it. */
+/* What the service itself has found to be wrong, but for what is told above with what to do
+ * about it. */
 static void
 take_problems (Status *self)
 {

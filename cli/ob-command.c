@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* GOption leaves the first "--" in place where an operand behind it begins with "-". Returns what is
- * left of @argc. */
+/* GOption leaves the first "--" in place where an operand behind it begins with "-". Returns
+ * what is left of @argc. */
 static int
 drop_separator (int argc, char **argv)
 {

@@ -14,9 +14,10 @@ typedef GStrv (*ObCompleteNames) (const char *kind, gpointer user_data);
 
 /* The words that may stand in the place of the last one of @words (NULL-terminated, without the
  * program's name; the last one is what is typed of it, perhaps nothing) and that begin with it;
- * each with a description behind a tab, or without. Where these are no words of ours there is one
- * that says what they are: ":file", ":directory", or ":command" (the words behind "--" are one). "=" may
- * be a word of its own, as bash has it. One thread at a time. Never NULL; transfer full. */
+ * each with a description behind a tab, or without. Where these are no words of ours there is
+ * one that says what they are: ":file", ":directory", or ":command" (the words behind "--" are
+ * one). "=" may be a word of its own, as bash has it. One thread at a time. Never NULL; transfer
+ * full. */
 GStrv ob_complete (const ObCommand *const *commands, gsize n_commands, const char *const *words,
                    ObCompleteNames names, gpointer user_data);
 

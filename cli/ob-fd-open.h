@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* A directory to restore into: made (mode 0700) if it is missing and its parent is there, refused if
- * it is not empty. -1 on error. */
+/* A directory to restore into: made (mode 0700) if it is missing and its parent is there,
+ * refused if it is not empty. -1 on error. */
 int ob_open_target_directory (const char *path, GError **error);
 
 /* A file to read a passphrase from; "-" is standard input. -1 on error. */

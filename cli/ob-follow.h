@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 
 /* Waits for a job's end, drawing its progress (with --json: a line of JSON for each step). An
- * interrupt from the keyboard (SIGINT, SIGTERM) cancels the job if @cancel_on_interrupt, or else just
- * stops looking. Its warnings are printed.
+ * interrupt from the keyboard (SIGINT, SIGTERM) cancels the job if @cancel_on_interrupt, or else
+ * just stops looking. Its warnings are printed.
  *
  * Gives the exit status, and in *@result what GetResult gave (a{sv}, transfer full; NULL where it
  * could not be had). A failure has been printed; success is for the caller to tell. With --json the
@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 ObExit ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
                       GVariant **result);
 
-/* The same of several, one after the other; @paths ends with NULL. With @no_wait tells only which they are.
- * Gives the worst exit status. */
+/* The same of several, one after the other; @paths ends with NULL. With @no_wait tells only
+ * which they are. Gives the worst exit status. */
 ObExit ob_follow_jobs (ObClient *client, const char *const *paths, gboolean no_wait);
 
 /* "7" or "/org/openbravo/Backup1/jobs/7" to the object's path. Transfer full; NULL where it is

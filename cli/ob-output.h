@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 /* One line of JSON on standard output, flushed. @value may be floating. */
 void ob_output_json (GVariant *value);
 
-/* A line of JSON from a dictionary (a{sv}) with one more member in front. @value may be floating. */
+/* A line of JSON from a dictionary (a{sv}) with one more member in front. @value may be
+ * floating. */
 void ob_output_json_typed (const char *type, GVariant *dictionary);
 
 /* Whether standard output (@fd 1) or error (2) is a terminal that takes control sequences. */

@@ -49,8 +49,8 @@ release_signals (const int *numbers, gsize n, const struct sigaction *former)
     sigaction (numbers[i], &former[i], NULL);
 }
 
-/* posix_spawnp(): the child gets the signals as they were given to us. Those that are passed on wait until
- * it is known whom to. 0, or an errno. */
+/* posix_spawnp(): the child gets the signals as they were given to us. Those that are passed on
+ * wait until it is known whom to. 0, or an errno. */
 static int
 spawn (char **argv, const struct sigaction *terminal, const struct sigaction *passed, pid_t *pid)
 {

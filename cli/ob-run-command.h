@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 typedef struct
 {
   gboolean started;     /* it could be run at all */
-  int status;           /* exit status, 128 + N where signal N ended it; 126 or 127 where it did not run */
+  int status;           /* exit status, 128 + N where signal N ended it; 126 or 127 where it did
+                         * not run */
   gboolean interrupted; /* somebody pressed Ctrl-C meanwhile */
 } ObCommandEnd;
 

@@ -19,12 +19,12 @@ typedef struct
 void ob_schedule_options_clear (ObScheduleOptions *options);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ObScheduleOptions, ob_schedule_options_clear)
 
-/* The options for the parser, which write to @options. @edit: with those that only a change has. Transfer
- * full (g_free()). */
+/* The options for the parser, which write to @options. @edit: with those that only a change has.
+ * Transfer full (g_free()). */
 GOptionEntry *ob_schedule_options_new_entries (ObScheduleOptions *options, gboolean edit);
 
-/* The a{sv} of AddSchedule (@whole) or of Update. In a whole one instance and destination may be left
- * out where there is one. Floating; NULL on error. */
+/* The a{sv} of AddSchedule (@whole) or of Update. In a whole one instance and destination may be
+ * left out where there is one. Floating; NULL on error. */
 GVariant *ob_schedule_options_build (const ObScheduleOptions *options, ObClient *client,
                                      gboolean whole, GError **error);
 

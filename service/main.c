@@ -30,8 +30,8 @@
 /* Whoever waits for the activation of the service waits 25 seconds. Cleaning up after a crash has
  * this long before the name is taken; what is asked for then is answered with Busy. */
 #define RECOVERY_SECONDS 10
-/* What is left after that (PostgreSQL was not up yet, for example) is tried again so much later, then
- * after twice the time, up to the most. */
+/* What is left after that (PostgreSQL was not up yet, for example) is tried again so much later,
+ * then after twice the time, up to the most. */
 /* Seconds between two looks at whether the time of a former state is up. */
 #define RELEASE_SECONDS (10 * 60)
 #define FIRST_RETRY_SECONDS 15
@@ -145,8 +145,8 @@ protect_process (void)
   signal (SIGPIPE, SIG_IGN);
 }
 
-/* The buffers of many short-lived threads would stay in an arena for each: the peak grew from backup to
- * backup. Few arenas, and what is large goes back at once. */
+/* The buffers of many short-lived threads would stay in an arena for each: the peak grew from
+ * backup to backup. Few arenas, and what is large goes back at once. */
 static void
 limit_memory (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What systemd is told of the service: that it is ready, alive, reading its configuration, stopping; and a
- * line of what it does. Main context. */
+/* What systemd is told of the service: that it is ready, alive, reading its configuration,
+ * stopping; and a line of what it does. Main context. */
 #pragma once
 
 #include "ob-manager.h"

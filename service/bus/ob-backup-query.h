@@ -30,7 +30,8 @@ void ob_backup_query_begin (ObManager *manager, const ObBackupQuestion *question
  * could not be read. Transfer full, not floating. */
 GVariant *ob_backup_query_finish_list (GAsyncResult *result, GStrv *problems, GError **error);
 
-/* The answer to a question with a path: aa{sv} as ListFiles gives it. Transfer full, not floating. */
+/* The answer to a question with a path: aa{sv} as ListFiles gives it. Transfer full, not
+ * floating. */
 GVariant *ob_backup_query_finish_files (GAsyncResult *result, GError **error);
 
 /* The answer to a question with an id: a{sv} as GetBackup gives it. Transfer full, not floating. */

@@ -75,7 +75,8 @@ make_job (ObManager *manager, ObInstance *instance, ObOptions *options, const Ob
                                   ob_options_get_boolean (options, "stop"), uid, error);
 }
 
-/* Whoever else wants to end it meanwhile is told so; the end of the job settles it. Consumes @job. */
+/* Whoever else wants to end it meanwhile is told so; the end of the job settles it. Consumes
+ * @job. */
 static char *
 start_end (ObManager *manager, ObJob *job, ObChange *change, GError **error)
 {

@@ -7,13 +7,13 @@
 
 G_BEGIN_DECLS
 
-/* Begins one: the path of the job that makes its backup, and its id in *@id (both transfer full). NULL
- * on error: EXISTS where one is open already. */
+/* Begins one: the path of the job that makes its backup, and its id in *@id (both transfer
+ * full). NULL on error: EXISTS where one is open already. */
 char *ob_change_call_begin (ObManager *manager, const char *instance, const char *label,
                             GVariant *dictionary, guint uid, char **id, GError **error);
 
-/* Ends one: the path of the job, or "/" where there was nothing to do (transfer full). NULL on error:
- * NOT_FOUND, BUSY while its backup is being made. */
+/* Ends one: the path of the job, or "/" where there was nothing to do (transfer full). NULL on
+ * error: NOT_FOUND, BUSY while its backup is being made. */
 char *ob_change_call_end (ObManager *manager, const char *id, gboolean succeeded,
                           GVariant *dictionary, guint uid, GError **error);
 

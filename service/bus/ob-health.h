@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is wrong: looks at all that the service knows, tells when something begins or ends to be wrong, and
- * keeps the properties Health and HealthReasons. Main context. */
+/* What is wrong: looks at all that the service knows, tells when something begins or ends to be
+ * wrong, and keeps the properties Health and HealthReasons. Main context. */
 #pragma once
 
 #include "ob-dbus-generated.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Names that are set apart: of something that is being added, or being changed while no job may work on
- * it. Main context. */
+/* Names that are set apart: of something that is being added, or being changed while no job may
+ * work on it. Main context. */
 #pragma once
 
 #include <glib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Instances and destinations by their names: which there are, which is meant, and which is set apart. */
+/* Instances and destinations by their names: which there are, which is meant, and which is set
+ * apart. */
 #include "ob-manager-private.h"
 
 #include <fcntl.h>

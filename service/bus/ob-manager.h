@@ -21,16 +21,16 @@ G_DECLARE_FINAL_TYPE (ObManager, ob_manager, OB, MANAGER, GObject)
 
 /* Everything here: main context. */
 
-/* Loads instances, destinations, schedules and the history of jobs. What cannot be loaded is a problem
- * that GetProblems tells of, and is left out; its name stays taken. Takes @context, also on error.
- * Transfer full. */
+/* Loads instances, destinations, schedules and the history of jobs. What cannot be loaded is a
+ * problem that GetProblems tells of, and is left out; its name stays taken. Takes @context, also
+ * on error. Transfer full. */
 ObManager *ob_manager_new (ObContext *context, GError **error);
 
 /* Puts everything on @connection; before the bus name is taken. */
 gboolean ob_manager_export (ObManager *manager, GDBusConnection *connection, GError **error);
 
-/* Until this is called, what begins jobs or changes instances is answered with BUSY, and no schedule
- * runs. */
+/* Until this is called, what begins jobs or changes instances is answered with BUSY, and no
+ * schedule runs. */
 void ob_manager_set_recovered (ObManager *manager);
 
 /* Reads the configuration again. What cannot be understood stays as it was. */
@@ -46,7 +46,8 @@ gboolean ob_manager_is_busy (ObManager *manager);
  * FALSE where some still run. */
 gboolean ob_manager_shut_down (ObManager *manager, guint seconds);
 
-/* ---- For the objects of this room -------------------------------------------------------------- */
+/* ---- For the objects of this room
+ * -------------------------------------------------------------- */
 
 /* A change was ended: the instances tell so. */
 void ob_manager_look_at_changes (ObManager *manager);
@@ -66,7 +67,8 @@ GVariant *ob_manager_describe_problems (ObManager *manager);
 /* See ob_job_queue_get_problem(). Transfer none. */
 const char *ob_manager_get_history_problem (ObManager *manager);
 
-/* Transfer none; they live as long as the manager, the teller until it is disposed of (then NULL). */
+/* Transfer none; they live as long as the manager, the teller until it is disposed of (then
+ * NULL). */
 ObSchedules *ob_manager_get_schedules (ObManager *manager);
 ObTeller *ob_manager_get_teller (ObManager *manager);
 
@@ -120,8 +122,8 @@ char *ob_manager_start_job (ObManager *manager, ObJob *job, GError **error);
 gboolean ob_manager_reserve (ObManager *manager, const char *folder, const char *name,
                              GError **error);
 
-/* Keeps jobs away from what is in @folder until ob_manager_release(). Errors: BUSY where a job works
- * on it, or it is held already. */
+/* Keeps jobs away from what is in @folder until ob_manager_release(). Errors: BUSY where a job
+ * works on it, or it is held already. */
 gboolean ob_manager_hold (ObManager *manager, const char *folder, const char *name,
                           GError **error);
 void ob_manager_release (ObManager *manager, const char *folder, const char *name);
@@ -137,8 +139,8 @@ void ob_manager_put_destination (ObManager *manager, ObDestination *destination)
 void ob_manager_remove_instance (ObManager *manager, const char *name);
 void ob_manager_remove_destination (ObManager *manager, const char *name);
 
-/* As ob_manager_start_job() for a job that sets up @destination, whose name is reserved: when it has
- * succeeded the destination is put on the bus; the name is released in any case. */
+/* As ob_manager_start_job() for a job that sets up @destination, whose name is reserved: when it
+ * has succeeded the destination is put on the bus; the name is released in any case. */
 char *ob_manager_start_set_up (ObManager *manager, ObJob *job, ObDestination *destination,
                                GError **error);
 

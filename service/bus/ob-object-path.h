@@ -20,9 +20,9 @@ G_BEGIN_DECLS
 #define OB_FOLDER_SCHEDULES "schedules"
 #define OB_FOLDER_JOBS "jobs"
 
-/* The path of the object @name in @folder: OB_ROOT_PATH/FOLDER/NAME, each byte of @name that is not
- * an ASCII letter or digit written as "_" and two lower-case hexadecimal digits. @name is not empty.
- * Transfer full. Any thread. */
+/* The path of the object @name in @folder: OB_ROOT_PATH/FOLDER/NAME, each byte of @name that is
+ * not an ASCII letter or digit written as "_" and two lower-case hexadecimal digits. @name is
+ * not empty. Transfer full. Any thread. */
 char *ob_object_path_new (const char *folder, const char *name);
 
 G_END_DECLS

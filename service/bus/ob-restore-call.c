@@ -167,8 +167,8 @@ check_restore (ObManager *manager, ObOptions *options, guint uid, ObBackupQuesti
   return TRUE;
 }
 
-/* Takes @options. The backup is found in a thread first: which instance it is of, and where it lies,
- * decides which job waits for which. */
+/* Takes @options. The backup is found in a thread first: which instance it is of, and where it
+ * lies, decides which job waits for which. */
 static void
 begin (ObManager *manager, GDBusMethodInvocation *invocation, const char *id, ObOptions *options,
        gboolean plan)

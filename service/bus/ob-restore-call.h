@@ -9,8 +9,8 @@
 
 G_BEGIN_DECLS
 
-/* Each finds the backup, begins the job, and answers @invocation (transfer full) with its path or an
- * error. */
+/* Each finds the backup, begins the job, and answers @invocation (transfer full) with its path
+ * or an error. */
 void ob_restore_call_restore (ObManager *manager, GDBusMethodInvocation *invocation, const char *id,
                               GVariant *dictionary, GUnixFDList *fds);
 void ob_restore_call_plan (ObManager *manager, GDBusMethodInvocation *invocation, const char *id,

@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (ObScheduleObject, ob_schedule_object, OB, SCHEDULE_OBJECT,
                       ObDBusBackup1ScheduledSkeleton)
 
-/* The interface org.openbravo.Backup1.Schedule of the schedule @name, which the scheduler knows. Both
- * outlive it. Main context; so are all functions here. Transfer full. */
+/* The interface org.openbravo.Backup1.Schedule of the schedule @name, which the scheduler knows.
+ * Both outlive it. Main context; so are all functions here. Transfer full. */
 ObScheduleObject *ob_schedule_object_new (ObManager *manager, ObSchedules *schedules,
                                           const char *name);
 

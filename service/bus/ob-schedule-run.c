@@ -84,8 +84,8 @@ end_chain (Chain *chain)
     end_run (run);
 }
 
-/* What is lost with the destination's reach is tried again; so is what the service itself had no room
- * for. */
+/* What is lost with the destination's reach is tried again; so is what the service itself had no
+ * room for. */
 static gboolean
 is_passing (const char *error_name)
 {
@@ -246,8 +246,8 @@ start_step (Chain *chain)
   return path;
 }
 
-/* A step that fails does not keep the next from being tried: without the retention the backup is worth a
- * verification all the same. */
+/* A step that fails does not keep the next from being tried: without the retention the backup is
+ * worth a verification all the same. */
 static void
 go_on (Chain *chain)
 {

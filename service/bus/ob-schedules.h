@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* All schedules: their configuration and state, their objects on the bus, and their runs. Main context. */
+/* All schedules: their configuration and state, their objects on the bus, and their runs. Main
+ * context. */
 #pragma once
 
 #include "ob-manager.h"
@@ -9,8 +10,8 @@ G_BEGIN_DECLS
 
 typedef struct _ObSchedules ObSchedules;
 
-/* Loads CONFIG/schedules and puts them on the bus. @manager outlives it. What cannot be loaded is told to
- * @manager (ob_manager_set_config_error()), and its name stays taken. Transfer full. */
+/* Loads CONFIG/schedules and puts them on the bus. @manager outlives it. What cannot be loaded
+ * is told to @manager (ob_manager_set_config_error()), and its name stays taken. Transfer full. */
 ObSchedules *ob_schedules_new (ObManager *manager, ObClock *clock);
 void ob_schedules_free (ObSchedules *schedules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSchedules, ob_schedules_free)
@@ -18,12 +19,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSchedules, ob_schedules_free)
 /* From now on runs begin. */
 void ob_schedules_start (ObSchedules *schedules);
 
-/* From now on none begins, and the ends of those that run are not taken for theirs: the next start of the
- * service makes up for them. */
+/* From now on none begins, and the ends of those that run are not taken for theirs: the next
+ * start of the service makes up for them. */
 void ob_schedules_stop (ObSchedules *schedules);
 
-/* Reads the configuration again: what is new is added, what is gone removed; what cannot be understood
- * stays as it was. */
+/* Reads the configuration again: what is new is added, what is gone removed; what cannot be
+ * understood stays as it was. */
 void ob_schedules_reload (ObSchedules *schedules);
 
 /* Whether there is one of this name. */
@@ -51,11 +52,12 @@ const char *ob_schedules_find_user (ObSchedules *schedules, const char *instance
 /* When the instance is backed up next, seconds since the epoch; 0 for never. */
 guint64 ob_schedules_get_next_backup (ObSchedules *schedules, const char *instance);
 
-/* Seconds that it may be without a successful backup: the least of what its enabled schedules allow; 0
- * where none backs it up. */
+/* Seconds that it may be without a successful backup: the least of what its enabled schedules
+ * allow; 0 where none backs it up. */
 guint ob_schedules_get_late_after (ObSchedules *schedules, const char *instance);
 
-/* ---- For the object ----------------------------------------------------------------------------- */
+/* ---- For the object
+ * ----------------------------------------------------------------------------- */
 
 ObScheduler *ob_schedules_get_scheduler (ObSchedules *schedules);
 

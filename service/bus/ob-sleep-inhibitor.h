@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Keeps the machine awake while a job is at work, through logind (org.freedesktop.login1(5), Inhibit).
- * Where there is no logind nothing happens. Main context. */
+/* Keeps the machine awake while a job is at work, through logind (org.freedesktop.login1(5),
+ * Inhibit). Where there is no logind nothing happens. Main context. */
 #pragma once
 
 #include <gio/gio.h>

@@ -175,7 +175,8 @@ ob_child_capture_get_last_lines (ObChildCapture *capture)
   while ((*from & 0xc0) == 0x80)
     from++;
 
-  /* A program that an ordinary user has a hand in must not speak to the administrator's terminal. */
+  /* A program that an ordinary user has a hand in must not speak to the administrator's
+   * terminal. */
   for (char *c = from; *c != '\0'; c = g_utf8_next_char (c))
     if (g_unichar_iscntrl (g_utf8_get_char (c)))
       memset (c, ' ', (gsize) (g_utf8_next_char (c) - c));

@@ -14,7 +14,8 @@ typedef struct
   const char *const *argv;
   const char *const *environment;
   const char *directory;
-  int fds[3];          /* become 0, 1 and 2; each is 3 or more, so that none stands in another's way */
+  int fds[3];          /* become 0, 1 and 2; each is 3 or more, so that none stands in another's
+                        * way */
   const int *keep_fds; /* each is 3 or more */
   gsize n_keep_fds;
   gboolean change_user;

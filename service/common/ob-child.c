@@ -264,7 +264,8 @@ poll_once (ObChild *self, int cancel_fd, gint64 until)
     { .fd = ob_child_capture_get_fd (self->output), .events = POLLIN },
     { .fd = ob_child_capture_get_fd (self->errors), .events = POLLIN },
   };
-  /* The clock is read once: MAX would read it twice, and with the time over in between wait for ever. */
+  /* The clock is read once: MAX would read it twice, and with the time over in between wait for
+   * ever. */
   gint64 now = g_get_monotonic_time ();
   gint64 left = until == NEVER ? -1 : MAX (0, until - now);
   /* Rounded up, so that the time has come when poll() returns. */

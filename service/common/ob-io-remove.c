@@ -123,8 +123,8 @@ push (GArray *levels, const char *name, int taken)
   return TRUE;
 }
 
-/* Opens the level above the lowest one again, through "..": proven to be the one we came from, since
- * somebody may have moved the tree meanwhile. FALSE with errno set. */
+/* Opens the level above the lowest one again, through "..": proven to be the one we came from,
+ * since somebody may have moved the tree meanwhile. FALSE with errno set. */
 static gboolean
 reopen_above (GArray *levels)
 {

@@ -38,8 +38,8 @@ is_link_at (int dirfd, const char *name)
   return fstatat (dirfd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK (info.st_mode);
 }
 
-/* Opens one component; -1 with errno set, ELOOP where it is a symbolic link, whatever the flags make
- * of one: O_PATH opens it, O_DIRECTORY says ENOTDIR. */
+/* Opens one component; -1 with errno set, ELOOP where it is a symbolic link, whatever the flags
+ * make of one: O_PATH opens it, O_DIRECTORY says ENOTDIR. */
 static int
 open_component (int dirfd, const char *name, int flags)
 {

@@ -16,8 +16,9 @@ int ob_path_open (const char *path, int flags, GError **error);
 /* As ob_path_open(), below @dirfd, @path relative ("." is @dirfd itself). */
 int ob_path_open_at (int dirfd, const char *path, int flags, GError **error);
 
-/* As ob_path_open_at() for a @path known to be relative, canonical and not empty, but with errno for
- * those who make their own message: ELOOP or ENOTDIR where it meets a symbolic link. Any thread. */
+/* As ob_path_open_at() for a @path known to be relative, canonical and not empty, but with errno
+ * for those who make their own message: ELOOP or ENOTDIR where it meets a symbolic link. Any
+ * thread. */
 int ob_path_try_open_at (int dirfd, const char *path, int flags);
 
 /* Opens the directory that holds the absolute @path, and gives its last component in @name

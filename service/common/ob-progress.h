@@ -22,7 +22,8 @@ ObProgress *ob_progress_new (ObProgressPhase phase_changed, ObProgressWarning wa
 ObProgress *ob_progress_ref (ObProgress *progress);
 void ob_progress_unref (ObProgress *progress);
 
-/* Names what is being done: one lower-case word or two ("database", "files", "stopping"). Interned. */
+/* Names what is being done: one lower-case word or two ("database", "files", "stopping").
+ * Interned. */
 void ob_progress_set_phase (ObProgress *progress, const char *phase);
 const char *ob_progress_get_phase (ObProgress *progress);
 

@@ -19,9 +19,10 @@ gboolean ob_space_check (const char *directory, guint64 least, guint64 most, gui
 
 typedef struct _ObSpaceGuard ObSpaceGuard;
 
-/* Cancels @cancellable when less than the floor is free on the file system of @directory (absolute):
- * 5 % of its size, but @least bytes at least and @most bytes at most. A thread of its own looks five
- * times a second. NULL where the directory cannot be seen. Transfer full. Any thread. */
+/* Cancels @cancellable when less than the floor is free on the file system of @directory
+ * (absolute): 5 % of its size, but @least bytes at least and @most bytes at most. A thread of
+ * its own looks five times a second. NULL where the directory cannot be seen. Transfer full. Any
+ * thread. */
 ObSpaceGuard *ob_space_guard_new (const char *directory, guint64 least, guint64 most,
                                   GCancellable *cancellable);
 

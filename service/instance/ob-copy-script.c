@@ -102,9 +102,9 @@ is_noise (const char *line, gsize size)
   return FALSE;
 }
 
-/* The length of the statement at the beginning, without the newline; 0: it is not all there. It ends
- * with a semicolon at the end of a line, but not within quotes, which are doubled in a text or a
- * name. */
+/* The length of the statement at the beginning, without the newline; 0: it is not all there. It
+ * ends with a semicolon at the end of a line, but not within quotes, which are doubled in a text
+ * or a name. */
 static gsize
 measure_statement (const ObCopyScript *self)
 {

@@ -37,8 +37,8 @@ ObCopyScript *ob_copy_script_new (int fd);
  * where it cannot be read. */
 gboolean ob_copy_script_next (ObCopyScript *self, ObScriptItem *item, GError **error);
 
-/* The table that a COPY names, both names without their quotes (transfer full). FALSE where the text
- * is something else. */
+/* The table that a COPY names, both names without their quotes (transfer full). FALSE where the
+ * text is something else. */
 gboolean ob_copy_script_parse_table (const char *text, char **schema, char **name);
 
 void ob_copy_script_free (ObCopyScript *self);

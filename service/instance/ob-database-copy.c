@@ -2,9 +2,9 @@
 /*
  * Rows over several connections.
  *
- * COPY works on one processor, and a database has often one table that is larger, or slower to load,
- * than all others: so its rows are dealt out to all connections, by a piece of whole lines to
- * whichever has sent what it got. All of it is done as bbdd.user, see ob-database-archive.c.
+ * COPY works on one processor, and a database has often one table that is larger, or slower to
+ * load, than all others: so its rows are dealt out to all connections, by a piece of whole lines
+ * to whichever has sent what it got. All of it is done as bbdd.user, see ob-database-archive.c.
  */
 #include "ob-database-restore-private.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A number (OID) can be given to a new database only while no other has it, so the former one is
- * copied aside and dropped before (PostgreSQL 15, CREATE DATABASE, "oid"). What there is tells how far
- * an exchange with a number has come; N is the number:
+ * copied aside and dropped before (PostgreSQL 15, CREATE DATABASE, "oid"). What there is tells
+ * how far an exchange with a number has come; N is the number:
  *
  *   config->name   moving   kept    staged
  *   N                               there     nothing is done
@@ -195,10 +195,11 @@ give_settings (Run *run, const char *from, const char *to, GError **error)
                               "ALTER DATABASE %I ALLOW_CONNECTIONS true", to);
 }
 
-/* Connects to @name once. PostgreSQL keeps statistics by number; where some session still holds those
- * of the database that had the number before, dropping the new one, to which nobody has connected yet,
- * is an error in the middle of a commit, and brings the whole server down ("trying to drop stats entry
- * already dropped", seen with 15.18). Whoever connects makes them new. */
+/* Connects to @name once. PostgreSQL keeps statistics by number; where some session still holds
+ * those of the database that had the number before, dropping the new one, to which nobody has
+ * connected yet, is an error in the middle of a commit, and brings the whole server down
+ * ("trying to drop stats entry already dropped", seen with 15.18). Whoever connects makes them
+ * new. */
 static gboolean
 touch_database (Run *run, const char *name, GError **error)
 {

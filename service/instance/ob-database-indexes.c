@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* After the indexes are in. The index of a partitioned table becomes valid when the last of its parts
- * is attached, and makes valid what it is itself a part of. Where pg_restore does both at once in two
- * connections, neither sees the other, and the topmost one stays invalid though all below it is
- * there. Attaching a part again makes PostgreSQL look again (15.4 and later: release notes, "ALTER
- * INDEX … ATTACH PARTITION"). */
+/* After the indexes are in. The index of a partitioned table becomes valid when the last of its
+ * parts is attached, and makes valid what it is itself a part of. Where pg_restore does both at
+ * once in two connections, neither sees the other, and the topmost one stays invalid though all
+ * below it is there. Attaching a part again makes PostgreSQL look again (15.4 and later: release
+ * notes, "ALTER INDEX … ATTACH PARTITION"). */
 #include "ob-database-restore-private.h"
 
 /* Levels of partitions: each round makes at least one valid. */

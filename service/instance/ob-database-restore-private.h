@@ -137,9 +137,9 @@ ObRowTally *ob_row_tally_new (void);
 void ob_row_tally_add (ObRowTally *tally, const char *schema, const char *name, guint64 rows);
 void ob_row_tally_free (ObRowTally *tally);
 
-/* ANALYZE and the number of rows of every table, in parallel: as the server counted them while they
- * were loaded; a table that the tally does not know is counted, and in a scratch database every one.
- * Errors: CORRUPT naming a table whose number is not the manifest's. */
+/* ANALYZE and the number of rows of every table, in parallel: as the server counted them while
+ * they were loaded; a table that the tally does not know is counted, and in a scratch database
+ * every one. Errors: CORRUPT naming a table whose number is not the manifest's. */
 gboolean ob_restore_check_rows (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
 /* ---- ob-database-swap.c */
@@ -150,8 +150,8 @@ gboolean ob_restore_check_rows (ObRestoreRun *run, GCancellable *cancellable, GE
 gboolean ob_database_end_sessions (ObPostgres *postgres, const char *first, const char *second,
                                    guint *n_ended, GCancellable *cancellable, GError **error);
 
-/* In one transaction, renames @name to @away and @in to @name (each may be NULL: not that one), after
- * ending the sessions on both. */
+/* In one transaction, renames @name to @away and @in to @name (each may be NULL: not that one),
+ * after ending the sessions on both. */
 gboolean ob_database_rename_pair (ObPostgres *postgres, const char *name, const char *away,
                                   const char *in, guint *n_ended, GCancellable *cancellable,
                                   GError **error);

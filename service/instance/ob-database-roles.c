@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What belongs to a database and is in no archive of pg_dump: the roles it names, how it was created,
- * its settings, ACL and comment (OPENBRAVO facts: pg_restore without -C skips them, and so does
- * CREATE DATABASE … TEMPLATE).
+ * What belongs to a database and is in no archive of pg_dump: the roles it names, how it was
+ * created, its settings, ACL and comment (OPENBRAVO facts: pg_restore without -C skips them, and
+ * so does CREATE DATABASE … TEMPLATE).
  */
 #include "ob-database-restore-private.h"
 
@@ -277,9 +277,9 @@ restore_setting (ObRestoreRun *run, ObPostgres *postgres, const char *role, cons
   return TRUE;
 }
 
-/* Autovacuum comes to a table as soon as it is full, and building its indexes and ANALYZE wait for it:
- * it gives way when the wait is looked at as a possible deadlock, by default after a second
- * (PostgreSQL, "deadlock_timeout"). Ours is ended by ob_restore_settings(). */
+/* Autovacuum comes to a table as soon as it is full, and building its indexes and ANALYZE wait
+ * for it: it gives way when the wait is looked at as a possible deadlock, by default after a
+ * second (PostgreSQL, "deadlock_timeout"). Ours is ended by ob_restore_settings(). */
 static gboolean
 outrun_autovacuum (ObRestoreRun *run, ObPostgres *postgres, GCancellable *cancellable,
                    GError **error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* After the rows are in: statistics for the planner, and the number of every table's rows against the
- * manifest's. */
+/* After the rows are in: statistics for the planner, and the number of every table's rows
+ * against the manifest's. */
 #include "ob-database-restore-private.h"
 
 #include "ob-error.h"

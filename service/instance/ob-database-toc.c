@@ -62,8 +62,8 @@ is_rights (const char *line)
   return has_kind (line, kinds);
 }
 
-/* What PostgreSQL lets superusers alone make, whoever owns it afterwards. No expression of anybody is
- * evaluated by it. */
+/* What PostgreSQL lets superusers alone make, whoever owns it afterwards. No expression of
+ * anybody is evaluated by it. */
 static gboolean
 needs_superuser (const char *line)
 {

@@ -114,8 +114,9 @@ gboolean ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRe
                               ObProgress *progress, GCancellable *cancellable, GError **error);
 
 /* Whether the file system of a server on this host has room for a database of @bytes above the
- * floor of free space that a restore leaves (5 %, but 32 MiB at least and 1 GiB at most). TRUE where
- * the server's files cannot be seen from here. Errors: NO_SPACE telling what is needed and free. */
+ * floor of free space that a restore leaves (5 %, but 32 MiB at least and 1 GiB at most). TRUE
+ * where the server's files cannot be seen from here. Errors: NO_SPACE telling what is needed and
+ * free. */
 gboolean ob_database_check_space (const ObDatabaseConfig *config, guint64 bytes,
                                   GCancellable *cancellable, GError **error);
 
@@ -134,16 +135,17 @@ typedef struct
 
 void ob_database_check_free (ObDatabaseCheck *check);
 
-/* Runs each of @checks (NULL-terminated, may be NULL) in @database, as config->user, in a read-only
- * transaction of its own that is rolled back, for @seconds at most. One is good if it gives one row
- * with one column that is true, or a number above 0; what the server refuses (a write, two statements
- * in one text, an error) is not. Array of ObDatabaseCheck, transfer full. Errors: those of
- * connecting, and CANCELLED; then nothing was learnt of the checks. */
+/* Runs each of @checks (NULL-terminated, may be NULL) in @database, as config->user, in a
+ * read-only transaction of its own that is rolled back, for @seconds at most. One is good if it
+ * gives one row with one column that is true, or a number above 0; what the server refuses (a
+ * write, two statements in one text, an error) is not. Array of ObDatabaseCheck, transfer full.
+ * Errors: those of connecting, and CANCELLED; then nothing was learnt of the checks. */
 GPtrArray *ob_database_run_checks (const ObDatabaseConfig *config, const char *database,
                                    const char *const *checks, guint seconds,
                                    GCancellable *cancellable, GError **error);
 
-/* ---- Databases by name ------------------------------------------------------------------------ */
+/* ---- Databases by name
+ * ------------------------------------------------------------------------ */
 
 /* Whether a database has the name; *@exists. Works while config->name is missing. */
 gboolean ob_database_exists (const ObDatabaseConfig *config, const char *name, gboolean *exists,

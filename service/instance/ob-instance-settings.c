@@ -21,7 +21,8 @@ typedef struct
   ObInstance *instance;
   const ObInstanceCopy *copy;
   ObProperties *properties;
-  gboolean complete;    /* what the file does not say is added; else only what it says is looked at */
+  gboolean complete;    /* what the file does not say is added; else only what it says is looked
+                         * at */
   GHashTable *settings; /* key → value: what has to be changed */
 } Settlement;
 

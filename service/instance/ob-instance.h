@@ -22,7 +22,8 @@ typedef enum
 const char *ob_part_get_name (ObParts part);
 /* One part by name; 0 where there is none such. */
 ObParts ob_part_from_name (const char *name);
-/* Several, from a NULL-terminated array. Errors: INVALID_ARGUMENT naming the word and the choice. */
+/* Several, from a NULL-terminated array. Errors: INVALID_ARGUMENT naming the word and the
+ * choice. */
 gboolean ob_parts_from_names (const char *const *names, ObParts *parts, GError **error);
 /* "database, sources". Transfer full. */
 char *ob_parts_to_text (ObParts parts);
@@ -44,8 +45,10 @@ typedef struct
   const char *unit;                 /* systemd unit of the application server, or commands: */
   const char *const *stop_command;  /* argv */
   const char *const *start_command; /* argv */
-  const char *command_user;         /* who runs them; NULL: the owner of the sources, but never root */
-  const char *health_url;           /* http or https; answers when the application is well; "none" */
+  const char *command_user;         /* who runs them; NULL: the owner of the sources, but never
+                                     * root */
+  const char *health_url;           /* http or https; answers when the application is well;
+                                     * "none" */
   const char *health_sql;           /* one query, true when it is; "none" */
   guint health_timeout;             /* seconds that a start may take until then; 0: 180 */
   const char *machine_name;         /* machine.name of the application; NULL: this host's name */
@@ -125,7 +128,8 @@ typedef struct
  * that is asked for. Array of ObInstanceTree, transfer full. */
 GPtrArray *ob_instance_get_trees (ObInstance *instance, ObParts parts);
 
-/* ---- The application server -------------------------------------------------------------------- */
+/* ---- The application server
+ * -------------------------------------------------------------------- */
 
 /* Stops or starts the application: its systemd unit, or the command as its user, outside our cgroup
  * and sandbox (a transient unit where systemd runs, else a session of its own). Blocks up to
@@ -140,9 +144,10 @@ gboolean ob_application_stop (ObInstance *instance, guint timeout, GCancellable 
 gboolean ob_application_start (ObInstance *instance, guint timeout, GCancellable *cancellable,
                                GError **error);
 
-/* Waits until the application, which was started, is well, as far as that is configured: its unit is
- * active, its URL answers with a status below 400 (certificates are not looked at: nothing is sent
- * there), its query, run as bbdd.user in a read-only transaction, gives true or a number that is not
+/* Waits until the application, which was started, is well, as far as that is configured: its
+ * unit is active, its URL answers with a status below 400 (certificates are not looked at:
+ * nothing is sent there), its query, run as bbdd.user in a read-only transaction, gives true or
+ * a number that is not
  * 0. Blocks for ob_instance_get_health_timeout() at most. Errors: FAILED saying what is not well,
  * CANCELLED. */
 gboolean ob_application_wait_healthy (ObInstance *instance, GCancellable *cancellable,

@@ -66,9 +66,9 @@ gboolean ob_postgres_copy_put (ObPostgres *postgres, const guint8 *data, gsize s
                                GError **error);
 gboolean ob_postgres_copy_end (ObPostgres *postgres, GError **error);
 
-/* Sends and receives what goes at once. *@rows: how many the server took, in the step in which it says
- * so, which comes before OB_COPY_DONE or with it; else it stays as it is. Errors of the server are
- * known only after the end. */
+/* Sends and receives what goes at once. *@rows: how many the server took, in the step in which
+ * it says so, which comes before OB_COPY_DONE or with it; else it stays as it is. Errors of the
+ * server are known only after the end. */
 gboolean ob_postgres_copy_step (ObPostgres *postgres, ObCopyState *state, guint64 *rows,
                                 GError **error);
 

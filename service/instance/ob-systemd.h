@@ -16,8 +16,8 @@ gboolean ob_systemd_check_unit (const char *unit, GCancellable *cancellable, GEr
 
 /* The state of @unit in systemd's words: *@active is its ActiveState ("active", "activating",
  * "deactivating", "inactive", "failed", "reloading"), *@sub, which may be NULL, the SubState of
- * its kind ("running", "auto-restart"…). A unit that does not exist is "inactive". Transfer full. Errors
- * as ob_systemd_check_unit(). */
+ * its kind ("running", "auto-restart"…). A unit that does not exist is "inactive". Transfer
+ * full. Errors as ob_systemd_check_unit(). */
 gboolean ob_systemd_get_state (const char *unit, char **active, char **sub,
                                GCancellable *cancellable, GError **error);
 
@@ -31,8 +31,8 @@ char *ob_systemd_get_environment (const char *unit, const char *variable,
 gboolean ob_systemd_control_unit (const char *verb, const char *unit, guint timeout,
                                   GCancellable *cancellable, GError **error);
 
-/* Whether @unit is active. Where it is not, the error says what it is instead, and *@hopeless whether
- * it will stay so by itself (failed, stopped). */
+/* Whether @unit is active. Where it is not, the error says what it is instead, and *@hopeless
+ * whether it will stay so by itself (failed, stopped). */
 gboolean ob_systemd_check_active (const char *unit, gboolean *hopeless, GCancellable *cancellable,
                                   GError **error);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A backup, in the order that keeps it safe: lock, see that the repository is the right one, index;
- * the database's snapshot, its streams; the trees; manifest and RESTORE.txt; packs and index on the
- * disk; and, last, the snapshot file, which makes all of it a backup. Before that nothing is visible.
+ * A backup, in the order that keeps it safe: lock, see that the repository is the right one,
+ * index; the database's snapshot, its streams; the trees; manifest and RESTORE.txt; packs and
+ * index on the disk; and, last, the snapshot file, which makes all of it a backup. Before that
+ * nothing is visible.
  */
 #include <string.h>
 #include <unistd.h>

@@ -30,8 +30,8 @@ typedef struct
   int attachments_list; /* paths that C_FILE lists, each with a NUL behind it; -1 without */
 } ObBackupRun;
 
-/* Dumps the database and stores its archives as they come: all streams at once, nothing on disk. The
- * snapshot that they share is taken here, so this comes before the trees. Blocks. */
+/* Dumps the database and stores its archives as they come: all streams at once, nothing on disk.
+ * The snapshot that they share is taken here, so this comes before the trees. Blocks. */
 gboolean ob_backup_run_database (ObBackupRun *run, GError **error);
 
 /* The directories to read: opens them, and begins to count their bytes. */

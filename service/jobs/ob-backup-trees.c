@@ -178,8 +178,8 @@ store_tree (ObBackupRun *run, Tree *tree, GError **error)
   return TRUE;
 }
 
-/* Whether what C_FILE names is a file that a backup can hold. A path from the database is as foreign
- * as any: no "..", no link is followed. */
+/* Whether what C_FILE names is a file that a backup can hold. A path from the database is as
+ * foreign as any: no "..", no link is followed. */
 static gboolean
 is_there (int directory, const char *relative_path)
 {

@@ -197,8 +197,8 @@ has_id (const ObBackupRecord *record, const char *beginning)
   return g_str_has_prefix (hex, beginning);
 }
 
-/* Its index; the length where there is none, one more where there are several. @destination: NULL for
- * any. */
+/* Its index; the length where there is none, one more where there are several. @destination:
+ * NULL for any. */
 static guint
 find_id (GPtrArray *records, const char *destination, const char *beginning)
 {

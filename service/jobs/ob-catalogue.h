@@ -46,8 +46,9 @@ ObBackupRecord *ob_catalogue_find (ObContext *context, GPtrArray *destinations, 
                                    const ObBackupFilter *filter, GCancellable *cancellable,
                                    GError **error);
 
-/* One of @records by id or a beginning of it, at the destination called @destination or, where that is
- * NULL, at any. Transfer none. Errors: NOT_FOUND, INVALID_ARGUMENT (ambiguous, malformed). */
+/* One of @records by id or a beginning of it, at the destination called @destination or, where
+ * that is NULL, at any. Transfer none. Errors: NOT_FOUND, INVALID_ARGUMENT (ambiguous,
+ * malformed). */
 ObBackupRecord *ob_catalogue_pick (GPtrArray *records, const char *destination, const char *id,
                                    GError **error);
 

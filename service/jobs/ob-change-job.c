@@ -138,8 +138,8 @@ tell_gains (ObJob *job, GHashTable *gains, guint64 age)
               age / 60, *text != '\0' ? text : "none");
 }
 
-/* A rollback throws away what was entered since: whether that may be. What cannot be counted, because the
- * database is broken by what is to be taken back, is no reason against it. */
+/* A rollback throws away what was entered since: whether that may be. What cannot be counted,
+ * because the database is broken by what is to be taken back, is no reason against it. */
 static gboolean
 may_roll_back (const Data *data, const ObChange *change, ObJob *job, GCancellable *cancellable,
                GError **error)

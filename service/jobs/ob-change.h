@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A change: something is done to an installation (a module is installed), with a backup from before it
- * to go back to. STATE/changes/INSTANCE.json tells of the one that is open, INSTANCE.ended.json how the
- * last one ended. Any thread, one at a time for an instance; all block for a moment. */
+/* A change: something is done to an installation (a module is installed), with a backup from
+ * before it to go back to. STATE/changes/INSTANCE.json tells of the one that is open,
+ * INSTANCE.ended.json how the last one ended. Any thread, one at a time for an instance; all
+ * block for a moment. */
 #pragma once
 
 #include "ob-context.h"
@@ -39,21 +40,22 @@ gboolean ob_change_save (const ObChange *change, ObContext *context, GError **er
 /* The open one of @instance. NULL with NOT_FOUND where there is none; CORRUPT. Transfer full. */
 ObChange *ob_change_load (ObContext *context, const char *instance, GError **error);
 
-/* The open one with this id. Errors: NOT_FOUND saying how it ended, where it was the last one of its
- * instance. Transfer full. */
+/* The open one with this id. Errors: NOT_FOUND saying how it ended, where it was the last one of
+ * its instance. Transfer full. */
 ObChange *ob_change_find (ObContext *context, const char *id, GError **error);
 
-/* Whether @backup (a whole id) is what the change of an instance that is not over goes back to; *@instance
- * then (transfer full). */
+/* Whether @backup (a whole id) is what the change of an instance that is not over goes back to;
+ * *@instance then (transfer full). */
 gboolean ob_change_needs (ObContext *context, const char *backup, char **instance);
 
 /* It is over: @how is "succeeded", "was rolled back" or "never began". */
 gboolean ob_change_end (const ObChange *change, ObContext *context, const char *how,
                         GError **error);
 
-/* At the start of the service, after interrupted restores were settled: drops changes whose backup was
- * interrupted, and starts the application where it may have been stopped for one; ends those whose
- * rollback was finished, and opens again those whose rollback was not. What it did: a sentence each. Transfer full. */
+/* At the start of the service, after interrupted restores were settled: drops changes whose
+ * backup was interrupted, and starts the application where it may have been stopped for one;
+ * ends those whose rollback was finished, and opens again those whose rollback was not. What it
+ * did: a sentence each. Transfer full. */
 GPtrArray *ob_change_recover (ObContext *context);
 
 G_END_DECLS

@@ -5,8 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* Where this service keeps its things; descriptors of directories, open as long as it runs. Any thread.
- * Immutable after ob_context_new(), but for ob_context_read_config() while no other thread uses it. */
+/* Where this service keeps its things; descriptors of directories, open as long as it runs. Any
+ * thread. Immutable after ob_context_new(), but for ob_context_read_config() while no other
+ * thread uses it. */
 typedef struct
 {
   char *config_path, *state_path, *cache_path, *runtime_path;
@@ -24,16 +25,18 @@ typedef struct
   guint repository_timeout; /* seconds to wait while somebody else locks a repository */
   guint command_timeout; /* seconds that stopping or starting the application may take */
   guint change_limit;    /* seconds after which an open change is a question */
-  guint late_after;      /* seconds without a backup that are an alarm where no schedule says; 0: none */
+  guint late_after;      /* seconds without a backup that are an alarm where no schedule says; 0:
+                          * none */
   guint hook_time_limit; /* seconds that a hook may take for one event */
   char *metrics_path;    /* of the file of numbers for Prometheus; NULL: none */
-  guint keep_previous;   /* seconds that the state before a restore is kept; 0: until it is released */
+  guint keep_previous;   /* seconds that the state before a restore is kept; 0: until it is
+                          * released */
   char *config_error;    /* why obbackup.conf could not be understood at the start; NULL: it was */
 } ObContext;
 
-/* Makes what is missing (0700, but the config directory itself 0755) and reads CONFIG/obbackup.conf, see
- * obbackup.conf(5). Where that cannot be understood, what it said when it last could be counts
- * (STATE/obbackup.conf.last-good), or the defaults. Transfer full. */
+/* Makes what is missing (0700, but the config directory itself 0755) and reads
+ * CONFIG/obbackup.conf, see obbackup.conf(5). Where that cannot be understood, what it said when
+ * it last could be counts (STATE/obbackup.conf.last-good), or the defaults. Transfer full. */
 ObContext *ob_context_new (const char *config_path, const char *state_path,
                            const char *cache_path, const char *runtime_path, GError **error);
 

@@ -36,8 +36,8 @@ describe (const ObBackupRecord *record)
                           ob_destination_get_name (record->destination));
 }
 
-/* Whether it goes: it is one of the picked, or one of them seen by way of another destination that is
- * the same repository. */
+/* Whether it goes: it is one of the picked, or one of them seen by way of another destination
+ * that is the same repository. */
 static gboolean
 goes (GPtrArray *picked, const ObBackupRecord *record)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A deletion: under the locks of all destinations that hold one of the backups it is seen whether each
- * of them may go, and only then is the first removed. */
+/* A deletion: under the locks of all destinations that hold one of the backups it is seen
+ * whether each of them may go, and only then is the first removed. */
 #include <string.h>
 
 #include "ob-delete.h"
@@ -132,7 +132,8 @@ lock_places (ObJob *job, Data *data, GPtrArray *picked, GPtrArray *places,
   return TRUE;
 }
 
-/* The files of a backup: one, or two where its label or pin was being changed when the power went. */
+/* The files of a backup: one, or two where its label or pin was being changed when the power
+ * went. */
 static gboolean
 list_files (Place *place, GPtrArray *picked, GArray *files, GCancellable *cancellable,
             GError **error)

@@ -37,8 +37,8 @@ gboolean ob_destination_get_key_saved (ObDestination *destination);
 /* As it is configured, NULL for none. */
 const char *ob_destination_get_bandwidth_limit (ObDestination *destination);
 
-/* Sets how many bytes a second may go there and come from there ("10M"; NULL: as many as can), before
- * anybody else sees the destination. Errors: INVALID_ARGUMENT. */
+/* Sets how many bytes a second may go there and come from there ("10M"; NULL: as many as can),
+ * before anybody else sees the destination. Errors: INVALID_ARGUMENT. */
 gboolean ob_destination_set_bandwidth_limit (ObDestination *destination, const char *text,
                                              GError **error);
 

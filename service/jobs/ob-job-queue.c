@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Records are written in the main context: a few kilobytes when a job is queued and when it ends. */
+/* Records are written in the main context: a few kilobytes when a job is queued and when it
+ * ends. */
 #include "ob-job-queue.h"
 
 #include <dirent.h>
@@ -246,8 +247,8 @@ are_same (const char *one, const char *other)
   return *one != '\0' && strcmp (one, other) == 0;
 }
 
-/* Two jobs get in each other's way at one installation; and at one destination, if one of them needs
- * it for itself. */
+/* Two jobs get in each other's way at one installation; and at one destination, if one of them
+ * needs it for itself. */
 static gboolean
 are_in_conflict (ObJob *job, ObJob *other)
 {

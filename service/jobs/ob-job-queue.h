@@ -9,9 +9,10 @@ G_BEGIN_DECLS
 #define OB_TYPE_JOB_QUEUE (ob_job_queue_get_type ())
 G_DECLARE_FINAL_TYPE (ObJobQueue, ob_job_queue, OB, JOB_QUEUE, GObject)
 
-/* All jobs: waiting, running, and finished ones of the last hour (the latest 50), which it keeps in
- * STATE/jobs/N.json across a restart. Two jobs on the same instance never run at once, nor
- * one that needs its destination for itself with another there: the later waits. Main context only. Signals:
+/* All jobs: waiting, running, and finished ones of the last hour (the latest 50), which it keeps
+ * in STATE/jobs/N.json across a restart. Two jobs on the same instance never run at once, nor
+ * one that needs its destination for itself with another there: the later waits. Main context
+ * only. Signals:
  *   "job-added" (ObJob *), "job-removed" (ObJob *)
  *   "history-caught-up": what could not be written of the history before is written now
  */

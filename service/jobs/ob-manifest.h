@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a backup says of itself: /manifest.json in its tree tells all that a restore on an empty host
- * needs, and the `obbackup` object of its snapshot file tells what a list shows. */
+/* What a backup says of itself: /manifest.json in its tree tells all that a restore on an empty
+ * host needs, and the `obbackup` object of its snapshot file tells what a list shows. */
 #pragma once
 
 #include "ob-file-backup.h"
@@ -46,11 +46,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObManifest, ob_manifest_free)
 /* The text of /manifest.json. Transfer full. Any thread. */
 char *ob_manifest_to_json (const ObManifest *manifest);
 
-/* The `obbackup` object of the snapshot file; @stored: bytes that this backup added. Transfer full. */
+/* The `obbackup` object of the snapshot file; @stored: bytes that this backup added. Transfer
+ * full. */
 JsonObject *ob_manifest_summarize (const ObManifest *manifest, guint64 stored);
 
-/* The object in a manifest's text. Transfer full. Errors: CORRUPT, VERSION_MISMATCH (made by a later
- * version). */
+/* The object in a manifest's text. Transfer full. Errors: CORRUPT, VERSION_MISMATCH (made by a
+ * later version). */
 JsonObject *ob_manifest_parse (const char *text, gsize size, GError **error);
 
 /* The `obbackup` object once more, from a manifest whose snapshot file lost it. Transfer full. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The jobs, one constructor each (not yet queued; transfer full; main context). They hold references
- * to what they are given. Arguments have been checked for type by the bus; for meaning here. */
+/* The jobs, one constructor each (not yet queued; transfer full; main context). They hold
+ * references to what they are given. Arguments have been checked for type by the bus; for
+ * meaning here. */
 #pragma once
 
 #include "ob-catalogue.h"
@@ -33,7 +34,8 @@ typedef struct
   int directory;        /* -1, or a descriptor of an empty directory; duplicated */
   const char *database; /* NULL, or name of a new database */
   ObNumber number;      /* in place: whether the database keeps its number */
-  gboolean force;       /* in place: end sessions of bbdd.user that outlive the application's stop */
+  gboolean force;       /* in place: end sessions of bbdd.user that outlive the application's
+                         * stop */
   gboolean original_settings; /* restored properties stay as they are in the backup */
   const char *const *files; /* with @directory: only these, "PART/PATH"; NULL: whole parts */
   gboolean plan;        /* in place: only tell what would be done */
@@ -47,18 +49,20 @@ ObJob *ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *
                            const char *id, const ObRestoreOptions *options, guint uid,
                            GError **error);
 
-/* A backup, after which @change, which has been written down, is open, and the application is stopped if
- * @stop. Where it fails the change is dropped. @options: kind and after are set here. */
+/* A backup, after which @change, which has been written down, is open, and the application is
+ * stopped if @stop. Where it fails the change is dropped. @options: kind and after are set here. */
 ObJob *ob_begin_change_job_new (ObContext *context, ObInstance *instance, ObDestination *destination,
                                 const ObBackupOptions *options, const ObChange *change,
                                 gboolean stop, guint uid, GError **error);
 
-/* After the end of any job: a change whose backup was not made is none, and is dropped. Main context. */
+/* After the end of any job: a change whose backup was not made is none, and is dropped. Main
+ * context. */
 void ob_change_take_job (ObContext *context, ObJob *job);
 
 /* Ends the open @change: starts the application that was stopped for it, and, where it has not
- * @succeeded, restores its backup before. Its result tells "age" (t), "gained" (a{st}) and all that
- * Restore's does. Errors: BUSY where it is old and the application has been in use, unless @force. */
+ * @succeeded, restores its backup before. Its result tells "age" (t), "gained" (a{st}) and all
+ * that Restore's does. Errors: BUSY where it is old and the application has been in use, unless
+ * @force. */
 ObJob *ob_end_change_job_new (ObContext *context, ObInstance *instance, GPtrArray *destinations,
                               const ObChange *change, gboolean succeeded, gboolean force, guint uid,
                               GError **error);
@@ -66,8 +70,8 @@ ObJob *ob_end_change_job_new (ObContext *context, ObInstance *instance, GPtrArra
 /* Brings back the state before the last restore in place; what lives is kept in its turn. */
 ObJob *ob_undo_restore_job_new (ObContext *context, ObInstance *instance, gboolean force, guint uid);
 
-/* Removes the former states that restores of @instance kept; with @only_due those alone whose time is
- * up. Its result has "released" (as: where they were) and "bytes" (t). */
+/* Removes the former states that restores of @instance kept; with @only_due those alone whose
+ * time is up. Its result has "released" (as: where they were) and "bytes" (t). */
 ObJob *ob_release_previous_job_new (ObContext *context, ObInstance *instance, gboolean only_due,
                                     guint uid);
 
@@ -82,9 +86,9 @@ typedef struct
   gboolean repair;      /* reads all; for whole destinations only */
 } ObVerifyJobOptions;
 
-/* @ids: as ob_catalogue_find() takes them, NULL-terminated; none: all backups of the destinations (of
- * ObDestination). Damage that is found is the job's error CORRUPT; its result tells what. Errors:
- * INVALID_ARGUMENT. */
+/* @ids: as ob_catalogue_find() takes them, NULL-terminated; none: all backups of the
+ * destinations (of ObDestination). Damage that is found is the job's error CORRUPT; its result
+ * tells what. Errors: INVALID_ARGUMENT. */
 ObJob *ob_verify_job_new (ObContext *context, GPtrArray *destinations, const char *const *ids,
                           const ObVerifyJobOptions *options, guint uid, GError **error);
 
@@ -93,11 +97,12 @@ typedef struct
   const char *instance; /* only its backups; NULL: of all */
 } ObDrillOptions;
 
-/* Restores each backup into a scratch database and a scratch directory, compares what came out with
- * what the backup says, runs the instance's checks, and removes all of it. @ids: as
- * ob_catalogue_find() takes them; none, or "latest": the newest backup of each instance. @instances: of
- * ObInstance; backups of others cannot be drilled. @destinations: of ObDestination. What the backup is
- * to blame for is the job's error CORRUPT. Errors: INVALID_ARGUMENT, NOT_FOUND. */
+/* Restores each backup into a scratch database and a scratch directory, compares what came out
+ * with what the backup says, runs the instance's checks, and removes all of it. @ids: as
+ * ob_catalogue_find() takes them; none, or "latest": the newest backup of each instance.
+ * @instances: of ObInstance; backups of others cannot be drilled. @destinations: of
+ * ObDestination. What the backup is to blame for is the job's error CORRUPT. Errors:
+ * INVALID_ARGUMENT, NOT_FOUND. */
 ObJob *ob_drill_job_new (ObContext *context, GPtrArray *instances, GPtrArray *destinations,
                          const char *const *ids, const ObDrillOptions *options, guint uid,
                          GError **error);
@@ -147,11 +152,12 @@ ObJob *ob_update_destination_job_new (ObContext *context, ObDestination *destina
 ObJob *ob_check_destination_job_new (ObContext *context, ObDestination *destination, guint uid);
 ObJob *ob_check_instance_job_new (ObContext *context, ObInstance *instance, guint uid);
 
-/* The update also sets the limit of its bandwidth, as ob_destination_set_bandwidth_limit() takes it; before
- * it is queued. */
+/* The update also sets the limit of its bandwidth, as ob_destination_set_bandwidth_limit() takes
+ * it; before it is queued. */
 void ob_update_destination_job_set_limit (ObJob *job, const char *limit);
 
-/* After success of the update job: the destination to use from now on. Transfer full; NULL before. */
+/* After success of the update job: the destination to use from now on. Transfer full; NULL
+ * before. */
 ObDestination *ob_update_destination_job_get_destination (ObJob *job);
 /* After a check or any job that looked: free and total bytes; FALSE where it never knew. */
 gboolean ob_job_get_space (ObJob *job, guint64 *free_bytes, guint64 *total_bytes);
@@ -161,8 +167,8 @@ gboolean ob_job_get_space (ObJob *job, guint64 *free_bytes, guint64 *total_bytes
  * did: a sentence each, for the log. Blocks; before the bus name is taken, or in a thread. */
 GPtrArray *ob_restore_recover (ObContext *context);
 
-/* At the start of the service: removes what drills left that were cut off. What it did, or could not
- * do: a sentence each. Blocks, any thread. Array of char *, transfer full. */
+/* At the start of the service: removes what drills left that were cut off. What it did, or could
+ * not do: a sentence each. Blocks, any thread. Array of char *, transfer full. */
 GPtrArray *ob_drill_recover (ObContext *context);
 
 /* The former states that restores of this instance left: array of a{ss} ("part", "where", "size" in

@@ -9,8 +9,8 @@
 #include "ob-restore-stopped.h"
 #include "ob-restore-swap.h"
 
-/* How long an application that was stopped may take until its sessions are gone: microseconds between
- * two looks, and how many. */
+/* How long an application that was stopped may take until its sessions are gone: microseconds
+ * between two looks, and how many. */
 #define LOOK_INTERVAL (G_USEC_PER_SEC / 5)
 #define LOOKS 50
 

@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* Sets the job's result to what PlanRestore promises, for the parts of @task, which are chosen. What
- * stands in the way is an obstacle in it and no error. Blocks. */
+/* Sets the job's result to what PlanRestore promises, for the parts of @task, which are chosen.
+ * What stands in the way is an obstacle in it and no error. Blocks. */
 gboolean ob_restore_task_forecast (ObRestoreTask *task, GError **error);
 
 G_END_DECLS

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A restore in the place of what lives. All of it is restored and checked beside the living state;
- * then the application is stopped, directories and database are exchanged, and it is started again.
- * The journal is on the disk before each step (ob-restore-recover.h has the rule that ends a restore
- * which was interrupted).
+ * A restore in the place of what lives. All of it is restored and checked beside the living
+ * state; then the application is stopped, directories and database are exchanged, and it is
+ * started again. The journal is on the disk before each step (ob-restore-recover.h has the rule
+ * that ends a restore which was interrupted).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,8 +83,8 @@ on_cancelled (GCancellable *cancellable, gpointer inner)
   g_cancellable_cancel (inner);
 }
 
-/* Fills "new" (@fd), while a guard sees to it that the application, which lives on the same disk, can
- * go on writing. */
+/* Fills "new" (@fd), while a guard sees to it that the application, which lives on the same
+ * disk, can go on writing. */
 static gboolean
 fill_unit (ObRestoreTask *task, const ObRestoreUnit *unit, int fd, GError **error)
 {

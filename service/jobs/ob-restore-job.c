@@ -155,7 +155,8 @@ log_differences (ObRestoreTask *task)
     ob_job_log (task->job, "%s", (const char *) g_ptr_array_index (differences, i));
 }
 
-/* Restores one part into a directory of its own below @directory; on error that is removed again. */
+/* Restores one part into a directory of its own below @directory; on error that is removed
+ * again. */
 static gboolean
 restore_into (ObRestoreTask *task, ObParts part, int directory, GError **error)
 {

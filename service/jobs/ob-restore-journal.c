@@ -302,8 +302,8 @@ get_kept_name (const char *instance, const char *time)
   return g_strdup_printf ("%s.%s.json", instance, time);
 }
 
-/* The present second, or the next one after it that no kept restore has: two restores can follow each
- * other within one, and what they leave would have the same names. */
+/* The present second, or the next one after it that no kept restore has: two restores can follow
+ * each other within one, and what they leave would have the same names. */
 static char *
 choose_time (ObContext *context, const char *instance)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a restore in place writes down before each step: STATE/restores/INSTANCE.json, with a copy of
- * the instance's configuration beside it (INSTANCE.conf), for the case that it is removed meanwhile.
- * Once the restore is through, the journal stays as INSTANCE.TIME.json, the record of the former state
- * that is kept. Undoing the restore is another exchange, of the same directories and databases, whose
- * journal becomes the record in its turn. */
+/* What a restore in place writes down before each step: STATE/restores/INSTANCE.json, with a
+ * copy of the instance's configuration beside it (INSTANCE.conf), for the case that it is
+ * removed meanwhile. Once the restore is through, the journal stays as INSTANCE.TIME.json, the
+ * record of the former state that is kept. Undoing the restore is another exchange, of the same
+ * directories and databases, whose journal becomes the record in its turn. */
 #pragma once
 
 #include "ob-context.h"
@@ -78,8 +78,8 @@ ObRestoreJournal *ob_restore_journal_new (ObContext *context, ObInstance *instan
 void ob_restore_journal_free (ObRestoreJournal *journal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreJournal, ob_restore_journal_free)
 
-/* Another exchange, that takes back what @record did: with its time and its databases. Its units are
- * for the caller to plan. */
+/* Another exchange, that takes back what @record did: with its time and its databases. Its units
+ * are for the caller to plan. */
 ObRestoreJournal *ob_restore_journal_new_undo (ObContext *context, ObInstance *instance,
                                                const ObRestoreJournal *record);
 

@@ -129,8 +129,8 @@ count_entry (const char *part, const char *where, guint64 size, gpointer user_da
   (*(guint *) user_data)++;
 }
 
-/* What is below the directory @fd takes on the disk. Each level holds descriptors, and others than we
- * decide how many levels there are: what lies deeper is left out. */
+/* What is below the directory @fd takes on the disk. Each level holds descriptors, and others
+ * than we decide how many levels there are: what lies deeper is left out. */
 static guint64
 measure_directory (int fd, guint level, GCancellable *cancellable)
 {
@@ -190,8 +190,8 @@ is_space_short (const ObRestoreJournal *record)
   return FALSE;
 }
 
-/* When the former state is released by itself; 0: never, since what lives was not seen to be whole and
- * well, or nobody wants it. */
+/* When the former state is released by itself; 0: never, since what lives was not seen to be
+ * whole and well, or nobody wants it. */
 static gint64
 get_end (ObContext *context, const ObRestoreJournal *record)
 {

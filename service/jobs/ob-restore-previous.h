@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  * out; of the database that is told only where it can be asked. Blocks. */
 GVariant *ob_restore_previous_describe (ObRestoreJournal *journal, ObInstance *instance);
 
-/* Bytes on the disk below the directory @path, some hundred levels deep; 0 where there is none. Blocks. */
+/* Bytes on the disk below the directory @path, some hundred levels deep; 0 where there is none.
+ * Blocks. */
 guint64 ob_restore_previous_measure_path (const char *path, GCancellable *cancellable);
 
 /* Notes in @journal how much disk its former state takes. Blocks. */
@@ -24,8 +25,8 @@ gboolean ob_restore_previous_is_due (ObContext *context, const ObRestoreJournal 
 /* Whether something of it is there, or may be. Blocks. */
 gboolean ob_restore_previous_is_there (ObRestoreJournal *record, ObInstance *instance);
 
-/* Removes a former state, and its record last: can be called again where it did not come to its end.
- * Blocks. */
+/* Removes a former state, and its record last: can be called again where it did not come to its
+ * end. Blocks. */
 gboolean ob_restore_previous_release (ObContext *context, ObInstance *instance,
                                       ObRestoreJournal *record, GCancellable *cancellable,
                                       GError **error);

@@ -15,18 +15,19 @@
 
 G_BEGIN_DECLS
 
-/* Brings the restore to an end by that rule; the journal's phase is "done" then where it is finished.
- * Taken back means: what was exchanged returns, the application is started where it may have been
- * stopped, what was staged is removed, and the journal with it. What does not succeed but endangers
- * nothing is a warning (also something staged that cannot be removed). On error, where a directory is
- * still exchanged for example, the application is started all the same, and the journal stays, for
- * another try. */
+/* Brings the restore to an end by that rule; the journal's phase is "done" then where it is
+ * finished. Taken back means: what was exchanged returns, the application is started where it
+ * may have been stopped, what was staged is removed, and the journal with it. What does not
+ * succeed but endangers nothing is a warning (also something staged that cannot be removed). On
+ * error, where a directory is still exchanged for example, the application is started all the
+ * same, and the journal stays, for another try. */
 gboolean ob_restore_resolve (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
                              ObProgress *progress, GError **error);
 
-/* All is swapped in: starts the application, waits until it is well, and turns the journal into the
- * record of the former state (its phase is "done" then). Where it does not come up all is taken back,
- * and the error tells so; where there is no former state to go back to, it stays in place. */
+/* All is swapped in: starts the application, waits until it is well, and turns the journal into
+ * the record of the former state (its phase is "done" then). Where it does not come up all is
+ * taken back, and the error tells so; where there is no former state to go back to, it stays in
+ * place. */
 gboolean ob_restore_finish (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
                             ObProgress *progress, GError **error);
 

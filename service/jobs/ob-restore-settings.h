@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 gboolean ob_restore_task_settle (ObRestoreTask *task, ObParts part, int fd,
                                  const ObInstanceCopy *copy, GError **error);
 
-/* In what the backup was made on another host, or of an installation at other places: a sentence each
- * (char *). Where the task has no instance, the host alone. Transfer full. */
+/* In what the backup was made on another host, or of an installation at other places: a sentence
+ * each (char *). Where the task has no instance, the host alone. Transfer full. */
 GPtrArray *ob_restore_task_list_differences (ObRestoreTask *task);
 
 G_END_DECLS

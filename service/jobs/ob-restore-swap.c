@@ -76,9 +76,9 @@ move (int from, const char *name, int to, const char *new_name, const char *what
   return ob_set_error_errno (error, errno, "%s cannot be moved", what);
 }
 
-/* Exchanges the living directory with @name of the staging directory. Without RENAME_EXCHANGE in two
- * steps, through @spare of the staging directory, where the living one is afterwards; with it the
- * living one is at @name afterwards. */
+/* Exchanges the living directory with @name of the staging directory. Without RENAME_EXCHANGE in
+ * two steps, through @spare of the staging directory, where the living one is afterwards; with
+ * it the living one is at @name afterwards. */
 static gboolean
 exchange (Place *place, const char *name, const char *spare, GError **error)
 {
@@ -251,7 +251,8 @@ has_carried (const ObRestoreUnit *unit, int staging)
   return FALSE;
 }
 
-/* Where its staging directory is gone or another one: whether what lives is not the restored directory, and whole. */
+/* Where its staging directory is gone or another one: whether what lives is not the restored
+ * directory, and whole. */
 static gboolean
 is_living_former (const ObRestoreUnit *unit)
 {

@@ -26,9 +26,9 @@ gboolean ob_restore_unit_swap_back (const ObRestoreUnit *unit, GError **error);
 /* Removes the restored directory and the staging directory. "previous" is never touched. */
 gboolean ob_restore_unit_discard (const ObRestoreUnit *unit, GError **error);
 
-/* For undoing a restore: makes "previous" the directory that is to be put in place, "new", or the
- * other way round. Where that is so already nothing is done. Errors: NOT_FOUND where there is none of
- * the two. */
+/* For undoing a restore: makes "previous" the directory that is to be put in place, "new", or
+ * the other way round. Where that is so already nothing is done. Errors: NOT_FOUND where there
+ * is none of the two. */
 gboolean ob_restore_unit_turn (const ObRestoreUnit *unit, gboolean previous_to_new, GError **error);
 
 /* Removes the former directory that is kept and the staging directory. Where it is gone already

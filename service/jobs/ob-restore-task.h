@@ -36,13 +36,13 @@ typedef struct
   gdouble file_seconds, database_seconds;
 } ObRestoreTask;
 
-/* What stays free on a file system where files are restored, beside what lives on it: a twentieth, but
- * so many bytes at least and at most. */
+/* What stays free on a file system where files are restored, beside what lives on it: a
+ * twentieth, but so many bytes at least and at most. */
 #define OB_RESTORE_LEAST_FREE ((guint64) 4 * 1024 * 1024)
 #define OB_RESTORE_MOST_FREE ((guint64) 256 * 1024 * 1024)
 
-/* Whether all that the backup refers to is in the repository. Blocks. Errors: CORRUPT naming some of what
- * is not. */
+/* Whether all that the backup refers to is in the repository. Blocks. Errors: CORRUPT naming
+ * some of what is not. */
 gboolean ob_restore_task_check_repository (ObRestoreTask *task, GError **error);
 
 /* The manifest of the backup, which has to be one of ours. Transfer full. Blocks. Errors: CORRUPT,

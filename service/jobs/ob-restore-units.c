@@ -241,8 +241,8 @@ is_carried (const ObRestoreUnit *unit, const char *path)
   return FALSE;
 }
 
-/* A part strictly below the unit's directory; @wanted is the part that is restored there, or 0. Outer
- * parts come first. */
+/* A part strictly below the unit's directory; @wanted is the part that is restored there, or 0.
+ * Outer parts come first. */
 static gboolean
 add_nested (ObRestoreUnit *unit, const ObInstanceTree *tree, const char *relative, ObParts wanted,
             GError **error)

@@ -6,12 +6,12 @@
 
 G_BEGIN_DECLS
 
-/* Adds a unit for each directory of @parts to the journal: nested parts that are restored too are
- * part of the outer one's unit, those that are not are carried over. Looks at the file system, makes
- * missing parents, unless @dry, and makes nothing else. Blocks; job threads. Errors: NOT_SUPPORTED where a
- * directory cannot be exchanged (a mount point, for example), or would take away what has to stay (a
- * repository, another restore's former state, a mount in it), INVALID_ARGUMENT where a path leads
- * through a symbolic link. */
+/* Adds a unit for each directory of @parts to the journal: nested parts that are restored too
+ * are part of the outer one's unit, those that are not are carried over. Looks at the file
+ * system, makes missing parents, unless @dry, and makes nothing else. Blocks; job threads.
+ * Errors: NOT_SUPPORTED where a directory cannot be exchanged (a mount point, for example), or
+ * would take away what has to stay (a repository, another restore's former state, a mount in
+ * it), INVALID_ARGUMENT where a path leads through a symbolic link. */
 gboolean ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance,
                                 ObContext *context, ObParts parts, gboolean dry, GError **error);
 
@@ -23,8 +23,8 @@ int ob_restore_unit_make_staging (ObRestoreUnit *unit, GError **error);
  * that is there; its parent keeps its times. The descriptor; -1 on error. Blocks. */
 int ob_restore_unit_make_nested (int fd, const char *relative, GError **error);
 
-/* Sees to it that the nested part at @relative can be moved below "new" (@fd) at the swap: its parent
- * is there, and nothing has its name. Blocks. */
+/* Sees to it that the nested part at @relative can be moved below "new" (@fd) at the swap: its
+ * parent is there, and nothing has its name. Blocks. */
 gboolean ob_restore_unit_make_room (int fd, const char *relative, GError **error);
 
 G_END_DECLS

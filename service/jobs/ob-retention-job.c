@@ -193,8 +193,8 @@ make_item (ObContext *context, const ObBackupRecord *record, GPtrArray *texts)
                             .needed_by = need };
 }
 
-/* Those that hold the parts of the record @first, which is the first of them: their verdicts go to their
- * places. */
+/* Those that hold the parts of the record @first, which is the first of them: their verdicts go
+ * to their places. */
 static void
 judge_alike (ObContext *context, const ObRetention *retention, GPtrArray *records, guint first,
              GPtrArray *verdicts)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A verification of one destination or several: all that is in them, or the backups that were named.
- * With a repair, what cannot be read is dropped and the backups that lost something are marked.
+ * A verification of one destination or several: all that is in them, or the backups that were
+ * named. With a repair, what cannot be read is dropped and the backups that lost something are
+ * marked.
  */
 #include <string.h>
 #include <time.h>

@@ -28,12 +28,13 @@ typedef struct
   gboolean proof;        /* whether that drill proved it */
 } ObVerified;
 
-/* What is remembered of the verifications of one repository: STATE/verified/REPOSITORY.json, which may
- * be lost without harm. For one thread at a time. */
+/* What is remembered of the verifications of one repository: STATE/verified/REPOSITORY.json,
+ * which may be lost without harm. For one thread at a time. */
 typedef struct _ObVerifyRecord ObVerifyRecord;
 
-/* Keeps other jobs from changing records, from before one is loaded until it was saved: a descriptor to
- * close then; -1 where it cannot be had, which is no reason not to go on. Blocks; any thread. */
+/* Keeps other jobs from changing records, from before one is loaded until it was saved: a
+ * descriptor to close then; -1 where it cannot be had, which is no reason not to go on. Blocks;
+ * any thread. */
 int ob_verify_record_lock (ObContext *context);
 
 /* An empty one where there is none or it cannot be read. Blocks. Transfer full. */

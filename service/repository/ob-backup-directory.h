@@ -27,8 +27,8 @@ void ob_backup_directory_set_previous_tree (ObBackupDirectory *directory, const 
 /* Holds it for one more entry. */
 void ob_backup_directory_hold (ObBackupDirectory *directory);
 
-/* Adds an entry (transfer full). @is_same: the previous tree has an equal one. The directory must be
- * held. */
+/* Adds an entry (transfer full). @is_same: the previous tree has an equal one. The directory
+ * must be held. */
 void ob_backup_directory_add (ObBackupDirectory *directory, ObNode *node, gboolean is_same);
 
 /* Ends a hold. Where it was the last one, the directory's tree is stored and its node added to its

@@ -41,8 +41,8 @@ void ob_backup_release (ObBackup *backup, ObBackupDirectory *directory);
 void ob_backup_read_file (ObBackupWorker *worker, ObBackupFile *file);
 
 /* Visits a directory: links and devices are made nodes, unchanged files taken from the previous
- * backup; others, and the directories in it, are work for whoever is free. Errors go to the backup's
- * first error, after which things are only freed. Transfer full. */
+ * backup; others, and the directories in it, are work for whoever is free. Errors go to the
+ * backup's first error, after which things are only freed. Transfer full. */
 void ob_backup_visit_child (ObBackupWorker *worker, ObBackupChild *child);
 void ob_backup_visit_root (ObBackupWorker *worker, const ObFileBackupRoot *root,
                            ObDirectory *directory, GPtrArray *excludes);

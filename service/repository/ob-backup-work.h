@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* What is still to be done in a backup of files: files to be read and directories to be visited, by
- * whichever thread is free. Files go first, so that few wait; directories deepest first, so that few
- * of those wait as well. Any thread. */
+/* What is still to be done in a backup of files: files to be read and directories to be visited,
+ * by whichever thread is free. Files go first, so that few wait; directories deepest first, so
+ * that few of those wait as well. Any thread. */
 typedef struct _ObBackupWork ObBackupWork;
 
 /* A file to be read. */

@@ -14,8 +14,8 @@
 /* Above this the pack's size is looked up before memory is taken. */
 #define TRUSTED_LENGTH (16 * 1024 * 1024)
 
-/* Trees are a few hundred bytes each, and those of one directory lie together: they are read a block
- * at a time. */
+/* Trees are a few hundred bytes each, and those of one directory lie together: they are read a
+ * block at a time. */
 #define BLOCK_SIZE (128 * 1024)
 #define N_BLOCKS 16
 

@@ -25,8 +25,9 @@ gboolean ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guin
                                     guint8 *buffer, gsize length, GCancellable *cancellable,
                                     GError **error);
 
-/* Opens, uncompresses and checks a blob whose location->length sealed bytes are at @sealed (which is
- * overwritten). The result is valid until the next call, or as long as @sealed. NULL on error. */
+/* Opens, uncompresses and checks a blob whose location->length sealed bytes are at @sealed
+ * (which is overwritten). The result is valid until the next call, or as long as @sealed. NULL
+ * on error. */
 const guint8 *ob_blob_reader_open (ObBlobReader *reader, const ObId *id,
                                    const ObBlobLocation *location, guint8 *sealed, gsize *size,
                                    GError **error);

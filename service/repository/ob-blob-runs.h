@@ -21,8 +21,8 @@ guint ob_blob_run_measure (const ObWantedBlob *wanted, guint n, gsize max_length
 typedef gboolean (*ObBlobRunFunc) (guint number, const guint8 *data, gsize size,
                                    gpointer user_data, GError **error);
 
-/* Reads a run that was measured into @buffer (room for @length) and opens its blobs in order. A blob
- * that is damaged there is taken from another copy where there is one. */
+/* Reads a run that was measured into @buffer (room for @length) and opens its blobs in order. A
+ * blob that is damaged there is taken from another copy where there is one. */
 gboolean ob_blob_run_read (ObBlobReader *reader, const ObWantedBlob *wanted, guint n,
                            guint8 *buffer, gsize length, ObBlobRunFunc func, gpointer user_data,
                            GCancellable *cancellable, GError **error);

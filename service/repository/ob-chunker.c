@@ -8,9 +8,9 @@
 #define WINDOW 64
 #define TOP_BITS(n) (~G_GUINT64_CONSTANT (0) << (64 - (n)))
 
-/* A night of a database changes rows in scattered places. Of 200 MB of rows, 0.2 % updated and 0.5 %
- * new each night, 30 nights took of what they took in restic: with chunks of 8 KiB 0.36, of 16 KiB
- * 0.50, 32 KiB 0.69, 64 KiB 0.85, from 128 KiB on 0.96 and more (tests/bench/nights). */
+/* A night of a database changes rows in scattered places. Of 200 MB of rows, 0.2 % updated and
+ * 0.5 % new each night, 30 nights took of what they took in restic: with chunks of 8 KiB 0.36,
+ * of 16 KiB 0.50, 32 KiB 0.69, 64 KiB 0.85, from 128 KiB on 0.96 and more (tests/bench/nights). */
 static const struct
 {
   gsize minimum, normal, maximum;

@@ -5,10 +5,10 @@
 
 G_BEGIN_DECLS
 
-/* Cuts a stream into chunks where its content says so (the gear hash of FastCDC, Xia et al., USENIX
- * ATC 2016, with two masks), so that an insertion moves few boundaries. The gear table comes from
- * the repository's secret, so that lengths of chunks tell nothing of known content. Where chunks are
- * cut is the writer's choice in restic's format. */
+/* Cuts a stream into chunks where its content says so (the gear hash of FastCDC, Xia et al.,
+ * USENIX ATC 2016, with two masks), so that an insertion moves few boundaries. The gear table
+ * comes from the repository's secret, so that lengths of chunks tell nothing of known content.
+ * Where chunks are cut is the writer's choice in restic's format. */
 typedef struct
 {
   guint64 gear[256];
@@ -24,8 +24,9 @@ typedef struct
 /* @seed: 32 bytes. */
 void ob_chunker_init (ObChunker *chunker, const guint8 *seed, ObChunkSize chunks);
 
-/* Takes further bytes of the current chunk. TRUE where the chunk ends within them: then *@used tells
- * how many of them belong to it (1 to @size), and the next chunk begins. FALSE: all belong to it. */
+/* Takes further bytes of the current chunk. TRUE where the chunk ends within them: then *@used
+ * tells how many of them belong to it (1 to @size), and the next chunk begins. FALSE: all belong
+ * to it. */
 gboolean ob_chunker_feed (ObChunker *chunker, const guint8 *data, gsize size, gsize *used);
 
 /* Forgets the current chunk: what is fed next begins one. */

@@ -3,9 +3,9 @@
 
 #include <zstd.h>
 
-/* For large blobs the least at which an Openbravo's files take no more than in restic. For small ones,
- * as a database's dump is cut into, more than level 1 takes a third more time and, of rows, even
- * more room. */
+/* For large blobs the least at which an Openbravo's files take no more than in restic. For small
+ * ones, as a database's dump is cut into, more than level 1 takes a third more time and, of
+ * rows, even more room. */
 #define LEVEL 3
 #define SMALL_LEVEL 1
 #define SMALL (64 * 1024)
@@ -45,8 +45,8 @@ ob_compressor_free (ObCompressor *compressor)
   g_free (compressor);
 }
 
-/* Whether the sum of the squared counts of all byte values is within a tenth of what it is where all
- * are equally frequent (chance alone makes 1.6 % of 16 KiB). */
+/* Whether the sum of the squared counts of all byte values is within a tenth of what it is where
+ * all are equally frequent (chance alone makes 1.6 % of 16 KiB). */
 static gboolean
 looks_even (const guint8 *data, gsize size)
 {

@@ -7,9 +7,9 @@
 
 G_BEGIN_DECLS
 
-/* A directory below a root, known by its names from there, so that thousands can be held while few
- * are open. It is opened component by component, never through a symbolic link, and must be the same
- * directory each time. Reference-counted; a directory holds its parent. Any thread. */
+/* A directory below a root, known by its names from there, so that thousands can be held while
+ * few are open. It is opened component by component, never through a symbolic link, and must be
+ * the same directory each time. Reference-counted; a directory holds its parent. Any thread. */
 typedef struct _ObDirectory ObDirectory;
 
 /* The root: @fd stays the caller's and must outlive all. @path is for messages. @max_open: how many
@@ -31,8 +31,8 @@ int ob_directory_acquire (ObDirectory *directory);
 int ob_directory_acquire_with_stat (ObDirectory *directory, struct stat *st);
 void ob_directory_release (ObDirectory *directory);
 
-/* Where @name (may be NULL) in it is, for messages: valid UTF-8, the middle of it left out where it is
- * very long. Transfer full. */
+/* Where @name (may be NULL) in it is, for messages: valid UTF-8, the middle of it left out where
+ * it is very long. Transfer full. */
 char *ob_directory_describe (ObDirectory *directory, const char *name);
 
 G_END_DECLS

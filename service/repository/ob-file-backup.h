@@ -27,12 +27,12 @@ typedef struct
 } ObFileBackupStats;
 
 /* Stores the tree. A file whose size, mtime, ctime and inode are as in the previous backup (and
- * whose blobs are all in the index) is not read. A file that changes while it is read is read again,
- * a few times, then kept as last read with a warning. One that vanished is a warning; one that
- * cannot be read is a warning with lost data. Never crosses into another file system's special
- * trees; mount points below are followed. Sockets are left out. Symbolic links are never followed.
- * A directory all of whose entries are as they were gets its previous tree. @n_readers threads walk and
- * read, 1 to 16. @node: its directory node (transfer full). Blocks. */
+ * whose blobs are all in the index) is not read. A file that changes while it is read is read
+ * again, a few times, then kept as last read with a warning. One that vanished is a warning; one
+ * that cannot be read is a warning with lost data. Never crosses into another file system's
+ * special trees; mount points below are followed. Sockets are left out. Symbolic links are never
+ * followed. A directory all of whose entries are as they were gets its previous tree. @n_readers
+ * threads walk and read, 1 to 16. @node: its directory node (transfer full). Blocks. */
 gboolean ob_file_backup_run (ObWriter *writer, const ObFileBackupRoot *root, guint n_readers,
                              ObProgress *progress, ObNode **node, ObFileBackupStats *stats,
                              GCancellable *cancellable, GError **error);

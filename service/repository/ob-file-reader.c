@@ -146,9 +146,9 @@ is_same_state (const struct stat *a, const struct stat *b)
          && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Waits until the clock that files get their times from (which stands still for some milliseconds on
- * kernels before 6.13) has moved on from @ctim: what is written after our reading has another time
- * then, and the next backup sees that the file has changed. */
+/* Waits until the clock that files get their times from (which stands still for some
+ * milliseconds on kernels before 6.13) has moved on from @ctim: what is written after our
+ * reading has another time then, and the next backup sees that the file has changed. */
 static void
 wait_for_next_tick (const struct timespec *ctim)
 {

@@ -5,8 +5,8 @@
 
 G_BEGIN_DECLS
 
-/* SHA-256 with a context that is kept from one blob to the next: a blob of a few hundred bytes costs
- * more to set up than to hash. For one thread at a time. */
+/* SHA-256 with a context that is kept from one blob to the next: a blob of a few hundred bytes
+ * costs more to set up than to hash. For one thread at a time. */
 typedef struct _ObHasher ObHasher;
 
 ObHasher *ob_hasher_new (void);

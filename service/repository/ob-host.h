@@ -17,8 +17,8 @@ char *ob_host_get_user_name (void);
 char *ob_host_get_boot_id (void);
 char *ob_host_get_pid_namespace (void);
 
-/* Tells this machine from others, the same after each boot (a digest of /etc/machine-id): "" where it
- * is not known. Transfer full. Any thread. */
+/* Tells this machine from others, the same after each boot (a digest of /etc/machine-id): ""
+ * where it is not known. Transfer full. Any thread. */
 char *ob_host_get_machine (void);
 
 /* When this machine was started, seconds since the epoch as its clock goes now. Any thread. */

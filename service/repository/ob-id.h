@@ -10,8 +10,8 @@ G_BEGIN_DECLS
 #define OB_ID_SIZE 32
 #define OB_ID_HEX_SIZE (2 * OB_ID_SIZE + 1)
 
-/* A SHA-256: the name of a blob (of its plain bytes) or of a file of the repository (of its bytes as
- * stored). */
+/* A SHA-256: the name of a blob (of its plain bytes) or of a file of the repository (of its
+ * bytes as stored). */
 typedef struct
 {
   guint8 bytes[OB_ID_SIZE];

@@ -122,8 +122,8 @@ has_lost_a_file (GHashTable *files, GHashTable *names)
   return FALSE;
 }
 
-/* Somebody pruned: what the files that are gone listed may be gone too. Builds the index anew beside
- * the old one, so that others go on looking up meanwhile. */
+/* Somebody pruned: what the files that are gone listed may be gone too. Builds the index anew
+ * beside the old one, so that others go on looking up meanwhile. */
 static gboolean
 load_anew (ObIndexSync *self, ObRepository *repository, GHashTable *names,
            GCancellable *cancellable, GError **error)
@@ -160,7 +160,8 @@ ob_index_sync_load (ObIndexSync *self, ObRepository *repository, GCancellable *c
 }
 
 /* Whether the file is one of this repository, unchanged. What is wrong with it alone goes to
- * @damaged; what says nothing of the file is an error. *@sound stays FALSE for one that has gone. */
+ * @damaged; what says nothing of the file is an error. *@sound stays FALSE for one that has
+ * gone. */
 static gboolean
 check_file (ObRepository *repository, const char *name, gboolean *sound, GPtrArray *damaged,
             GCancellable *cancellable, GError **error)

@@ -50,8 +50,8 @@ gsize ob_index_lookup_all (ObIndex *index, ObBlobType type, const ObId *id,
 void ob_index_add (ObIndex *index, ObBlobType type, const ObId *id,
                    const ObBlobLocation *location);
 
-/* Calls @function for each place of each blob, in the order they came in, data before trees. It must
- * not call the index back. Any thread. */
+/* Calls @function for each place of each blob, in the order they came in, data before trees. It
+ * must not call the index back. Any thread. */
 typedef void (*ObIndexFunc) (ObBlobType type, const ObId *id, const ObBlobLocation *location,
                              gpointer user_data);
 void ob_index_foreach (ObIndex *index, ObIndexFunc function, gpointer user_data);
@@ -71,7 +71,8 @@ typedef struct
 gsize ob_index_find (ObIndex *index, ObBlobType type, const ObId *id, guint32 *numbers, gsize max);
 gboolean ob_index_find_pack (ObIndex *index, const ObId *id, guint32 *number);
 
-/* What has the number; FALSE where nothing has it. @size: as ob_index_get_pack_size(). Any thread. */
+/* What has the number; FALSE where nothing has it. @size: as ob_index_get_pack_size(). Any
+ * thread. */
 gboolean ob_index_get_place (ObIndex *index, ObBlobType type, guint32 number, ObIndexPlace *place);
 gboolean ob_index_get_pack (ObIndex *index, guint32 number, ObId *id, guint64 *size);
 
@@ -82,7 +83,8 @@ guint ob_index_get_generation (ObIndex *index);
 /* Blobs of all types. Any thread. */
 guint64 ob_index_get_n_blobs (ObIndex *index);
 
-/* Bytes of the pack on the store, header included; FALSE where no index file lists it. Any thread. */
+/* Bytes of the pack on the store, header included; FALSE where no index file lists it. Any
+ * thread. */
 gboolean ob_index_get_pack_size (ObIndex *index, const ObId *pack, guint64 *size);
 
 /* Bytes of all packs together. Any thread. */

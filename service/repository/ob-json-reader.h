@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A small pull parser for JSON that is already in memory (RFC 8259): nothing is allocated but what
- * the caller asks for, nesting is bounded, and nothing of the text is left behind elsewhere. For the
- * files of a repository, some of which have a hundred thousand members, some of which are secret.
+/* A small pull parser for JSON that is already in memory (RFC 8259): nothing is allocated but
+ * what the caller asks for, nesting is bounded, and nothing of the text is left behind
+ * elsewhere. For the files of a repository, some of which have a hundred thousand members, some
+ * of which are secret.
  *
  *   ob_json_reader_begin_object (&reader);
  *   while (ob_json_reader_next_member (&reader, &name))
@@ -73,8 +74,8 @@ gboolean ob_json_reader_fail (ObJsonReader *reader);
 /* Whether nothing failed and nothing but blanks is left. */
 gboolean ob_json_reader_finish (ObJsonReader *reader);
 
-/* Whether @text is one value of JSON, nested no deeper than OB_JSON_MAX_DEPTH: json-glib descends by
- * recursion, however deep a text is nested, so it must be asked before. */
+/* Whether @text is one value of JSON, nested no deeper than OB_JSON_MAX_DEPTH: json-glib
+ * descends by recursion, however deep a text is nested, so it must be asked before. */
 gboolean ob_json_is_bounded (const void *text, gsize size);
 
 /* Appends @value (UTF-8; made valid where it is not) as a quoted string with escapes. */

@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* Reads JSON from front to back without building anything: trees are the one kind of JSON that is
- * read by the hundred thousand. Every function skips white space first; FALSE means that the text is
- * not JSON, or not what was asked for, and the scanner is of no use afterwards. */
+/* Reads JSON from front to back without building anything: trees are the one kind of JSON that
+ * is read by the hundred thousand. Every function skips white space first; FALSE means that the
+ * text is not JSON, or not what was asked for, and the scanner is of no use afterwards. */
 typedef struct
 {
   const char *p;

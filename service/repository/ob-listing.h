@@ -12,8 +12,9 @@ typedef struct
   char name[];
 } ObListingEntry;
 
-/* The entries of the open directory @fd but "." and "..", in the order of their inodes, in which the
- * file system finds them fastest (of ObListingEntry). Transfer full. NULL with errno. Any thread. */
+/* The entries of the open directory @fd but "." and "..", in the order of their inodes, in which
+ * the file system finds them fastest (of ObListingEntry). Transfer full. NULL with errno. Any
+ * thread. */
 GPtrArray *ob_listing_read (int fd);
 
 /* Whether @name is among the paths of @excludes (may be NULL), which are relative to its directory.

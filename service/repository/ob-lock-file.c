@@ -193,8 +193,8 @@ has_host_name_of_ours (const ObLockFile *self)
   return *name != '\0' && g_str_equal (self->hostname, name);
 }
 
-/* Whether this machine was started anew since. Copies of a machine may have its id: then one that is at
- * work has another name, or has refreshed its lock since we were started. */
+/* Whether this machine was started anew since. Copies of a machine may have its id: then one
+ * that is at work has another name, or has refreshed its lock since we were started. */
 static gboolean
 is_from_earlier_boot (const ObLockFile *self)
 {

@@ -42,8 +42,8 @@ ObLockFile *ob_lock_file_from_json (const void *text, gsize size, GError **error
  * numbers of its own, so it counts only once two refreshes are missing too. */
 gboolean ob_lock_file_is_stale (const ObLockFile *file, const struct timespec *now);
 
-/* "root on erp1 (process 4711)", and "14:05:06, 2 minutes ago; unless it is refreshed, it expires in
- * 28 minutes". Transfer full. */
+/* "root on erp1 (process 4711)", and "14:05:06, 2 minutes ago; unless it is refreshed, it
+ * expires in 28 minutes". Transfer full. */
 char *ob_lock_file_describe_holder (const ObLockFile *file);
 char *ob_lock_file_describe_age (const ObLockFile *file, const struct timespec *now);
 

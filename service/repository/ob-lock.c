@@ -68,8 +68,8 @@ remove_file (ObRepository *repository, const ObId *id, GError **error)
   return ob_store_remove (ob_repository_get_store (repository), name, NULL, error);
 }
 
-/* As remove_file(), and again after a moment: a file that stays keeps everybody out for half an hour,
- * and us too. Where the store is out of reach the next lock removes it. */
+/* As remove_file(), and again after a moment: a file that stays keeps everybody out for half an
+ * hour, and us too. Where the store is out of reach the next lock removes it. */
 static gboolean
 remove_surely (ObRepository *repository, const ObId *id, GError **error)
 {
@@ -118,7 +118,8 @@ write_file (ObRepository *repository, const ObLockFile *file, ObId *id, GCancell
 static gboolean
 add_name (const char *name, guint64 size, gpointer user_data)
 {
-  /* A store that does not write as a whole may leave an empty file behind; restic ignores it too. */
+  /* A store that does not write as a whole may leave an empty file behind; restic ignores it
+   * too. */
   if (size > 0)
     g_ptr_array_add (user_data, g_strdup (name));
   return TRUE;
@@ -251,9 +252,10 @@ lose (ObLock *self)
   pthread_mutex_unlock (&self->mutex);
 }
 
-/* Writes a new lock file, then removes the old one. Somebody may have taken the old one for stale (a
- * machine that slept, a store that was out of reach): then the lock is lost, whatever is written
- * now. Where that could just be happening, it looks twice, as restic does. FALSE: try again soon. */
+/* Writes a new lock file, then removes the old one. Somebody may have taken the old one for
+ * stale (a machine that slept, a store that was out of reach): then the lock is lost, whatever
+ * is written now. Where that could just be happening, it looks twice, as restic does. FALSE: try
+ * again soon. */
 static gboolean
 refresh (ObLock *self)
 {

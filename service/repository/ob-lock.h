@@ -15,7 +15,8 @@ typedef struct _ObLock ObLock;
 ObLock *ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancellable *cancellable,
                          GError **error);
 
-/* Called once, in the calling thread, when somebody else's lock is in the way; @message says whose. */
+/* Called once, in the calling thread, when somebody else's lock is in the way; @message says
+ * whose. */
 typedef void (*ObLockWaitFunc) (const char *message, gpointer user_data);
 
 /* As ob_lock_acquire(), but while it is LOCKED tries again for @seconds. @waits may be NULL. */

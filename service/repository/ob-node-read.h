@@ -7,9 +7,9 @@
 
 G_BEGIN_DECLS
 
-/* The node of an entry called @name without content, target, subtree and xattrs; NULL for what is
- * not backed up (a socket). Like restic's default, its access time is its modification time, so that
- * reading does not make a new tree. Any thread. Transfer full. */
+/* The node of an entry called @name without content, target, subtree and xattrs; NULL for what
+ * is not backed up (a socket). Like restic's default, its access time is its modification time,
+ * so that reading does not make a new tree. Any thread. Transfer full. */
 ObNode *ob_node_new_from_stat (const char *name, const struct stat *st, ObNames *names);
 
 /* Sets owner and group names anew. TRUE where they were others before. */

@@ -15,12 +15,12 @@
 /* Blobs that lie together are read together up to this. */
 #define RUN_LENGTH (1024 * 1024)
 
-/* Blobs above this, sealed or plain, are rare: no writer of files makes them, but the tree of a huge
- * directory may be one. */
+/* Blobs above this, sealed or plain, are rare: no writer of files makes them, but the tree of a
+ * huge directory may be one. */
 #define COMMON_SIZE (8 * 1024 * 1024 + 64 * 1024)
 
-/* What the window of a frame may take where it is uncompressed in pieces: 8 MiB, as the usual levels
- * have it at most. */
+/* What the window of a frame may take where it is uncompressed in pieces: 8 MiB, as the usual
+ * levels have it at most. */
 #define MAX_WINDOW_LOG 23
 
 /* Read at the end of a pack for its header. */
@@ -288,7 +288,8 @@ add_entry (Pass *pass, gboolean good, const ObPackEntry *entry)
 
 /* internal: reading */
 
-/* Reads and hashes the next @size bytes into @buffer; *@n smaller only where the pack ends early. */
+/* Reads and hashes the next @size bytes into @buffer; *@n smaller only where the pack ends
+ * early. */
 static gboolean
 read_next (Pass *pass, guint8 *buffer, gsize size, gsize *n, GError **error)
 {

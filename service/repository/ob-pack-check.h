@@ -8,9 +8,9 @@
 
 G_BEGIN_DECLS
 
-/* Reads a pack whole and looks at everything in it, in one pass and in bounded memory: a few MiB, and
- * what the largest blob takes. Contexts and buffers are kept from one pack to the next. For one
- * thread at a time. */
+/* Reads a pack whole and looks at everything in it, in one pass and in bounded memory: a few
+ * MiB, and what the largest blob takes. Contexts and buffers are kept from one pack to the next.
+ * For one thread at a time. */
 typedef struct _ObPackCheck ObPackCheck;
 
 /* @large: the threads of one verification share it, so that only one of them at a time holds a blob

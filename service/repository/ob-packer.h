@@ -6,9 +6,9 @@
 
 G_BEGIN_DECLS
 
-/* Fills packs with sealed blobs (data and trees apart), and stores them and their index files in a
- * thread of its own. Two buffers a kind: one is filled while the other is stored. All functions: any
- * thread. */
+/* Fills packs with sealed blobs (data and trees apart), and stores them and their index files in
+ * a thread of its own. Two buffers a kind: one is filled while the other is stored. All
+ * functions: any thread. */
 typedef struct _ObPacker ObPacker;
 
 /* Errors go to @first_error, after which all waiting ends. Transfer full. */

@@ -156,8 +156,8 @@ keep (ObPrunePlan *self, ObBlobType type, guint32 number)
   self->figures.used_bytes += place.length + ob_pack_get_entry_size (place.plain_length);
 }
 
-/* Of several copies the one in the pack of which most is needed, so that the others become empty; one
- * whose pack is not there counts only where there is no other. */
+/* Of several copies the one in the pack of which most is needed, so that the others become
+ * empty; one whose pack is not there counts only where there is no other. */
 static guint32
 choose (ObPrunePlan *self, ObBlobType type, const guint32 *numbers, gsize n)
 {

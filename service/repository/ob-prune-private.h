@@ -44,7 +44,8 @@ struct _ObPrunePlan
   guint32 n_packs;
   ObBitmap *kept[2];    /* places: of each blob that is used, one */
   ObPrunePack *packs;   /* by number */
-  guint32 *places;      /* all, those of a pack together; a tree's number has n_places[DATA] added */
+  guint32 *places;      /* all, those of a pack together; a tree's number has n_places[DATA]
+                         * added */
   guint32 *first_place; /* by number of the pack, with one more behind the last */
   GArray *loose;        /* of ObLoosePack */
   GPtrArray *index_files; /* their names */
@@ -60,11 +61,12 @@ typedef struct
   ObIndexPlace place;
 } ObPrunePlace;
 
-/* Those of pack @number by offset (of ObPrunePlace); where @only_kept, those alone. Transfer full. */
+/* Those of pack @number by offset (of ObPrunePlace); where @only_kept, those alone. Transfer
+ * full. */
 GArray *ob_prune_plan_get_places (ObPrunePlan *plan, guint32 number, gboolean only_kept);
 
-/* Whether the index is still the one whose numbers the plan has: what was read by them before is right
- * then. Errors: BUSY. */
+/* Whether the index is still the one whose numbers the plan has: what was read by them before is
+ * right then. Errors: BUSY. */
 gboolean ob_prune_plan_check (ObPrunePlan *plan, GError **error);
 
 /* What a pack has that nobody needs, in bytes; it is there. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Copies what is needed of packs into new ones. A blob stands alone with its seal, so it is copied as
- * it is; but its content is opened and its hash looked at first, since the old pack goes afterwards: a
- * damage must not be spread, nor the only trace of it removed. One thread reads and checks, the
- * packer's own writes. */
+/* Copies what is needed of packs into new ones. A blob stands alone with its seal, so it is
+ * copied as it is; but its content is opened and its hash looked at first, since the old pack
+ * goes afterwards: a damage must not be spread, nor the only trace of it removed. One thread
+ * reads and checks, the packer's own writes. */
 #include "ob-prune-private.h"
 
 #include <string.h>

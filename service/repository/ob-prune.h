@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Frees what no backup needs any more, in restic's order: what is still needed of packs that are partly
- * used is copied to new packs; an index that names what remains is written; the former index files
- * are removed; and only then the packs that no index names. A crash at any moment leaves a sound
- * repository, with some waste at worst. */
+/* Frees what no backup needs any more, in restic's order: what is still needed of packs that are
+ * partly used is copied to new packs; an index that names what remains is written; the former
+ * index files are removed; and only then the packs that no index names. A crash at any moment
+ * leaves a sound repository, with some waste at worst. */
 #pragma once
 
 #include "ob-lock.h"
@@ -23,7 +23,8 @@ typedef struct
 /* 5 %, as restic has it. */
 #define OB_PRUNE_DEFAULT_LIMIT "5%"
 
-/* "5%", "200M" (K, M, G, T: powers of 1024), "unlimited"; without a limit of time. Errors: INVALID_ARGUMENT. */
+/* "5%", "200M" (K, M, G, T: powers of 1024), "unlimited"; without a limit of time. Errors:
+ * INVALID_ARGUMENT. */
 gboolean ob_prune_limit_parse (const char *text, ObPruneLimit *limit, GError **error);
 
 /* All sizes are bytes as stored. */
@@ -57,10 +58,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObPrunePlan, ob_prune_plan_free)
 /* What is to be done; after ob_prune_plan_run() what was done. */
 const ObPruneFigures *ob_prune_plan_get_figures (ObPrunePlan *plan);
 
-/* Carries the plan out, once. Blocks. *@freed_bytes: what the packs had that were removed, less what
- * was written, also on error. Errors: CORRUPT where a blob to copy is damaged: nothing is removed
- * then; LOCKED where the lock was lost, CANCELLED, those of the store. After any error the
- * repository is sound. */
+/* Carries the plan out, once. Blocks. *@freed_bytes: what the packs had that were removed, less
+ * what was written, also on error. Errors: CORRUPT where a blob to copy is damaged: nothing is
+ * removed then; LOCKED where the lock was lost, CANCELLED, those of the store. After any error
+ * the repository is sound. */
 gboolean ob_prune_plan_run (ObPrunePlan *plan, gint64 *freed_bytes, GCancellable *cancellable,
                             GError **error);
 

@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* Appends @size bytes of @text as a JSON string with its quotes, the way encoding/json does: what is
- * not UTF-8 becomes U+FFFD. */
+/* Appends @size bytes of @text as a JSON string with its quotes, the way encoding/json does:
+ * what is not UTF-8 becomes U+FFFD. */
 void ob_quote_append_json (GString *out, const char *text, gsize size);
 
 /* As ob_quote_append_json(), after strconv.Quote without its outer quotes: how restic keeps names

@@ -18,8 +18,8 @@
 /* Sealed bytes of a run: a run is fetched at once and its plain bytes are kept until written. */
 #define RUN_LENGTH (512 * 1024)
 
-/* Plain bytes of a run at most (a first blob that is larger counts alone), so that what compresses to
- * nothing does not fill the memory. */
+/* Plain bytes of a run at most (a first blob that is larger counts alone), so that what
+ * compresses to nothing does not fill the memory. */
 #define RUN_PLAIN (2 * 1024 * 1024)
 
 typedef struct

@@ -15,7 +15,8 @@ G_BEGIN_DECLS
 GPtrArray *ob_reader_load_tree (ObRepository *repository, const ObId *id,
                                 GCancellable *cancellable, GError **error);
 
-/* The node at @path ("database/schema.dump", no leading '/') below the tree @root. Transfer full. */
+/* The node at @path ("database/schema.dump", no leading '/') below the tree @root. Transfer
+ * full. */
 ObNode *ob_reader_find (ObRepository *repository, const ObId *root, const char *path,
                         GCancellable *cancellable, GError **error);
 

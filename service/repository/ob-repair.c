@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A repair: packs and index first, so that each blob that can be had at all is in the index. What the
- * snapshots lost is then seen by walking them again.
+ * A repair: packs and index first, so that each blob that can be had at all is in the index.
+ * What the snapshots lost is then seen by walking them again.
  */
 #include "ob-repair.h"
 

@@ -18,8 +18,8 @@ typedef struct
 /* FALSE with LOCKED where the lock was lost: nothing may be published or removed any more. */
 gboolean ob_repair_check_lock (ObRepair *repair, GError **error);
 
-/* Brings what can be read of damaged packs into new ones, writes the index anew, and then removes the
- * former index files and the damaged packs. */
+/* Brings what can be read of damaged packs into new ones, writes the index anew, and then
+ * removes the former index files and the damaged packs. */
 gboolean ob_repair_packs (ObRepair *repair, GError **error);
 
 /* Takes what is lost out of the trees, and puts marked snapshots in the place of those that lost

@@ -33,8 +33,9 @@ typedef struct
   guint32 offset, length, plain_length;
 } ObPackEntry;
 
-/* Writes index files for these packs (each with its entries; a file for some 50,000 blobs), durable on
- * return with all that was put before, and takes them into the index in memory. @entries: arrays of ObPackEntry, one for each id in @packs. */
+/* Writes index files for these packs (each with its entries; a file for some 50,000 blobs),
+ * durable on return with all that was put before, and takes them into the index in memory.
+ * @entries: arrays of ObPackEntry, one for each id in @packs. */
 gboolean ob_repository_save_index (ObRepository *repository, const ObId *packs,
                                    GArray *const *entries, gsize n_packs,
                                    GCancellable *cancellable, GError **error);
@@ -48,14 +49,14 @@ typedef struct
 
 void ob_index_damage_free (ObIndexDamage *damage);
 
-/* As ob_repository_load_index(), but every index file is read anew, and those that cannot be read are
- * added to @damaged (of ObIndexDamage) instead of being an error. Any thread. */
+/* As ob_repository_load_index(), but every index file is read anew, and those that cannot be
+ * read are added to @damaged (of ObIndexDamage) instead of being an error. Any thread. */
 gboolean ob_repository_check_index (ObRepository *repository, GPtrArray *damaged,
                                     GCancellable *cancellable, GError **error);
 
 /* Seals (with zstd and the leading 2 of version 2) and stores a small unpacked file under
- * "DIRECTORY/SHA-256"; and reads one back, checking name, MAC and bounds (@max bytes of text). @id is
- * set even where storing fails, so that what may have been left can be removed. */
+ * "DIRECTORY/SHA-256"; and reads one back, checking name, MAC and bounds (@max bytes of text).
+ * @id is set even where storing fails, so that what may have been left can be removed. */
 gboolean ob_repository_put_unpacked (ObRepository *repository, const char *directory,
                                      const void *data, gsize size, ObId *id,
                                      GCancellable *cancellable, GError **error);

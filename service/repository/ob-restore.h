@@ -93,8 +93,8 @@ void ob_restore_file_abandon (ObRestore *restore, ObRestoreFile *file);
 ObRestoreBatch *ob_restore_batch_new (void);
 void ob_restore_batch_free (ObRestoreBatch *batch);
 
-/* Waits until the workers are free and hands them the batch (transfer full). FALSE where the restore
- * has failed. */
+/* Waits until the workers are free and hands them the batch (transfer full). FALSE where the
+ * restore has failed. */
 gboolean ob_restore_submit (ObRestore *restore, ObRestoreBatch *batch);
 
 /* Waits until the workers have done what they were given. */

@@ -181,7 +181,8 @@ read_number (ObJsonReader *reader, guint *value)
     *value = (guint) number;
 }
 
-/* FALSE with a number such as 1e999, which json-glib prints as "inf": saved, nobody could read it. */
+/* FALSE with a number such as 1e999, which json-glib prints as "inf": saved, nobody could read
+ * it. */
 static gboolean
 prints_as_json (JsonNode *node)
 {

@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* Cuts one stream after another into blobs, hashes them while they are in the processor's cache and
- * hands those that are new to the writer. Keeps its buffer: a thread that reads many files keeps one
- * splitter. For one thread at a time. */
+/* Cuts one stream after another into blobs, hashes them while they are in the processor's cache
+ * and hands those that are new to the writer. Keeps its buffer: a thread that reads many files
+ * keeps one splitter. For one thread at a time. */
 typedef struct _ObSplitter ObSplitter;
 
 ObSplitter *ob_splitter_new (ObWriter *writer, ObChunkSize chunks, ObProgress *progress,
@@ -32,8 +32,8 @@ gboolean ob_splitter_add_bytes (ObSplitter *splitter, const void *data, gsize si
 /* All that @fd (a pipe, a socket or a file) gives up to its end. */
 gboolean ob_splitter_add_stream (ObSplitter *splitter, int fd, GError **error);
 
-/* Ends the stream: its blobs' ids in order (of ObId, transfer full) and its bytes (may be NULL). The
- * next stream begins. */
+/* Ends the stream: its blobs' ids in order (of ObId, transfer full) and its bytes (may be NULL).
+ * The next stream begins. */
 gboolean ob_splitter_finish (ObSplitter *splitter, GArray **content, guint64 *size, GError **error);
 
 /* Forgets the stream that was begun. */

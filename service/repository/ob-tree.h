@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A directory as restic stores it: a JSON object of nodes (restic, doc/design.rst, "Trees and Data";
- * the members are those of restic's internal/data/node.go). Any thread. */
+/* A directory as restic stores it: a JSON object of nodes (restic, doc/design.rst, "Trees and
+ * Data"; the members are those of restic's internal/data/node.go). Any thread. */
 #pragma once
 
 #include "ob-node.h"
@@ -11,10 +11,10 @@ G_BEGIN_DECLS
  * where two have the same name or one has none that a file can have. Transfer full. */
 GString *ob_tree_to_json (GPtrArray *nodes, GError **error);
 
-/* Reads a tree, as restic 0.14 and later and ob_tree_to_json() write it; members that are not known
- * are skipped. The result is sorted by name. Sockets and other nodes that are never restored are
- * left out. Errors: CORRUPT: not such a text, names that no file can have, doubled names, texts with
- * a NUL. Array of ObNode, transfer full. */
+/* Reads a tree, as restic 0.14 and later and ob_tree_to_json() write it; members that are not
+ * known are skipped. The result is sorted by name. Sockets and other nodes that are never
+ * restored are left out. Errors: CORRUPT: not such a text, names that no file can have, doubled
+ * names, texts with a NUL. Array of ObNode, transfer full. */
 GPtrArray *ob_tree_from_json (const char *text, gsize size, GError **error);
 
 /* Whether a file can have this name: not empty, ".", "..", none with a '/', at most 255 bytes. */

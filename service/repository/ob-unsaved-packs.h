@@ -18,8 +18,8 @@ void ob_unsaved_packs_take (ObUnsavedPacks *unsaved, const ObId *pack, GArray *e
  * after hours does not begin anew. */
 gboolean ob_unsaved_packs_is_due (const ObUnsavedPacks *unsaved);
 
-/* Makes the packs durable, then their index. They stay until ob_unsaved_packs_clear(). Nothing to do
- * where there are none. */
+/* Makes the packs durable, then their index. They stay until ob_unsaved_packs_clear(). Nothing
+ * to do where there are none. */
 gboolean ob_unsaved_packs_save (ObUnsavedPacks *unsaved, ObRepository *repository,
                                 GCancellable *cancellable, GError **error);
 

@@ -13,9 +13,10 @@ typedef struct
   ObBitmap *bits[2]; /* by ObBlobType, then by the number of the blob's first place in the index */
 } ObUsedBlobs;
 
-/* Walks the trees of these snapshots (of ObSnapshot), each tree once. The index must have been loaded
- * and must not be replaced meanwhile. Blocks. Transfer full. Errors: CORRUPT naming the backup where
- * a tree cannot be read, or one of its blobs is in no index; those of the store; CANCELLED. */
+/* Walks the trees of these snapshots (of ObSnapshot), each tree once. The index must have been
+ * loaded and must not be replaced meanwhile. Blocks. Transfer full. Errors: CORRUPT naming the
+ * backup where a tree cannot be read, or one of its blobs is in no index; those of the store;
+ * CANCELLED. */
 ObUsedBlobs *ob_used_blobs_find (ObRepository *repository, GPtrArray *snapshots,
                                  GCancellable *cancellable, GError **error);
 void ob_used_blobs_free (ObUsedBlobs *used);

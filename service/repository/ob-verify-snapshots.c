@@ -45,8 +45,8 @@ is_wanted (ObVerify *self, const ObSnapshot *snapshot)
   return self->wanted == NULL;
 }
 
-/* Whether the file holds a snapshot that is asked for is not known where it cannot be read: where one
- * was named it is told of only if the name is its own. */
+/* Whether the file holds a snapshot that is asked for is not known where it cannot be read:
+ * where one was named it is told of only if the name is its own. */
 static gboolean
 is_name_wanted (ObVerify *self, const char *name)
 {

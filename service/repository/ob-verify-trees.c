@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The trees of all snapshots: each is read once, whatever number of snapshots share it. A bit by the
- * number of its first place says that it was seen, another that something in it or below is lost.
+ * The trees of all snapshots: each is read once, whatever number of snapshots share it. A bit by
+ * the number of its first place says that it was seen, another that something in it or below is
+ * lost.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A verification, in the order that lets others write meanwhile: snapshots first, then the index,
- * then the store's packs, so that whatever is referred to was there before. Then packs are read, and
- * at last the trees are walked, which by then know what is lost.
+ * A verification, in the order that lets others write meanwhile: snapshots first, then the
+ * index, then the store's packs, so that whatever is referred to was there before. Then packs
+ * are read, and at last the trees are walked, which by then know what is lost.
  */
 #include "ob-verify-private.h"
 

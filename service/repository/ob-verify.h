@@ -7,8 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* Looks whether a repository holds what its snapshots promise. What is found is no error: it is told
- * in a report, and the verification goes on. */
+/* Looks whether a repository holds what its snapshots promise. What is found is no error: it is
+ * told in a report, and the verification goes on. */
 typedef struct _ObVerify ObVerify;
 
 typedef struct
@@ -99,11 +99,11 @@ typedef struct
   guint64 snapshots_dropped;
 } ObVerifyRepairs;
 
-/* Repairs what a run over the whole repository with all data found: see docs/architecture.md. @lock:
- * exclusive, held since before the run. Nothing is removed before what replaces it is durable: a
- * crash at any moment leaves a repository that can be repaired again. Writes nothing where there was
- * nothing to repair. Errors: those of the store, LOCKED where the lock was lost, NOT_SUPPORTED for
- * version 1. */
+/* Repairs what a run over the whole repository with all data found: see docs/architecture.md.
+ * @lock: exclusive, held since before the run. Nothing is removed before what replaces it is
+ * durable: a crash at any moment leaves a repository that can be repaired again. Writes nothing
+ * where there was nothing to repair. Errors: those of the store, LOCKED where the lock was lost,
+ * NOT_SUPPORTED for version 1. */
 gboolean ob_verify_repair (ObVerify *verify, ObLock *lock, ObVerifyRepairs *repairs,
                            GCancellable *cancellable, GError **error);
 

@@ -39,7 +39,8 @@ typedef struct
   guint random_delay;    /* seconds that a run may begin later */
   gboolean persistent;   /* what was missed while nothing ran is caught up, once */
   ObOverlap overlap;
-  guint late_after;      /* seconds without a successful backup that are an alarm; 0: by the times */
+  guint late_after;      /* seconds without a successful backup that are an alarm; 0: by the
+                          * times */
   ObRetention *retention; /* NULL: backups are kept until somebody deletes them */
   double verify_share;   /* after a backup, of the stored data, 0 to 1 */
   gboolean drill;        /* after a backup */
@@ -50,12 +51,13 @@ typedef struct
 
 #define OB_SCHEDULE_GROUP "schedule"
 
-/* From the keys of a configuration, which are copied. Errors: INVALID_ARGUMENT with the key, and the
- * place in a time. Whether instance and destinations are there is not looked at. Transfer full. */
+/* From the keys of a configuration, which are copied. Errors: INVALID_ARGUMENT with the key, and
+ * the place in a time. Whether instance and destinations are there is not looked at. Transfer
+ * full. */
 ObSchedule *ob_schedule_new (const char *name, GKeyFile *file, GError **error);
 
-/* CONFIG/schedules/NAME.conf. Errors: those of ob_schedule_new() and of ob_keyfile_load_at(). Transfer
- * full. */
+/* CONFIG/schedules/NAME.conf. Errors: those of ob_schedule_new() and of ob_keyfile_load_at().
+ * Transfer full. */
 ObSchedule *ob_schedule_load (int dirfd, const char *name, GError **error);
 
 /* Writes it there. */
@@ -68,13 +70,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSchedule, ob_schedule_unref)
 /* "backup"… Transfer none. */
 const char *ob_schedule_action_get_name (ObScheduleAction action);
 
-/* The first time after @after (microseconds since the epoch) at which it should run, without the random
- * delay; G_MAXINT64: never again. */
+/* The first time after @after (microseconds since the epoch) at which it should run, without the
+ * random delay; G_MAXINT64: never again. */
 gint64 ob_schedule_next (const ObSchedule *schedule, gint64 after);
 
-/* Seconds that may pass without a successful backup, as configured or, where nothing is, one and a half
- * times the longest of the gaps between its next runs, and an hour; 0 where it makes no backups. @now:
- * microseconds since the epoch. */
+/* Seconds that may pass without a successful backup, as configured or, where nothing is, one and
+ * a half times the longest of the gaps between its next runs, and an hour; 0 where it makes no
+ * backups. @now: microseconds since the epoch. */
 guint ob_schedule_get_late_after (const ObSchedule *schedule, gint64 now);
 
 G_END_DECLS

@@ -7,8 +7,8 @@
 #define PUNCTUAL (G_GINT64_CONSTANT (60) * G_USEC_PER_SEC)
 #define FIRST_RETRY (G_GINT64_CONSTANT (60) * G_USEC_PER_SEC)
 #define LONGEST_RETRY (G_GINT64_CONSTANT (30) * 60 * G_USEC_PER_SEC)
-/* What was seen to may lie so far in the future before it is taken for the work of a wrong clock: it is
- * not done again where the clock was set back by less. */
+/* What was seen to may lie so far in the future before it is taken for the work of a wrong
+ * clock: it is not done again where the clock was set back by less. */
 #define DAY (G_GINT64_CONSTANT (24) * 60 * 60 * G_USEC_PER_SEC)
 /* Missed times are counted up to this, so that a minutely schedule and a year cost nothing. */
 #define MOST_COUNTED 1000
@@ -103,8 +103,9 @@ tell_changed (ObScheduler *self, const Entry *entry)
   g_signal_emit (self, signals[CHANGED], 0, name);
 }
 
-/* The delay of the run at @planned: anything within the schedule's, and the same whenever it is asked for,
- * so that a restart does not throw the dice again. FNV-1a (Fowler, Noll, Vo), 64 bits. */
+/* The delay of the run at @planned: anything within the schedule's, and the same whenever it is
+ * asked for, so that a restart does not throw the dice again. FNV-1a (Fowler, Noll, Vo), 64
+ * bits. */
 static gint64
 get_delay (const Entry *entry, gint64 planned)
 {

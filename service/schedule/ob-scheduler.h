@@ -44,9 +44,9 @@ G_DECLARE_FINAL_TYPE (ObScheduler, ob_scheduler, OB, SCHEDULER, GObject)
 
 ObScheduler *ob_scheduler_new (ObClock *clock);
 
-/* Adds a schedule with what is remembered of it, or replaces the one of that name: then what is known of
- * it stays, and @state is not looked at. What was missed while nothing ran is due at once, where the
- * schedule is persistent. @state may be NULL. */
+/* Adds a schedule with what is remembered of it, or replaces the one of that name: then what is
+ * known of it stays, and @state is not looked at. What was missed while nothing ran is due at
+ * once, where the schedule is persistent. @state may be NULL. */
 void ob_scheduler_add (ObScheduler *scheduler, ObSchedule *schedule, const ObScheduleState *state);
 void ob_scheduler_remove (ObScheduler *scheduler, const char *name);
 
@@ -66,8 +66,8 @@ gboolean ob_scheduler_is_running (ObScheduler *scheduler, const char *name);
 /* A run out of turn: emits "due" before it returns. FALSE where one is running. */
 gboolean ob_scheduler_trigger (ObScheduler *scheduler, const char *name);
 
-/* The run that "due" began is over. @again: something of it is to be tried again, after a minute, then
- * after twice the time, half an hour at most, until the next run is due. */
+/* The run that "due" began is over. @again: something of it is to be tried again, after a
+ * minute, then after twice the time, half an hour at most, until the next run is due. */
 void ob_scheduler_run_ended (ObScheduler *scheduler, const char *name, ObRunResult result,
                              gboolean again);
 

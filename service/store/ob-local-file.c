@@ -145,9 +145,9 @@ advance (struct iovec **parts, int *n, gsize done)
     }
 }
 
-/* Writes the beginning of what is large and aligned past the page cache: copying it there would take
- * a third of a backup's time, and would drive out what the database and the application have there.
- * Returns how much was written; what is left, or fails, is for the usual way. */
+/* Writes the beginning of what is large and aligned past the page cache: copying it there would
+ * take a third of a backup's time, and would drive out what the database and the application
+ * have there. Returns how much was written; what is left, or fails, is for the usual way. */
 static gsize
 write_direct (ObLocalFile *file, const struct iovec *part)
 {

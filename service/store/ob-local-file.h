@@ -15,8 +15,8 @@ typedef struct _ObLocalFile ObLocalFile;
  * the names are after, takes no notice of them either (restic, internal/backend/local/local.go). */
 gboolean ob_local_file_is_temporary (const char *name);
 
-/* Makes the file that is to become @name ("data/ab/abcd…") below @root_fd, and the directories of it
- * that are missing. No symbolic link is followed. NULL with errno set. Transfer full. Not
+/* Makes the file that is to become @name ("data/ab/abcd…") below @root_fd, and the directories
+ * of it that are missing. No symbolic link is followed. NULL with errno set. Transfer full. Not
  * thread-safe, as all that follows; those that return gboolean set errno on FALSE. */
 ObLocalFile *ob_local_file_new (int root_fd, const char *name, mode_t file_mode, mode_t dir_mode);
 

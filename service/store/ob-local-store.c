@@ -188,7 +188,8 @@ walk_entries (Walk *walk, DIR *directory, const char *name, guint depth, GError 
     }
 }
 
-/* All below the directory @last of @parent, which is @name for the store. Links are not followed. */
+/* All below the directory @last of @parent, which is @name for the store. Links are not
+ * followed. */
 static gboolean
 walk_directory (Walk *walk,
                 int parent,
@@ -654,8 +655,8 @@ open_root (ObLocalStore *self, GError **error)
   self->root_fd = open (self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (self->root_fd >= 0 && faccessat (self->root_fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
     return TRUE;
-  /* A disk that is mounted read-only, as kernels do with one that fails, can still be restored from;
-   * what writes says so. */
+  /* A disk that is mounted read-only, as kernels do with one that fails, can still be restored
+   * from; what writes says so. */
   if (self->root_fd >= 0 && errno == EROFS)
     return TRUE;
   switch (errno)

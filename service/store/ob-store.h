@@ -55,8 +55,8 @@ struct _ObStoreClass
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
  * half an object under its name, and after a crash there is none. Replaces what had the name.
- * Errors: NO_SPACE, DESTINATION_UNAVAILABLE (also where the directory of the store has gone), EXISTS
- * (only with OB_STORE_PUT_NEW). */
+ * Errors: NO_SPACE, DESTINATION_UNAVAILABLE (also where the directory of the store has gone),
+ * EXISTS (only with OB_STORE_PUT_NEW). */
 gboolean ob_store_put (ObStore *self, const char *name, const struct iovec *parts, gsize n_parts,
                        ObStorePutFlags flags, GCancellable *cancellable, GError **error);
 
@@ -93,16 +93,17 @@ gboolean ob_store_space (ObStore *self, guint64 *free_bytes, guint64 *total_byte
  * snapshots), mode 0700. */
 gboolean ob_store_prepare (ObStore *self, GCancellable *cancellable, GError **error);
 
-/* Whether this object is of no use for writing any more, since something that was put deferred could
- * not be made durable (each flush fails then): who goes on must open the place anew. Any thread. */
+/* Whether this object is of no use for writing any more, since something that was put deferred
+ * could not be made durable (each flush fails then): who goes on must open the place anew. Any
+ * thread. */
 gboolean ob_store_has_failed (ObStore *self);
 
-/* Whether what anybody has put or removed is seen by all others at once, in lists as well: not where
- * a network or a cache lies between. Any thread. */
+/* Whether what anybody has put or removed is seen by all others at once, in lists as well: not
+ * where a network or a cache lies between. Any thread. */
 gboolean ob_store_is_consistent (ObStore *self);
 
-/* From now on at most @rate bytes a second go there and come from there; 0: as many as can. Before other
- * threads use it. */
+/* From now on at most @rate bytes a second go there and come from there; 0: as many as can.
+ * Before other threads use it. */
 void ob_store_set_rate (ObStore *self, guint64 rate);
 
 /* Where it is, for messages: a path or an address. Transfer full. */

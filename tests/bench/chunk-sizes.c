@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a repository would grow by, were its streams cut into chunks of other sizes. Reads one stream
- * after another from its standard input, each as blocks with their length (a guint32 in the host's
- * byte order) before them and ended by an empty block. After each it prints a line of JSON with an
- * object for each size: what was new in the stream, as a pack and its index would store it.
+ * What a repository would grow by, were its streams cut into chunks of other sizes. Reads one
+ * stream after another from its standard input, each as blocks with their length (a guint32 in
+ * the host's byte order) before them and ended by an empty block. After each it prints a line of
+ * JSON with an object for each size: what was new in the stream, as a pack and its index would
+ * store it.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * index-load N…: how long the index of N blobs takes to load, and how much memory it holds, for each
- * N. Prints a line of JSON each: blobs, bytes of the index files, seconds, bytes of the index in
- * memory, and the peak of the process while it loaded.
+ * index-load N…: how long the index of N blobs takes to load, and how much memory it holds, for
+ * each N. Prints a line of JSON each: blobs, bytes of the index files, seconds, bytes of the
+ * index in memory, and the peak of the process while it loaded.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* main() for a fuzz target where there is no libFuzzer: a quick test of its own. It runs the seeds,
- * the files that are named, and a number of mutations; the same --seed makes the same ones. An input
- * that ends the program, or takes too long, is left in a file, which is then named to run it again.
+/* main() for a fuzz target where there is no libFuzzer: a quick test of its own. It runs the
+ * seeds, the files that are named, and a number of mutations; the same --seed makes the same
+ * ones. An input that ends the program, or takes too long, is left in a file, which is then
+ * named to run it again.
  *
  *   fuzz-tree [--runs N] [--seed N] [--write-seeds DIR] [FILE…]
  *

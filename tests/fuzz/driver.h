@@ -17,8 +17,8 @@ typedef struct
 /* Of a string literal, which may hold NUL. */
 #define OB_FUZZ_SEED(text) { (text), sizeof (text) - 1 }
 
-/* Runs one input; whatever it holds, it must return 0, and abort where something that must hold does
- * not. */
+/* Runs one input; whatever it holds, it must return 0, and abort where something that must hold
+ * does not. */
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 /* The target's seeds, at least one. Transfer none. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The script that pg_restore makes of an archive with rows. What is given out is what was there: never
- * more, and rows end where a row ends. */
+/* The script that pg_restore makes of an archive with rows. What is given out is what was there:
+ * never more, and rows end where a row ends. */
 #include "ob-copy-script.h"
 
 #include <sys/mman.h>

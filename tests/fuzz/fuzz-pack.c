@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The header of a pack: four bytes that say how many bytes of blobs there are, then its plain text. */
+/* The header of a pack: four bytes that say how many bytes of blobs there are, then its plain
+ * text. */
 #include "ob-pack.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of contents that pg_restore --list gives: a line with the owner, one with the roles (by commas), then
- * the list. */
+/* The table of contents that pg_restore --list gives: a line with the owner, one with the roles
+ * (by commas), then the list. */
 #include "ob-database-restore-private.h"
 
 #include <string.h>

@@ -15,9 +15,9 @@ void ob_fuzz_change (GByteArray *input, const ObFuzzSeed *seeds, gsize n_seeds, 
 /* Fills @input with one of the seeds, and changes it. */
 void ob_fuzz_mutate (GByteArray *input, const ObFuzzSeed *seeds, gsize n_seeds, GRand *rand);
 
-/* The handler of GLib's messages: a function that was called with what it does not take is a finding,
- * and ends the program. But GKeyFile itself overwrites its error where a value has two wrong
- * escapes. */
+/* The handler of GLib's messages: a function that was called with what it does not take is a
+ * finding, and ends the program. But GKeyFile itself overwrites its error where a value has two
+ * wrong escapes. */
 void ob_fuzz_on_message (const char *domain, GLogLevelFlags level, const char *message,
                          gpointer data);
 

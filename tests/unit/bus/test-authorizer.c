@@ -13,8 +13,8 @@
 #include "ob-error.h"
 #include "ob-object-path.h"
 
-/* The design's table once more (docs/architecture.md): the methods of each action, those that are to
- * come included. A word with a dot is a method of that interface alone. */
+/* The design's table once more (docs/architecture.md): the methods of each action, those that
+ * are to come included. A word with a dot is a method of that interface alone. */
 static const struct
 {
   const char *action;
@@ -140,7 +140,8 @@ test_denied (void)
   g_assert_null (ob_authorizer_find_rule ("org.openbravo.Backup2", "Backup"));
 }
 
-/* ---- The policy -------------------------------------------------------------------------------- */
+/* ---- The policy
+ * -------------------------------------------------------------------------------- */
 
 typedef struct
 {
@@ -236,7 +237,8 @@ test_policy (void)
     }
 }
 
-/* ---- A skeleton -------------------------------------------------------------------------------- */
+/* ---- A skeleton
+ * -------------------------------------------------------------------------------- */
 
 typedef struct
 {
@@ -397,7 +399,8 @@ test_guarded (Bus *bus, gconstpointer data)
   g_assert_cmpuint (bus->job->calls, ==, 1);
 }
 
-/* ---- polkit ------------------------------------------------------------------------------------ */
+/* ---- polkit
+ * ------------------------------------------------------------------------------------ */
 
 static const char polkit_xml[]
   = "<node><interface name='org.freedesktop.PolicyKit1.Authority'>"

@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* TRUE in a process of its own, which runs the rest of the test; FALSE in the test program itself once
- * that process has passed: the test is over. */
+/* TRUE in a process of its own, which runs the rest of the test; FALSE in the test program
+ * itself once that process has passed: the test is over. */
 gboolean broken_call_begin_process (void);
 
 /* The system call @number (SYS_…) of this thread, and of those it starts from now on, fails with

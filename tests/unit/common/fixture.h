@@ -29,7 +29,8 @@ guint fixture_count_fds (void);
  * mounts of its own. Skips it where we may not. */
 gboolean fixture_begin_mounts (Fixture *fixture);
 
-/* Mounts a tmpfs with @options on the directory @name, which it makes; the tear-down unmounts it. */
+/* Mounts a tmpfs with @options on the directory @name, which it makes; the tear-down unmounts
+ * it. */
 void fixture_mount_tmpfs (Fixture *fixture, const char *name, const char *options);
 
 /* Sets a limit of this process (RLIMIT_…). */

@@ -575,7 +575,8 @@ start_in_thread (gpointer data)
   return start_shell ((ObChildSpec){ .stdin_fd = GPOINTER_TO_INT (data) }, "read line; exit 7");
 }
 
-/* The kernel's death signal follows the thread that forked: that must not be the one which asked. */
+/* The kernel's death signal follows the thread that forked: that must not be the one which
+ * asked. */
 static void
 test_thread_ends (void)
 {

@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ReadyForQuery: 'Z', a length of 5, the state of the transaction (PostgreSQL, "Message Formats"). */
+/* ReadyForQuery: 'Z', a length of 5, the state of the transaction (PostgreSQL, "Message
+ * Formats"). */
 #define READY_SIZE 6
 #define DELAY 2000 /* microseconds */
 

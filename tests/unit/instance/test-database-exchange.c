@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The database's exchange that keeps its number, and the ways back, from every state in which it can
- * be left. */
+/* The database's exchange that keeps its number, and the ways back, from every state in which it
+ * can be left. */
 #include "database-fixture.h"
 
 #include <string.h>

@@ -180,7 +180,8 @@ test_wide_rows (Database *database, gconstpointer data)
   assert_round_trip (database, database->config, 4);
 }
 
-/* The number of rows comes before the server says that it is ready, and is not forgotten meanwhile. */
+/* The number of rows comes before the server says that it is ready, and is not forgotten
+ * meanwhile. */
 static void
 test_slow_network (Database *database, gconstpointer data)
 {
@@ -492,8 +493,8 @@ test_attack (Database *database, gconstpointer data)
   g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
 }
 
-/* As two connections of a pg_restore leave them that attach at the same moment: all levels above the
- * leaves invalid; and one that lacks a part stays so. */
+/* As two connections of a pg_restore leave them that attach at the same moment: all levels above
+ * the leaves invalid; and one that lacks a part stays so. */
 static void
 test_invalid_indexes (Database *database, gconstpointer data)
 {

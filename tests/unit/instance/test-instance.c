@@ -12,7 +12,8 @@
 #include "ob-fd.h"
 #include "ob-path.h"
 
-/* ---- Parts ------------------------------------------------------------------------------------ */
+/* ---- Parts
+ * ------------------------------------------------------------------------------------ */
 
 static void
 test_parts (void)
@@ -40,7 +41,8 @@ test_parts (void)
   g_assert_nonnull (strstr (error->message, "attachments, reprintables"));
 }
 
-/* ---- Overlapping trees ------------------------------------------------------------------------ */
+/* ---- Overlapping trees
+ * ------------------------------------------------------------------------ */
 
 /* Directories in which a file could lie, and where a part could be. */
 static const char *const directories[] = { "/a", "/a/b", "/a/b/c", "/a/bc", "/d" };
@@ -175,7 +177,8 @@ test_one_overlap (void)
   g_assert_cmpuint (none->len, ==, 0);
 }
 
-/* ---- Configuration ---------------------------------------------------------------------------- */
+/* ---- Configuration
+ * ---------------------------------------------------------------------------- */
 
 typedef struct
 {

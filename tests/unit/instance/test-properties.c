@@ -186,7 +186,8 @@ test_expand_bounds (void)
   assert_never_expands (empty->str);
 }
 
-/* ---- Files ------------------------------------------------------------------------------------ */
+/* ---- Files
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct
 {
@@ -315,7 +316,8 @@ test_unreadable (Files *files, gconstpointer data)
   assert_load_fails (files, OB_ERROR_INVALID_ARGUMENT);
 }
 
-/* ---- Robustness ------------------------------------------------------------------------------- */
+/* ---- Robustness
+ * ------------------------------------------------------------------------------- */
 
 static const char seed_text[]
     = "# Openbravo\nbbdd.url=jdbc\\:postgresql\\://localhost\\:5432\nbbdd.sid = openbravo\n"

@@ -103,8 +103,8 @@ queue_tear_down (JobsFixture *fixture, gconstpointer data)
   jobs_fixture_tear_down (fixture, data);
 }
 
-/* One that needs its destination for itself waits for those before it there, and holds up those behind
- * it; elsewhere others go on. */
+/* One that needs its destination for itself waits for those before it there, and holds up those
+ * behind it; elsewhere others go on. */
 static void
 test_alone (JobsFixture *fixture, gconstpointer data)
 {

@@ -4,8 +4,8 @@
 #include "jobs-fixture.h"
 
 #ifdef __SANITIZE_ADDRESS__
-/* json-glib 1.6 loses the string that it was reading where an escape in it makes no sense. To know that
- * leak by the function that it comes from the whole stack is needed. */
+/* json-glib 1.6 loses the string that it was reading where an escape in it makes no sense. To
+ * know that leak by the function that it comes from the whole stack is needed. */
 const char *__asan_default_options (void);
 const char *__lsan_default_suppressions (void);
 

@@ -365,8 +365,8 @@ test_another_new (Swap *swap, gconstpointer data)
   g_assert_true (is_there (swap, "app/sources/old"));
 }
 
-/* Somebody exchanged the nested part since the restore began. It would not be known again on the way
- * back, and be removed with the restored directory. */
+/* Somebody exchanged the nested part since the restore began. It would not be known again on the
+ * way back, and be removed with the restored directory. */
 static void
 test_another_carry (Swap *swap, gconstpointer data)
 {

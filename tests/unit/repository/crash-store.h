@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A store in memory that can tell what would be left of it, had the power failed at any moment: what
- * was made durable by then, and by chance some of the rest. */
+/* A store in memory that can tell what would be left of it, had the power failed at any moment:
+ * what was made durable by then, and by chance some of the rest. */
 #pragma once
 
 #include "ob-store.h"

@@ -61,7 +61,8 @@ fault_store_put (ObStore *store, const char *name, const struct iovec *parts, gs
   return fail (FAULT_PUT, kind, name, error);
 }
 
-/* After one that failed nobody knows what is durable: the store is of no use for writing any more. */
+/* After one that failed nobody knows what is durable: the store is of no use for writing any
+ * more. */
 static gboolean
 fault_store_flush (ObStore *store, GCancellable *cancellable, GError **error)
 {

@@ -26,7 +26,8 @@ typedef enum
   FAULT_ENOSPC, /* NO_SPACE, and nothing is done */
   FAULT_LATE,   /* DESTINATION_UNAVAILABLE, and it is done nevertheless: the answer was lost; a
                  * listing was broken off in its middle */
-  FAULT_SHORT,  /* a read gives fewer bytes than there are, as if the object ended there; else EIO */
+  FAULT_SHORT,  /* a read gives fewer bytes than there are, as if the object ended there; else
+                 * EIO */
   FAULT_N_KINDS,
 } FaultKind;
 
@@ -41,7 +42,8 @@ void fault_store_arm (FaultStore *self, FaultCall call, guint number, FaultKind 
 /* All is well again. */
 void fault_store_disarm (FaultStore *self);
 
-/* How many calls there were since the last fault_store_arm() or fault_store_disarm(). Any thread. */
+/* How many calls there were since the last fault_store_arm() or fault_store_disarm(). Any
+ * thread. */
 guint fault_store_get_n_calls (FaultStore *self, FaultCall call);
 
 /* Whether a call failed since then. Any thread. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A repository in a store that can be cut off after any change, with a model of what its backups hold,
- * for the tests of deleting and pruning. */
+/* A repository in a store that can be cut off after any change, with a model of what its backups
+ * hold, for the tests of deleting and pruning. */
 #pragma once
 
 #include "crash-store.h"

@@ -7,8 +7,8 @@
 G_BEGIN_DECLS
 
 /* Fills the empty directory @fd with about @n entries: files of any size with and without holes,
- * directories, links of both kinds, FIFOs, names of any bytes, extended attributes, modes and times.
- * The same @rand makes the same. */
+ * directories, links of both kinds, FIFOs, names of any bytes, extended attributes, modes and
+ * times. The same @rand makes the same. */
 void random_tree_make (int fd, guint n, GRand *rand);
 
 /* Changes, adds, renames and removes a few of the entries below @fd. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A system call that a backup or a restore of files needs fails every time: what is lost by it is told,
- * and the rest is done; or all of it fails, with the reason. */
+/* A system call that a backup or a restore of files needs fails every time: what is lost by it
+ * is told, and the rest is done; or all of it fails, with the reason. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -21,8 +21,8 @@ typedef struct
   const char *message, *r, *k, *nonce, *mac;
 } MacVector;
 
-/* "The Poly1305-AES message-authentication code", appendix B: the message stands for the ciphertext,
- * so only the MAC is looked at. */
+/* "The Poly1305-AES message-authentication code", appendix B: the message stands for the
+ * ciphertext, so only the MAC is looked at. */
 static void
 test_mac_vectors (void)
 {

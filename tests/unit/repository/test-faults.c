@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The destination fails at any of the calls that a backup, a restore, a verification and a prune make
- * of it: what was there before reads as it was, no snapshot refers to what is not there, and the next
- * backup succeeds and builds on what was stored. OBBACKUP_LONG=1 tries every call, else a sample;
- * repeat a run with --seed. */
+/* The destination fails at any of the calls that a backup, a restore, a verification and a prune
+ * make of it: what was there before reads as it was, no snapshot refers to what is not there,
+ * and the next backup succeeds and builds on what was stored. OBBACKUP_LONG=1 tries every call,
+ * else a sample; repeat a run with --seed. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,7 +25,8 @@
 #define N_ENTRIES 30
 #define N_SAMPLE 20 /* trials */
 
-/* The two states of the source directory: that of the backup that is there, and that of the next. */
+/* The two states of the source directory: that of the backup that is there, and that of the
+ * next. */
 enum
 {
   BEFORE,
@@ -296,7 +297,8 @@ verify (ObRepository *repository, gboolean *sound, GError **error)
   return TRUE;
 }
 
-/* A fault is told as an error, or as a problem, but never passed over; and it is not kept in mind. */
+/* A fault is told as an error, or as a problem, but never passed over; and it is not kept in
+ * mind. */
 static void
 try_verify (Faults *faults, const Fault *fault)
 {

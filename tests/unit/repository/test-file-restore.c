@@ -264,8 +264,8 @@ test_wrong_size (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpint (st.st_size, ==, 5);
 }
 
-/* Files with more places than are held at once, and more of them than may be open: each of their blobs
- * lies in another order in the pack than in the file. */
+/* Files with more places than are held at once, and more of them than may be open: each of their
+ * blobs lies in another order in the pack than in the file. */
 static void
 test_scattered (Pipeline *pipeline, gconstpointer data)
 {
@@ -425,7 +425,8 @@ set_text (char **text, const char *value)
   *text = g_strdup (value);
 }
 
-/* By name, the number that this host gives it; by number, or where nobody has the name, as it was. */
+/* By name, the number that this host gives it; by number, or where nobody has the name, as it
+ * was. */
 static void
 test_owners (Pipeline *pipeline, gconstpointer data)
 {
@@ -475,7 +476,8 @@ test_owners (Pipeline *pipeline, gconstpointer data)
 #define NODE(name, rest) "{\"name\":\"" name "\",\"uid\":0,\"gid\":0," rest "}"
 #define EMPTY "52354c32f4c023e02c10ba57a6765018b701cba99397cfc7fc73d6161cd3fe56"
 
-/* Trees that somebody made to write elsewhere: they fail, and nothing but the target was touched. */
+/* Trees that somebody made to write elsewhere: they fail, and nothing but the target was
+ * touched. */
 static void
 test_hostile (Pipeline *pipeline, gconstpointer data)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Mount points below the directory that is backed up: files of another file system are kept, what the
- * kernel makes up as it is read is not. */
+/* Mount points below the directory that is backed up: files of another file system are kept,
+ * what the kernel makes up as it is read is not. */
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>

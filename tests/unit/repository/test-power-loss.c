@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The order in which a repository is written: had the power failed after any change, all backups that
- * were finished by then are whole, and those that are seen at all too. */
+/* The order in which a repository is written: had the power failed after any change, all backups
+ * that were finished by then are whole, and those that are seen at all too. */
 #include "ob-writer.h"
 
 #include <string.h>

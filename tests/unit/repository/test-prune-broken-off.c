@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A prune that does not come to its end, since the power fails, it is cancelled or its lock is lost:
- * nothing is lost. */
+/* A prune that does not come to its end, since the power fails, it is cancelled or its lock is
+ * lost: nothing is lost. */
 #include "prune-fixture.h"
 
 #include <string.h>
@@ -28,8 +28,8 @@ check_cut (ObStore *left, GArray *models)
   prune_assert_whole (anew, models);
 }
 
-/* One round of backups, deletions and a prune, cut off after each change. How many packs were written
- * anew. */
+/* One round of backups, deletions and a prune, cut off after each change. How many packs were
+ * written anew. */
 static guint64
 lose_power (Prune *prune)
 {

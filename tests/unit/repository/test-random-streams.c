@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whatever streams are written, however they are cut and however many threads write them at once: read
- * they are the same. Repeat a run with --seed. */
+/* Whatever streams are written, however they are cut and however many threads write them at
+ * once: read they are the same. Repeat a run with --seed. */
 #include "ob-writer.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Repairs: what can be had stays, what is lost is said, and a crash at any moment leaves a repository
- * that can be repaired. */
+/* Repairs: what can be had stays, what is lost is said, and a crash at any moment leaves a
+ * repository that can be repaired. */
 #include "ob-repair.h"
 
 #include <string.h>

@@ -97,8 +97,8 @@ make_snapshot (void)
   return snapshot;
 }
 
-/* Each character that has to be escaped, in what json-glib prints: no JSON is what it makes of U+001F.
- * File names come here in warnings. */
+/* Each character that has to be escaped, in what json-glib prints: no JSON is what it makes of
+ * U+001F. File names come here in warnings. */
 static void
 test_control_characters (void)
 {
@@ -215,7 +215,8 @@ test_nesting (void)
   g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
 }
 
-/* json-glib makes bytes that are no UTF-8 of half of a surrogate pair; what is saved can be read. */
+/* json-glib makes bytes that are no UTF-8 of half of a surrogate pair; what is saved can be
+ * read. */
 static void
 test_half_surrogate (void)
 {

@@ -168,8 +168,8 @@ pack_maker_end (PackMaker *maker)
   ob_crypto_free (maker->crypto);
 }
 
-/* A frame of zstd: 0 for @size bytes uncompressed, in @room bytes. @whole: its window is as large as
- * itself, not 8 MiB. */
+/* A frame of zstd: 0 for @size bytes uncompressed, in @room bytes. @whole: its window is as
+ * large as itself, not 8 MiB. */
 static gsize
 compress_zeros (gsize size, gboolean whole, guint8 *out, gsize room)
 {
@@ -275,8 +275,8 @@ test_large_blobs (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (verify_count (verify, OB_VERIFY_PACK_CONTENT), ==, 0);
 }
 
-/* Sealed as they should be, but they are not what their ids say, or do not uncompress: what a writer
- * with broken memory leaves. */
+/* Sealed as they should be, but they are not what their ids say, or do not uncompress: what a
+ * writer with broken memory leaves. */
 static void
 test_wrong_ids (Pipeline *pipeline, gconstpointer data)
 {

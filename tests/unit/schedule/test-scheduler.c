@@ -301,8 +301,8 @@ test_clock_is_set (Fixture *fixture, gconstpointer data)
   assert_dues (fixture, "a 1 2026-01-12 03:00:00");
 }
 
-/* In spring a time that is skipped runs at the end of the gap; in autumn one that comes twice runs once,
- * also if the service is started again in between. */
+/* In spring a time that is skipped runs at the end of the gap; in autumn one that comes twice
+ * runs once, also if the service is started again in between. */
 static void
 test_daylight_saving (Fixture *fixture, gconstpointer data)
 {
@@ -436,7 +436,8 @@ on_due_of_year (ObScheduler *scheduler, const char *name, guint attempt, gpointe
   ob_scheduler_run_ended (scheduler, name, good ? OB_RUN_SUCCEEDED : OB_RUN_PARTIAL, FALSE);
 }
 
-/* Off for some hours or days now and then: the service is gone, and comes back with what it wrote down. */
+/* Off for some hours or days now and then: the service is gone, and comes back with what it
+ * wrote down. */
 static void
 be_off (Year *year, const char *settings)
 {

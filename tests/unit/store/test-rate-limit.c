@@ -40,7 +40,8 @@ pass_five (gpointer limit)
   return NULL;
 }
 
-/* 2 MB at 2 MB/s, whatever number of threads; the last of the twenty waits for the nineteen before. */
+/* 2 MB at 2 MB/s, whatever number of threads; the last of the twenty waits for the nineteen
+ * before. */
 static void
 test_threads (void)
 {
