@@ -17,7 +17,7 @@ from harness import LONG, SOURCE, run, unittest
 
 PROGRAMS = Path(os.environ.get("OBBACKUP_BUILD") or SOURCE / "build") / "tests" / "integration"
 SEED = int(os.environ.get("OBBACKUP_SEED", "1"))
-HISTORIES = 4000 if LONG else 240
+HISTORIES = 4000 if LONG else 150
 PASSPHRASE = "retention"
 # In memory, the sandbox's own: on a disk most of the time would go to making and removing files.
 HISTORY = Path("/dev/shm/history")
