@@ -14,7 +14,7 @@ from survival import SEED
 from tracer import Tracer
 
 # Of the many moments a sample for CI, chosen by the seed.
-SAMPLE = None if LONG else 4
+SAMPLE = None if LONG else 2
 
 
 class KilledTest(InstallationTest):
