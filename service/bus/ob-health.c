@@ -31,10 +31,22 @@ struct _ObHealth
 
 /* internal methods: what is wrong */
 
+static gboolean
+is_told (gconstpointer problem, gconstpointer other)
+{
+  const ObProblem *one = problem, *two = other;
+
+  return one->kind == two->kind && strcmp (one->name, two->name) == 0;
+}
+
+/* Of several things of one code the first counts. Takes @problem. */
 static void
 add (ObHealth *self, ObProblem *problem)
 {
-  g_ptr_array_add (self->problems, problem);
+  if (g_ptr_array_find_with_equal_func (self->problems, problem, is_told, NULL))
+    ob_problem_free (problem);
+  else
+    g_ptr_array_add (self->problems, problem);
 }
 
 /* "3 hours", "2 days". Transfer full. */
@@ -172,6 +184,28 @@ look_at_destinations (ObHealth *self)
     }
 }
 
+/* One of a part of the installation: what it is late with, the instance's last backup does not tell, which
+ * is a whole one. */
+static void
+look_at_part (ObHealth *self, const ObSchedule *schedule, const ObScheduleState *state)
+{
+  gint64 now = g_get_real_time ();
+  guint limit = ob_schedule_get_late_after (schedule, now);
+  gint64 age = (now - state->good) / G_USEC_PER_SEC;
+  g_autofree char *age_text = describe_span (age);
+  g_autofree char *allowed = describe_span (limit);
+  ObProblem *problem = NULL;
+
+  if (!schedule->enabled || limit == 0 || age <= limit
+      || ob_schedules_is_whole (ob_manager_get_schedules (self->manager), schedule))
+    return;
+  problem = ob_problem_new (OB_PROBLEM_BACKUP_LATE, OB_SEVERITY_ERROR, schedule->instance,
+                            "Schedule %s has made no good backup of %s for %s; it should be one in %s.",
+                            schedule->name, schedule->instance, age_text, allowed);
+  problem->age = age;
+  add (self, problem);
+}
+
 static void
 look_at_schedule (ObHealth *self, const char *name)
 {
@@ -180,6 +214,7 @@ look_at_schedule (ObHealth *self, const char *name)
     = ob_scheduler_get_state (ob_schedules_get_scheduler (schedules), name);
   const char *error = ob_schedules_get_last_error (schedules, name);
 
+  look_at_part (self, ob_scheduler_get (ob_schedules_get_scheduler (schedules), name), state);
   if (state->missed > 0)
     add (self, ob_problem_new (OB_PROBLEM_SCHEDULE_MISSED, OB_SEVERITY_WARNING, name,
                                "Schedule %s could not begin at %u of its times.", name,
@@ -377,6 +412,7 @@ ob_health_new (ObManager *manager, ObTeller *teller, ObDBusBackup1 *root)
   self->since = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->problems = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_problem_free);
   load (self);
+  ob_dbus_backup1_set_health (root, "unknown");
   return self;
 }
 
@@ -423,6 +459,27 @@ ob_health_set_config_error (ObHealth *self, const char *file, const char *messag
     {
       g_warning ("%s cannot be used: %s", file, message);
       g_hash_table_insert (self->config_errors, g_strdup (file), g_utf8_make_valid (message, -1));
+    }
+}
+
+void
+ob_health_drop_config_errors (ObHealth *self, const char *folder, const char *const *names)
+{
+  GHashTableIter iter = { 0 };
+  gpointer file = NULL;
+
+  g_hash_table_iter_init (&iter, self->config_errors);
+  while (g_hash_table_iter_next (&iter, &file, NULL))
+    {
+      g_auto (GStrv) words = g_strsplit (file, "/", 2);
+      g_autofree char *name = NULL;
+
+      if (strcmp (words[0], folder) != 0 || words[1] == NULL
+          || !g_str_has_suffix (words[1], ".conf"))
+        continue;
+      name = g_strndup (words[1], strlen (words[1]) - strlen (".conf"));
+      if (!g_strv_contains (names, name))
+        g_hash_table_iter_remove (&iter);
     }
 }
 

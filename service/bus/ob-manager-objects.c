@@ -286,6 +286,12 @@ ob_manager_hold (ObManager *self, const char *folder, const char *name, GError *
   return TRUE;
 }
 
+gboolean
+ob_manager_check_not_held (ObManager *self, const char *folder, const char *name, GError **error)
+{
+  return ob_holds_check (self->holds, folder, name, error);
+}
+
 void
 ob_manager_release (ObManager *self, const char *folder, const char *name)
 {

@@ -191,54 +191,6 @@ on_history_caught_up (ObJobQueue *queue, gpointer user_data)
   ob_health_look (OB_MANAGER (user_data)->health);
 }
 
-/* Calls @load for each configuration in @dirfd. */
-static void
-load_folder (ObManager *self, int dirfd, const char *folder,
-             gboolean (*load) (ObManager *self, const char *name, GError **error))
-{
-  g_autoptr (GError) error = NULL;
-  g_auto (GStrv) names = ob_keyfile_list (dirfd, &error);
-
-  if (names == NULL)
-    {
-      g_warning ("The configured %s cannot be listed: %s", folder, error->message);
-      return;
-    }
-  for (char **name = names; *name != NULL; name++)
-    {
-      g_autoptr (GError) load_error = NULL;
-
-      if (!load (self, *name, &load_error))
-        {
-          g_autofree char *file = g_strconcat (folder, "/", *name, ".conf", NULL);
-
-          ob_manager_set_config_error (self, file, load_error->message);
-        }
-    }
-}
-
-static gboolean
-load_instance (ObManager *self, const char *name, GError **error)
-{
-  g_autoptr (ObInstance) instance = ob_instance_load (self->context->instances_fd, name, error);
-
-  if (instance == NULL)
-    return FALSE;
-  g_free (ob_manager_add_instance (self, instance, NULL));
-  return TRUE;
-}
-
-static gboolean
-load_destination (ObManager *self, const char *name, GError **error)
-{
-  g_autoptr (ObDestination) destination = ob_destination_load (self->context, name, error);
-
-  if (destination == NULL)
-    return FALSE;
-  ob_manager_put_destination (self, destination);
-  return TRUE;
-}
-
 static void
 load_jobs (ObManager *self)
 {
@@ -291,9 +243,7 @@ ob_manager_new (ObContext *context, GError **error)
   self->schedules = ob_schedules_new (self, self->clock);
   self->reload = ob_reload_new (self);
   ob_manager_set_config_error (self, "obbackup.conf", context->config_error);
-  load_folder (self, context->instances_fd, OB_FOLDER_INSTANCES, load_instance);
-  load_folder (self, context->destinations_fd, OB_FOLDER_DESTINATIONS, load_destination);
-  ob_schedules_reload (self->schedules);
+  ob_reload_load (self->reload);
   load_jobs (self);
   return g_steal_pointer (&self);
 }
@@ -377,6 +327,12 @@ void
 ob_manager_set_config_error (ObManager *self, const char *file, const char *message)
 {
   ob_health_set_config_error (self->health, file, message);
+}
+
+void
+ob_manager_drop_config_errors (ObManager *self, const char *folder, const char *const *names)
+{
+  ob_health_drop_config_errors (self->health, folder, names);
 }
 
 GVariant *

@@ -61,6 +61,10 @@ void ob_manager_look_at_health (ObManager *manager);
 /* What is wrong with a configuration file ("schedules/nightly.conf"); NULL: nothing any more. */
 void ob_manager_set_config_error (ObManager *manager, const char *file, const char *message);
 
+/* See ob_health_drop_config_errors(). */
+void ob_manager_drop_config_errors (ObManager *manager, const char *folder,
+                                    const char *const *names);
+
 /* aa{sv} as GetProblems gives it, floating. */
 GVariant *ob_manager_describe_problems (ObManager *manager);
 
@@ -127,6 +131,10 @@ gboolean ob_manager_reserve (ObManager *manager, const char *folder, const char 
 gboolean ob_manager_hold (ObManager *manager, const char *folder, const char *name,
                           GError **error);
 void ob_manager_release (ObManager *manager, const char *folder, const char *name);
+
+/* Whether nothing is set apart or held by this name. Errors: BUSY. */
+gboolean ob_manager_check_not_held (ObManager *manager, const char *folder, const char *name,
+                                    GError **error);
 
 /* Whether no job is changing how the destination is reached. Errors: BUSY. */
 gboolean ob_manager_check_not_updating (ObManager *manager, const char *name, GError **error);

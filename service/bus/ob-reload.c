@@ -58,13 +58,20 @@ put_instance (ObManager *manager, const char *name, GError **error)
   g_autoptr (ObInstance) instance
     = ob_instance_load (ob_manager_get_context (manager)->instances_fd, name, error);
 
-  if (instance == NULL || !ob_manager_hold (manager, OB_FOLDER_INSTANCES, name, error))
+  if (instance == NULL)
+    return FALSE;
+  if (object == NULL)
+    {
+      /* Whoever adds it by a method puts it on the bus himself. */
+      if (!ob_manager_check_not_held (manager, OB_FOLDER_INSTANCES, name, error))
+        return FALSE;
+      g_free (ob_manager_add_instance (manager, instance, NULL));
+      return TRUE;
+    }
+  if (!ob_manager_hold (manager, OB_FOLDER_INSTANCES, name, error))
     return FALSE;
   ob_manager_release (manager, OB_FOLDER_INSTANCES, name);
-  if (object != NULL)
-    ob_instance_object_replace (object, instance);
-  else
-    g_free (ob_manager_add_instance (manager, instance, NULL));
+  ob_instance_object_replace (object, instance);
   return TRUE;
 }
 
@@ -144,9 +151,17 @@ put_destination (ObManager *manager, const char *name, GError **error)
     return FALSE;
   if (known != NULL && are_same (known, destination))
     return TRUE;
-  if (!ob_manager_hold (manager, OB_FOLDER_DESTINATIONS, name, error))
-    return FALSE;
-  ob_manager_release (manager, OB_FOLDER_DESTINATIONS, name);
+  if (known == NULL)
+    {
+      if (!ob_manager_check_not_held (manager, OB_FOLDER_DESTINATIONS, name, error))
+        return FALSE;
+    }
+  else
+    {
+      if (!ob_manager_hold (manager, OB_FOLDER_DESTINATIONS, name, error))
+        return FALSE;
+      ob_manager_release (manager, OB_FOLDER_DESTINATIONS, name);
+    }
   ob_manager_put_destination (manager, destination);
   return TRUE;
 }
@@ -270,6 +285,7 @@ read_folder (ObReload *self, const Folder *folder)
       return;
     }
   ob_manager_set_config_error (self->manager, folder->name, NULL);
+  ob_manager_drop_config_errors (self->manager, folder->name, (const char *const *) names);
   put_all (self, folder, (const char *const *) names);
   drop_gone (self, folder, (const char *const *) names);
 }
@@ -370,13 +386,20 @@ ob_reload_watch (ObReload *self)
 }
 
 void
+ob_reload_load (ObReload *self)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (folders); i++)
+    read_folder (self, &folders[i]);
+  if (!ob_schedules_reload (ob_manager_get_schedules (self->manager)))
+    self->again = TRUE;
+}
+
+void
 ob_reload_run (ObReload *self)
 {
   self->again = FALSE;
   read_settings (self);
-  for (gsize i = 0; i < G_N_ELEMENTS (folders); i++)
-    read_folder (self, &folders[i]);
-  ob_schedules_reload (ob_manager_get_schedules (self->manager));
+  ob_reload_load (self);
   ob_manager_look_at_schedules (self->manager);
   ob_manager_look_at_health (self->manager);
   if (self->again)

@@ -18,6 +18,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObReload, ob_reload_free)
  * own methods changes files too; reading them again changes nothing. */
 void ob_reload_watch (ObReload *reload);
 
+/* Reads instances, destinations and schedules, for the first time. */
+void ob_reload_load (ObReload *reload);
+
 /* Reads all of it. What cannot be understood stays as it was, and is told
  * (ob_manager_set_config_error()); what a job works on is taken over when that has ended. */
 void ob_reload_run (ObReload *reload);

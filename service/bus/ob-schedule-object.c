@@ -3,6 +3,7 @@
 
 #include "ob-authorizer.h"
 #include "ob-error.h"
+#include "ob-keyfile.h"
 #include "ob-object-path.h"
 #include "ob-options.h"
 #include "ob-property-cache.h"
@@ -71,16 +72,6 @@ get_schedule (ObScheduleObject *self)
   return ob_scheduler_get (get_scheduler (self), self->name);
 }
 
-static GKeyFile *
-copy_file (GKeyFile *file)
-{
-  g_autofree char *text = g_key_file_to_data (file, NULL, NULL);
-  GKeyFile *copy = g_key_file_new ();
-
-  g_key_file_load_from_data (copy, text, -1, G_KEY_FILE_KEEP_COMMENTS, NULL);
-  return copy;
-}
-
 static gboolean
 handle_trigger (ObDBusBackup1Scheduled *skeleton, GDBusMethodInvocation *invocation,
                 GVariant *dictionary)
@@ -111,7 +102,7 @@ handle_update (ObDBusBackup1Scheduled *skeleton, GDBusMethodInvocation *invocati
   GError *error = NULL;
   g_autoptr (ObOptions) options
     = ob_options_read (dictionary, ob_schedule_update_options, NULL, &error);
-  g_autoptr (GKeyFile) file = copy_file (get_schedule (self)->file);
+  g_autoptr (GKeyFile) file = ob_keyfile_copy (get_schedule (self)->file);
 
   if (options == NULL || !ob_manager_check_ready (self->manager, &error)
       || !ob_schedule_options_apply (options, file, &error)

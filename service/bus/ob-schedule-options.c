@@ -30,19 +30,13 @@ const ObOptionSpec ob_schedule_update_options[] = { { "instance", "s", FALSE },
 
 /* internal methods */
 
-static gboolean
-is_rule (const char *key)
-{
-  return g_str_has_prefix (key, "keep-") || strstr (key, "-keep-") != NULL;
-}
-
 static void
 remove_rules (GKeyFile *file)
 {
   g_auto (GStrv) keys = g_key_file_get_keys (file, GROUP, NULL, NULL);
 
   for (gsize i = 0; keys != NULL && keys[i] != NULL; i++)
-    if (is_rule (keys[i]))
+    if (ob_schedule_is_rule (keys[i]))
       g_key_file_remove_key (file, GROUP, keys[i], NULL);
 }
 
@@ -53,7 +47,7 @@ check_rule (const char *rule, const char *equals, GError **error)
     {
       g_autofree char *key = g_strndup (rule, equals - rule);
 
-      if (is_rule (key) && strspn (key, "abcdefghijklmnopqrstuvwxyz-") == strlen (key))
+      if (ob_schedule_is_rule (key) && strspn (key, "abcdefghijklmnopqrstuvwxyz-") == strlen (key))
         return TRUE;
     }
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
@@ -153,7 +147,7 @@ ob_schedule_options_describe (GKeyFile *file, GVariantDict *dict)
   g_auto (GStrv) all = NULL;
 
   for (gsize i = 0; keys != NULL && keys[i] != NULL; i++)
-    if (is_rule (keys[i]))
+    if (ob_schedule_is_rule (keys[i]))
       {
         g_autofree char *value = g_key_file_get_string (file, GROUP, keys[i], NULL);
         g_autofree char *rule = g_strconcat (keys[i], "=", value, NULL);

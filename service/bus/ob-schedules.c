@@ -43,6 +43,7 @@ load_state (ObSchedules *self, const char *name, ObScheduleState *state)
 
   state->planned = MAX (g_key_file_get_int64 (file, OB_STATE_GROUP, "planned", NULL), 0);
   state->last_run = MAX (g_key_file_get_int64 (file, OB_STATE_GROUP, "last-run", NULL), 0);
+  state->good = MAX (g_key_file_get_int64 (file, OB_STATE_GROUP, "good", NULL), 0);
   state->missed = (guint) CLAMP (missed, 0, G_MAXINT32);
   state->owed = g_key_file_get_boolean (file, OB_STATE_GROUP, "owed", NULL);
   state->result = ob_run_result_from_name (result);
@@ -59,6 +60,7 @@ save_state (ObSchedules *self, const char *name)
 
   g_key_file_set_int64 (file, OB_STATE_GROUP, "planned", state->planned);
   g_key_file_set_int64 (file, OB_STATE_GROUP, "last-run", state->last_run);
+  g_key_file_set_int64 (file, OB_STATE_GROUP, "good", state->good);
   g_key_file_set_int64 (file, OB_STATE_GROUP, "missed", state->missed);
   g_key_file_set_boolean (file, OB_STATE_GROUP, "owed", state->owed);
   g_key_file_set_string (file, OB_STATE_GROUP, "result", ob_run_result_get_name (state->result));
@@ -191,21 +193,31 @@ load_one (ObSchedules *self, const char *name)
   g_autofree char *file = g_strconcat (OB_FOLDER_SCHEDULES "/", name, ".conf", NULL);
   g_autoptr (ObSchedule) schedule
     = ob_schedule_load (get_context (self)->schedules_fd, name, &error);
+  const ObSchedule *known = ob_scheduler_get (self->scheduler, name);
 
   ob_manager_set_config_error (self->manager, file, error != NULL ? error->message : NULL);
-  if (schedule != NULL)
+  if (schedule != NULL
+      && (known == NULL || !ob_schedule_is_same (known, schedule)))
     put_in (self, schedule);
 }
 
-/* What was there and is not any more: removed by hand. */
-static void
+/* What was there and is not any more: removed by hand. FALSE where a run has to end first. */
+static gboolean
 drop_others (ObSchedules *self, const char *const *names)
 {
   g_auto (GStrv) known = ob_schedules_list (self);
+  gboolean done = TRUE;
 
   for (char **name = known; *name != NULL; name++)
-    if (!g_strv_contains (names, *name) && !ob_scheduler_is_running (self->scheduler, *name))
-      take_out (self, *name);
+    {
+      if (g_strv_contains (names, *name))
+        continue;
+      if (ob_scheduler_is_running (self->scheduler, *name))
+        done = FALSE;
+      else
+        take_out (self, *name);
+    }
+  return done;
 }
 
 /* public methods */
@@ -252,7 +264,7 @@ ob_schedules_stop (ObSchedules *self)
   self->stopped = TRUE;
 }
 
-void
+gboolean
 ob_schedules_reload (ObSchedules *self)
 {
   g_autoptr (GError) error = NULL;
@@ -260,12 +272,14 @@ ob_schedules_reload (ObSchedules *self)
 
   if (names == NULL)
     {
-      g_warning ("The configured schedules cannot be listed: %s", error->message);
-      return;
+      ob_manager_set_config_error (self->manager, OB_FOLDER_SCHEDULES, error->message);
+      return TRUE;
     }
+  ob_manager_set_config_error (self->manager, OB_FOLDER_SCHEDULES, NULL);
+  ob_manager_drop_config_errors (self->manager, OB_FOLDER_SCHEDULES, (const char *const *) names);
   for (char **name = names; *name != NULL; name++)
     load_one (self, *name);
-  drop_others (self, (const char *const *) names);
+  return drop_others (self, (const char *const *) names);
 }
 
 gboolean
@@ -367,6 +381,17 @@ ob_schedules_get_next_backup (ObSchedules *self, const char *instance)
   return first == OB_CLOCK_NEVER ? 0 : (guint64) (first / G_USEC_PER_SEC);
 }
 
+gboolean
+ob_schedules_is_whole (ObSchedules *self, const ObSchedule *schedule)
+{
+  ObInstance *instance = ob_manager_find_instance (self->manager, schedule->instance, NULL);
+  ObParts parts = 0;
+
+  return schedule->parts == NULL || instance == NULL
+         || (ob_parts_from_names ((const char *const *) schedule->parts, &parts, NULL)
+             && (ob_instance_get_parts (instance) & ~parts) == 0);
+}
+
 guint
 ob_schedules_get_late_after (ObSchedules *self, const char *instance)
 {
@@ -380,7 +405,8 @@ ob_schedules_get_late_after (ObSchedules *self, const char *instance)
       const ObSchedule *schedule = ob_scheduler_get (self->scheduler, name);
       guint late = 0;
 
-      if (schedule->enabled && strcmp (schedule->instance, instance) == 0)
+      if (schedule->enabled && strcmp (schedule->instance, instance) == 0
+          && ob_schedules_is_whole (self, schedule))
         late = ob_schedule_get_late_after (schedule, g_get_real_time ());
       if (late > 0 && (least == 0 || late < least))
         least = late;

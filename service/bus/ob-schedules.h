@@ -24,13 +24,13 @@ void ob_schedules_start (ObSchedules *schedules);
 void ob_schedules_stop (ObSchedules *schedules);
 
 /* Reads the configuration again: what is new is added, what is gone removed; what cannot be
- * understood stays as it was. */
-void ob_schedules_reload (ObSchedules *schedules);
+ * understood stays as it was. FALSE where something that is gone has a run that has to end first. */
+gboolean ob_schedules_reload (ObSchedules *schedules);
 
 /* Whether there is one of this name. */
 gboolean ob_schedules_contain (ObSchedules *schedules, const char *name);
 
-/* Transfer container (of char *, sorted; free the names too). */
+/* Their names, sorted. Transfer full. */
 GStrv ob_schedules_list (ObSchedules *schedules);
 
 /* Adds one whose name is reserved, written down first, and gives its path (transfer full). Errors:
@@ -52,8 +52,11 @@ const char *ob_schedules_find_user (ObSchedules *schedules, const char *instance
 /* When the instance is backed up next, seconds since the epoch; 0 for never. */
 guint64 ob_schedules_get_next_backup (ObSchedules *schedules, const char *instance);
 
+/* Whether what the schedule backs up is all that there is to its instance. */
+gboolean ob_schedules_is_whole (ObSchedules *schedules, const ObSchedule *schedule);
+
 /* Seconds that it may be without a successful backup: the least of what its enabled schedules
- * allow; 0 where none backs it up. */
+ * allow that back all of it up; 0 where there is none. */
 guint ob_schedules_get_late_after (ObSchedules *schedules, const char *instance);
 
 /* ---- For the object

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "ob-error.h"
 #include "ob-fd.h"
@@ -63,6 +64,16 @@ ob_keyfile_save_at (int dirfd, const char *name, GKeyFile *file, GError **error)
   g_autofree char *text = g_key_file_to_data (file, &size, NULL);
 
   return ob_replace_file_at (dirfd, name, text, size, 0600, error);
+}
+
+GKeyFile *
+ob_keyfile_copy (GKeyFile *file)
+{
+  g_autofree char *text = g_key_file_to_data (file, NULL, NULL);
+  GKeyFile *copy = g_key_file_new ();
+
+  g_key_file_load_from_data (copy, text, strlen (text), G_KEY_FILE_KEEP_COMMENTS, NULL);
+  return copy;
 }
 
 static int

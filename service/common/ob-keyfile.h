@@ -13,6 +13,9 @@ GKeyFile *ob_keyfile_load_at (int dirfd, const char *name, GError **error);
 /* Replaces @name below @dirfd, mode 0600, atomically. Any thread. */
 gboolean ob_keyfile_save_at (int dirfd, const char *name, GKeyFile *file, GError **error);
 
+/* Transfer full. Any thread. */
+GKeyFile *ob_keyfile_copy (GKeyFile *file);
+
 /* The names (without ".conf") of all in @dirfd whose names are those of key files, sorted; also of
  * what is no file, so that whoever loads it can tell of it. Transfer full. Any thread. */
 char **ob_keyfile_list (int dirfd, GError **error);

@@ -161,7 +161,7 @@ run_retention (ObJob *job, gpointer pointer, GCancellable *cancellable, GError *
       return FALSE;
     }
   drop_others (data, records);
-  verdicts = ob_retention_judge (data->context, data->schedule->retention, records);
+  verdicts = ob_retention_judge (data->context, data->schedule, records);
   going = tell (job, data, records, verdicts);
   return data->options.plan
          || remove_going (job, data, (const char *const *) going, cancellable, error);
@@ -196,14 +196,14 @@ make_item (ObContext *context, const ObBackupRecord *record, GPtrArray *texts)
 /* Those that hold the parts of the record @first, which is the first of them: their verdicts go
  * to their places. */
 static void
-judge_alike (ObContext *context, const ObRetention *retention, GPtrArray *records, guint first,
+judge_alike (ObContext *context, const ObSchedule *schedule, GPtrArray *records, guint first,
              GPtrArray *verdicts)
 {
   ObParts parts = get_parts (g_ptr_array_index (records, first));
   g_autoptr (GArray) items = g_array_new (FALSE, FALSE, sizeof (ObRetentionItem));
   g_autoptr (GArray) places = g_array_new (FALSE, FALSE, sizeof (guint));
   g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GTimeZone) zone = g_time_zone_new_local ();
+  g_autoptr (GTimeZone) zone = ob_schedule_new_zone (schedule);
   g_autoptr (GPtrArray) judged = NULL;
 
   for (guint i = first; i < records->len; i++)
@@ -217,7 +217,7 @@ judge_alike (ObContext *context, const ObRetention *retention, GPtrArray *record
       g_array_append_val (items, item);
       g_array_append_val (places, i);
     }
-  judged = ob_retention_apply (retention, (const ObRetentionItem *) (gpointer) items->data, items->len,
+  judged = ob_retention_apply (schedule->retention, (const ObRetentionItem *) (gpointer) items->data, items->len,
                                zone, g_get_real_time () / G_USEC_PER_SEC);
   g_ptr_array_set_free_func (judged, NULL);
   for (guint i = 0; i < judged->len; i++)
@@ -238,14 +238,14 @@ list_others (const char *const *names, const char *own)
 /* public methods */
 
 GPtrArray *
-ob_retention_judge (ObContext *context, const ObRetention *retention, GPtrArray *records)
+ob_retention_judge (ObContext *context, const ObSchedule *schedule, GPtrArray *records)
 {
   GPtrArray *verdicts = g_ptr_array_new_with_free_func (free_verdict);
 
   g_ptr_array_set_size (verdicts, (gint) records->len);
   for (guint i = 0; i < records->len; i++)
     if (g_ptr_array_index (verdicts, i) == NULL)
-      judge_alike (context, retention, records, i, verdicts);
+      judge_alike (context, schedule, records, i, verdicts);
   return verdicts;
 }
 

@@ -29,7 +29,6 @@ ObJob *ob_retention_job_new (ObContext *context, ObDestination *destination, ObS
 /* Of each of @records, all of one instance and one destination, what becomes of it (of
  * ObRetentionVerdict, in their order). Those that hold the same parts are counted together: a
  * backup of the database alone takes the place of no whole one. Transfer full. Any thread. */
-GPtrArray *ob_retention_judge (ObContext *context, const ObRetention *retention,
-                               GPtrArray *records);
+GPtrArray *ob_retention_judge (ObContext *context, const ObSchedule *schedule, GPtrArray *records);
 
 G_END_DECLS

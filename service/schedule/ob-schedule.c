@@ -41,13 +41,6 @@ refuse (GError **error, const char *key, const char *format, ...)
   return FALSE;
 }
 
-/* The names of the retention's rules; itself it tells which there are. */
-static gboolean
-is_rule (const char *key)
-{
-  return g_str_has_prefix (key, "keep-") || strstr (key, "-keep-") != NULL;
-}
-
 static gboolean
 check_keys (GKeyFile *file, GError **error)
 {
@@ -60,7 +53,7 @@ check_keys (GKeyFile *file, GError **error)
       return FALSE;
     }
   for (char **key = keys; *key != NULL; key++)
-    if (!g_strv_contains (known_keys, *key) && !is_rule (*key))
+    if (!g_strv_contains (known_keys, *key) && !ob_schedule_is_rule (*key))
       return refuse (error, *key, "is no setting of a schedule.");
   return TRUE;
 }
@@ -198,7 +191,7 @@ read_retention (ObSchedule *self, GKeyFile *file, GError **error)
   gboolean any = FALSE;
 
   for (char **key = keys; *key != NULL; key++)
-    if (is_rule (*key))
+    if (ob_schedule_is_rule (*key))
       {
         g_autofree char *text = read_text (file, *key);
 
@@ -247,24 +240,6 @@ read_all (ObSchedule *self, GKeyFile *file, GError **error)
   return TRUE;
 }
 
-static GKeyFile *
-copy (GKeyFile *file)
-{
-  g_autofree char *text = g_key_file_to_data (file, NULL, NULL);
-  GKeyFile *made = g_key_file_new ();
-
-  g_key_file_load_from_data (made, text, strlen (text), G_KEY_FILE_KEEP_COMMENTS, NULL);
-  return made;
-}
-
-static GTimeZone *
-get_zone (const ObSchedule *self)
-{
-  GTimeZone *zone = self->zone_name != NULL ? g_time_zone_new_identifier (self->zone_name) : NULL;
-
-  return zone != NULL ? zone : g_time_zone_new_local ();
-}
-
 static void
 clear (gpointer pointer)
 {
@@ -293,7 +268,7 @@ ob_schedule_new (const char *name, GKeyFile *file, GError **error)
   self->prune_limit = DEFAULT_PRUNE_LIMIT;
   if (!read_all (self, file, error))
     return NULL;
-  self->file = copy (file);
+  self->file = ob_keyfile_copy (file);
   return g_steal_pointer (&self);
 }
 
@@ -326,6 +301,45 @@ ob_schedule_unref (ObSchedule *self)
   g_atomic_rc_box_release_full (self, clear);
 }
 
+gboolean
+ob_schedule_is_rule (const char *key)
+{
+  return g_str_has_prefix (key, "keep-") || strstr (key, "-keep-") != NULL;
+}
+
+GTimeZone *
+ob_schedule_new_zone (const ObSchedule *self)
+{
+  GTimeZone *zone = self->zone_name != NULL ? g_time_zone_new_identifier (self->zone_name) : NULL;
+
+  return zone != NULL ? zone : g_time_zone_new_local ();
+}
+
+gboolean
+ob_schedule_is_same (const ObSchedule *self, const ObSchedule *other)
+{
+  g_autofree char *text = g_key_file_to_data (self->file, NULL, NULL);
+  g_autofree char *other_text = g_key_file_to_data (other->file, NULL, NULL);
+
+  return strcmp (text, other_text) == 0;
+}
+
+gboolean
+ob_schedule_has_same_times (const ObSchedule *self, const ObSchedule *other)
+{
+  static const char *const keys[] = { "times", "time-zone", "random-delay" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
+    {
+      g_autofree char *text = read_text (self->file, keys[i]);
+      g_autofree char *other_text = read_text (other->file, keys[i]);
+
+      if (g_strcmp0 (text, other_text) != 0)
+        return FALSE;
+    }
+  return self->enabled == other->enabled;
+}
+
 const char *
 ob_schedule_action_get_name (ObScheduleAction action)
 {
@@ -335,7 +349,7 @@ ob_schedule_action_get_name (ObScheduleAction action)
 gint64
 ob_schedule_next (const ObSchedule *self, gint64 after)
 {
-  g_autoptr (GTimeZone) zone = get_zone (self);
+  g_autoptr (GTimeZone) zone = ob_schedule_new_zone (self);
   gint64 next = G_MAXINT64;
 
   for (guint i = 0; i < self->calendars->len; i++)

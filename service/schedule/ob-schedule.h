@@ -67,6 +67,17 @@ ObSchedule *ob_schedule_ref (ObSchedule *schedule);
 void ob_schedule_unref (ObSchedule *schedule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSchedule, ob_schedule_unref)
 
+/* Whether a key is one of the retention's rules: ob_retention_new() tells which of them there are. */
+gboolean ob_schedule_is_rule (const char *key);
+
+/* That of the times which name none, and of the days and weeks that the retention counts. Transfer
+ * full. */
+GTimeZone *ob_schedule_new_zone (const ObSchedule *schedule);
+
+/* Whether they say the same; and whether they run at the same times. */
+gboolean ob_schedule_is_same (const ObSchedule *schedule, const ObSchedule *other);
+gboolean ob_schedule_has_same_times (const ObSchedule *schedule, const ObSchedule *other);
+
 /* "backup"… Transfer none. */
 const char *ob_schedule_action_get_name (ObScheduleAction action);
 

@@ -314,13 +314,18 @@ ob_scheduler_add (ObScheduler *self, ObSchedule *schedule, const ObScheduleState
 
   if (entry != NULL)
     {
-      gboolean same_times = entry->schedule->enabled == schedule->enabled;
+      gboolean same_times = ob_schedule_has_same_times (entry->schedule, schedule);
 
       ob_schedule_unref (entry->schedule);
       entry->schedule = ob_schedule_ref (schedule);
-      /* What other times would have missed is nobody's fault. */
-      entry->state.planned = same_times && entry->next <= now ? entry->state.planned : now;
       entry->retry = schedule->enabled ? entry->retry : OB_CLOCK_NEVER;
+      /* What other times would have missed is nobody's fault; but a run whose time has come, and that
+       * waits for its delay, is not forgotten because something else was changed. */
+      if (!same_times)
+        {
+          entry->state.planned = now;
+          plan (entry, now);
+        }
     }
   else
     {
@@ -331,12 +336,14 @@ ob_scheduler_add (ObScheduler *self, ObSchedule *schedule, const ObScheduleState
         entry->state = *state;
       if (entry->state.planned == 0)
         entry->state.planned = now;
+      if (entry->state.good == 0)
+        entry->state.good = now;
       if (entry->state.owed && schedule->enabled && schedule->persistent)
         entry->retry = now;
       entry->state.owed = FALSE;
       g_hash_table_insert (self->entries, g_strdup (schedule->name), entry);
+      plan (entry, now);
     }
-  plan (entry, now);
   tell_changed (self, entry);
   look (self);
 }
@@ -417,6 +424,8 @@ ob_scheduler_run_ended (ObScheduler *self, const char *name, ObRunResult result,
     return;
   entry->running = entry->state.owed = FALSE;
   entry->state.result = result;
+  if (result == OB_RUN_SUCCEEDED)
+    entry->state.good = ob_clock_now (self->clock);
   if (result == OB_RUN_SUCCEEDED || result == OB_RUN_PARTIAL)
     entry->state.missed = 0;
   retry = ob_clock_now (self->clock) + get_retry_delay (entry->attempt);

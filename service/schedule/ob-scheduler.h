@@ -28,6 +28,7 @@ typedef struct
   gint64 planned;     /* the last time of the schedule that was seen to; 0: none yet */
   gint64 last_run;    /* when the last run began */
   ObRunResult result; /* of it */
+  gint64 good;        /* the end of the last run that succeeded, or when the schedule was added */
   guint missed;       /* times at which nothing could be begun, since the last success */
   gboolean owed;      /* a run was begun, and has not come to an end of its own */
 } ObScheduleState;

@@ -69,6 +69,14 @@ class ByItself(ReloadTest):
         wait_until(lambda: len(self.json("schedule", "list")) == 2, "a new one is not taken over")
         other.unlink()
         wait_until(lambda: len(self.json("schedule", "list")) == 1, "one that is gone stays")
+        # One that never could be used, and is gone, is no problem any more.
+        for folder in ("schedules", "instances", "destinations"):
+            broken = CONFIG / folder / "broken.conf"
+            broken.write_text("what is this")
+            wait_until(lambda: self.reasons() == [f"configuration-error:{folder}/broken.conf"],
+                       "it is not told")
+            broken.unlink()
+            wait_until(lambda: not self.reasons(), "it is told for ever")
 
     def test_instance_and_destination(self):
         file = CONFIG / "instances" / "erp.conf"

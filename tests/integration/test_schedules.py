@@ -359,6 +359,17 @@ class Told(ScheduleTest):
                               if event["event"] == "backup-late"]), 1)
         self.assertEqual(self.bus.properties(ROOT, "")["Health"], "good")
 
+    def test_late_with_a_part(self):
+        """Backups of a part are late by their own measure; whole ones are not late by theirs."""
+        self.backup()
+        self.add("often", "--only", "database", "--late-after", "4s", at="*:*:0/1")
+        whole = time.time()
+        wait_until(lambda: time.time() - whole > 6, "time stands still")
+        self.assertNotIn("backup-late", self.problems())
+        self.ok("schedule", "edit", "often", "--at", FAR)
+        wait_until(lambda: "backup-late" in self.problems(), "nobody tells")
+        self.assertRegex(self.problems()["backup-late"]["message"], "often.*erp")
+
     def test_damage(self):
         self.backup()
         pack = max((self.repository / "data").glob("*/*"), key=lambda file: file.stat().st_size)

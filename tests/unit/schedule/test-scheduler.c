@@ -279,6 +279,22 @@ test_replaced (Fixture *fixture, gconstpointer data)
   assert_dues (fixture, "a 1 2026-01-01 13:00:00");
 }
 
+/* A run whose time has come, and that waits for its delay, is not lost where something else is changed. */
+static void
+test_replaced_during_its_delay (Fixture *fixture, gconstpointer data)
+{
+  gint64 planned = at ("2026-01-01T03:00:00", "UTC"), next = 0;
+
+  add (fixture, "a", "times=*-*-* 03:00\nrandom-delay=20h", NULL);
+  next = ob_scheduler_get_next_run (fixture->scheduler, "a");
+  g_assert_cmpint (next, >, planned + G_USEC_PER_SEC);
+  ob_clock_advance (fixture->clock, planned + (next - planned) / 2);
+  add (fixture, "a", "times=*-*-* 03:00\nrandom-delay=20h\nkeep-last=3", NULL);
+  g_assert_cmpint (ob_scheduler_get_next_run (fixture->scheduler, "a"), ==, next);
+  ob_clock_advance (fixture->clock, next);
+  g_assert_cmpuint (fixture->dues->len, ==, 1);
+}
+
 static void
 test_clock_is_set (Fixture *fixture, gconstpointer data)
 {
@@ -513,6 +529,7 @@ main (int argc, char **argv)
   ADD ("/scheduler/retry", test_retry);
   ADD ("/scheduler/disabled", test_disabled);
   ADD ("/scheduler/replaced", test_replaced);
+  ADD ("/scheduler/replaced-during-its-delay", test_replaced_during_its_delay);
   ADD ("/scheduler/clock-is-set", test_clock_is_set);
   ADD ("/scheduler/daylight-saving", test_daylight_saving);
   ADD ("/scheduler/late-after", test_late_after);
