@@ -200,8 +200,7 @@ class Garbage(BadDay):
         self.addCleanup(ctl, "schedule", "remove", "nightly")
         self.ok("schedule", "run", "nightly")
         self.ok("verify")
-        time.sleep(1.1)
-        self.problems("backup-late")
+        wait_until(lambda: self.problems("backup-late"), "the backup is never late")
         state = SANDBOX / "state"
         self.stop_service()
         files = [file for file in state.glob("**/*") if file.is_file()]

@@ -325,7 +325,7 @@ class Outage(S3Test):
         """Kills the server when the job has got somewhere, and brings it back."""
         wait_until(lambda: (job := self.bus.job(path))["BytesDone"] > 24 * MIB, "nothing happens")
         ceph().kill_gateway()
-        time.sleep(3)
+        time.sleep(3)  # in which requests fail and are tried again
         state = self.bus.job(path)["State"]
         ceph().start_gateway()
         self.assertEqual(state, "running")
