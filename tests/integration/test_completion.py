@@ -3,14 +3,16 @@
 
 import os
 import re
+import shutil
 import signal
 import time
 
 import pexpect
 
-from harness import SOURCE, InstallationTest, run, unittest
+from harness import SANDBOX, SOURCE, InstallationTest, run, unittest
 
-COMPLETIONS = SOURCE / "data" / "completions"
+# Where every user can read them, which is not so of any checkout.
+COMPLETIONS = SANDBOX / "completions"
 BASH_LIST = f"""\
 . {COMPLETIONS}/obbackupctl
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
@@ -32,6 +34,8 @@ class Completion(InstallationTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        shutil.copytree(SOURCE / "data" / "completions", COMPLETIONS)
+        run("chmod", "-R", "a+rX", COMPLETIONS)
         done = run("obbackupctl", "backup", "erp", "--only", "webapp", "--label", "a b", "--quiet")
         cls.identifier = done.out.strip()[:8]
 
