@@ -14,10 +14,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 # pylint: disable=wrong-import-position
+from ceph import Ceph  # noqa: E402
 from measuring import ToolFailed, load, size_of, warm_up  # noqa: E402
 from options import MEASUREMENTS, parse  # noqa: E402
 from report import Results, bytes_text, machine, print_table, write_json  # noqa: E402
-from sides import Borg, PostgresTools, Restic, Service, Tar  # noqa: E402
+from sides import (Borg, PostgresTools, Restic, ResticOnS3, Service, ServiceOnS3,  # noqa: E402
+                   Tar)
 from volume import PRODUCTION, Changes, open_installation  # noqa: E402
 
 
@@ -28,17 +30,23 @@ def say(text):
 class Bench:
     """Measures what was asked for, round by round."""
 
-    def __init__(self, options, directory, installation, sandbox):
+    def __init__(self, options, directory, installation, sandbox, server):
+        """server: the one that speaks S3, or None."""
         self.options = options
         self.directory = directory
         self.installation = installation
         self.roots = [installation.source, installation.attachments]
         programs = sandbox / "bin"
-        self.ours = Service(programs, directory, options.profile)
-        self.tar = Tar(directory, self.roots)
-        self.restic = Restic(directory / "restic", self.roots)
+        self.tar = None
+        if server is not None:
+            self.ours = ServiceOnS3(programs, directory, server, options.profile)
+            self.restic = ResticOnS3(directory / "restic", self.roots, server)
+        else:
+            self.ours = Service(programs, directory, options.profile)
+            self.restic = Restic(directory / "restic", self.roots)
+            self.tar = Tar(directory, self.roots)
         self.keepers = {"restic": self.restic}
-        if shutil.which("borg"):
+        if server is None and shutil.which("borg"):
             self.keepers["borg"] = Borg(directory / "borg", self.roots)
         self.postgres = PostgresTools(directory, installation)
         self.restored = 0
@@ -67,10 +75,10 @@ class Bench:
             keeper.renew()
             return keeper.back_up()
 
-        self.compare("first", lambda: anew(self.ours), {
-            "tar | zstd -3 -T0": self.tar.back_up,
-            **{label: lambda keeper=keeper: anew(keeper)
-               for label, keeper in self.keepers.items()}})
+        peers = {} if self.tar is None else {"tar | zstd -3 -T0": self.tar.back_up}
+        peers |= {label: lambda keeper=keeper: anew(keeper)
+                  for label, keeper in self.keepers.items()}
+        self.compare("first", lambda: anew(self.ours), peers)
 
     def begin_anew(self):
         """For who measures only what follows the first backup."""
@@ -82,10 +90,11 @@ class Bench:
         return [self.ours] if self.options.profile else [self.ours, *self.keepers.values()]
 
     def unchanged(self):
-        self.tar.list_files()
-        self.compare("unchanged", lambda: self.ours.back_up("unchanged"), {
-            **{label: keeper.back_up for label, keeper in self.keepers.items()},
-            "tar -g": self.tar.back_up_incremental})
+        peers = {label: keeper.back_up for label, keeper in self.keepers.items()}
+        if self.tar is not None:
+            self.tar.list_files()
+            peers["tar -g"] = self.tar.back_up_incremental
+        self.compare("unchanged", lambda: self.ours.back_up("unchanged"), peers)
 
     def changed(self, changes):
         """A change can be backed up only once, hence ours once for all peers."""
@@ -233,7 +242,12 @@ def measure(options, sandbox, stack):
     stack.callback(installation.server.stop)
     directory = sandbox / "bench"
     directory.mkdir()
-    bench = Bench(options, directory, installation, sandbox)
+    server = None
+    if options.s3:
+        server = Ceph(sandbox)
+        stack.callback(server.remove)
+        server.start()
+    bench = Bench(options, directory, installation, sandbox, server)
     bench.ours.call("instance", "add", "erp", "--properties", installation.properties)
     facts = about(options, installation)
     tell(facts)

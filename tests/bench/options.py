@@ -15,6 +15,8 @@ MEASUREMENTS = {
     "database": "first backup of the database",
     "database-restore": "restore of the database under a new name",
 }
+# What can be measured with --s3.
+ON_S3 = ["first", "unchanged", "changed", "restore", "verify"]
 SIZES = ("small", "medium", "full")
 
 
@@ -47,8 +49,11 @@ def parse(arguments):
                              "(default: %(default)s)")
     parser.add_argument("--rounds", type=positive, default=3, metavar="N",
                         help="medians are taken of so many (default: %(default)s)")
-    parser.add_argument("--only", type=names, default=list(MEASUREMENTS), metavar="NAME,…",
+    parser.add_argument("--only", type=names, metavar="NAME,…",
                         help="run some of the measurements")
+    parser.add_argument("--s3", action="store_true",
+                        help="the repositories lie in buckets of a Ceph gateway on loopback: "
+                             "obbackup against restic, on the files alone")
     parser.add_argument("--data", type=Path, metavar="DIR",
                         help="make the data there and keep it, or use what an earlier run kept")
     parser.add_argument("--seed", type=int, default=1, metavar="N",
@@ -57,7 +62,12 @@ def parse(arguments):
     parser.add_argument("--profile", type=Path, metavar="DIR",
                         help="no peers and no figures: obbackupd under perf record -g, a file "
                              "for each measurement in DIR")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.only is None:
+        options.only = ON_S3 if options.s3 else list(MEASUREMENTS)
+    elif options.s3 and not set(options.only) <= set(ON_S3):
+        parser.error(f"with --s3 there are {', '.join(ON_S3)}")
+    return options
 
 
 if __name__ == "__main__":

@@ -17,11 +17,14 @@ import subprocess
 import time
 
 from bus import ROOT, Bus
+from ceph import ACCESS_KEY, SECRET_KEY
 from measuring import Figure, ToolFailed, load, run, settle, size_of, sync_file, sync_tree
 from postgres import PROGRAMS
 
 PASSPHRASE = "of the measurements"
 COPY = "bench_copy"
+# Of both, each, at once.
+CONNECTIONS = 8
 ZSTD = ("zstd", "-3", "-T0", "--quiet", "--force", "-o")
 
 
@@ -93,27 +96,36 @@ class Service:
         """Every repository has another name, since a key outlives its destination."""
         self.remove()
         self.count += 1
-        self.destination = f"disk{self.count}"
-        self.call("destination", "add", self.destination, "--path", self.repository())
+        self.destination = f"repository{self.count}"
+        self.call("destination", "add", self.destination, *self.make_place())
         self.latest = None
 
     def remove(self):
         if self.destination is not None:
             self.call("destination", "remove", self.destination)
-            shutil.rmtree(self.repository())
+            self.remove_place()
             self.destination = None
 
-    def repository(self):
-        return self.directory / self.destination
+    # where it is
+
+    def make_place(self):
+        """For the destination; returns the options that name it."""
+        return ["--path", self.directory / self.destination]
+
+    def remove_place(self):
+        shutil.rmtree(self.directory / self.destination)
+
+    def stored(self):
+        return size_of(self.directory / self.destination)
 
     # what it does
 
     def back_up_parts(self, name, parts):
-        before = size_of(self.repository())
+        before = self.stored()
         figure, result = self.measure(name, "backup", "erp", "--to", self.destination,
                                       "--only", parts)
         self.latest = result["id"]
-        figure.stored = size_of(self.repository()) - before
+        figure.stored = self.stored() - before
         return figure
 
     def back_up(self, name="backup"):
@@ -141,6 +153,28 @@ class Service:
         return figure
 
 
+class ServiceOnS3(Service):
+    """The same with a bucket for each repository."""
+
+    def __init__(self, programs, directory, server, profile=None):
+        super().__init__(programs, directory, profile)
+        self.server = server
+        self.secret = directory / "secret"
+        self.secret.write_text(SECRET_KEY)
+        self.secret.chmod(0o600)
+
+    def make_place(self):
+        return ["--kind", "s3", "--bucket", self.server.make_bucket(self.destination),
+                "--endpoint", self.server.url, "--access-key", ACCESS_KEY,
+                "--secret-key-file", self.secret, "--connections", CONNECTIONS]
+
+    def remove_place(self):
+        self.server.remove_bucket(self.destination)
+
+    def stored(self):
+        return self.server.stored_bytes(self.destination)
+
+
 class Repository:
     """What restic and borg have in common: a directory for the repository and one for a cache."""
 
@@ -159,36 +193,67 @@ class Repository:
 
     def grown(self, *commands, **how):
         """Runs a backup, and notes by how much the repository has grown."""
-        before = size_of(self.repository)
+        before = self.stored()
         figure = run(*commands, **how)
-        figure.stored = size_of(self.repository) - before
+        figure.stored = self.stored() - before
         return figure
+
+    def stored(self):
+        return size_of(self.repository)
 
 
 class Restic(Repository):
+    def command(self, *words):
+        return ["restic", "--quiet", *words]
+
     def environment(self):
         return {"RESTIC_PASSWORD": PASSPHRASE, "RESTIC_REPOSITORY": str(self.repository),
                 "RESTIC_CACHE_DIR": str(self.directory / "cache")}
 
     def initialise(self):
-        run(["restic", "init", "--quiet"], environment=self.environment())
+        run(self.command("init"), environment=self.environment())
 
     def back_up(self):
-        return self.grown(["restic", "backup", "--quiet", *self.roots],
+        return self.grown(self.command("backup", *self.roots),
                           environment=self.environment())
 
     def back_up_stream(self, command, environment):
-        return self.grown(command, ["restic", "backup", "--quiet", "--stdin", "--stdin-filename",
-                                    "database.dump"],
+        return self.grown(command,
+                          self.command("backup", "--stdin", "--stdin-filename", "database.dump"),
                           environment={**environment, **self.environment()})
 
     def restore(self, into):
         into.mkdir()
-        return run(["restic", "restore", "latest", "--quiet", "--target", into],
+        return run(self.command("restore", "latest", "--target", into),
                    environment=self.environment(), sync=lambda: sync_tree(into))
 
     def verify(self):
-        return run(["restic", "check", "--quiet", "--read-data"], environment=self.environment())
+        return run(self.command("check", "--read-data"), environment=self.environment())
+
+
+class ResticOnS3(Restic):
+    BUCKET = "restic"
+
+    def __init__(self, directory, roots, server):
+        super().__init__(directory, roots)
+        self.server = server
+
+    def environment(self):
+        return super().environment() | {
+            "RESTIC_REPOSITORY": f"s3:{self.server.url}/{self.BUCKET}",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+
+    def command(self, *words):
+        return ["restic", "--option", f"s3.connections={CONNECTIONS}", "--quiet", *words]
+
+    def initialise(self):
+        if self.server.has_bucket(self.BUCKET):
+            self.server.remove_bucket(self.BUCKET)
+        self.server.make_bucket(self.BUCKET)
+        super().initialise()
+
+    def stored(self):
+        return self.server.stored_bytes(self.BUCKET)
 
 
 class Borg(Repository):

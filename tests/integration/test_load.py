@@ -26,7 +26,7 @@ MOST_COST = 0.05
 MOST_RATIO = 1.25
 MOST_GROWTH = 4 << 20
 # For each round. What is freed is not always given back, but less and less stays.
-MOST_GROWTH_OF_A_ROUND = (8 if LONG else 24) << 10
+MOST_GROWTH_OF_A_ROUND = (8 if LONG else 32) << 10
 # The records of jobs are not all of one length.
 MOST_GROWTH_OF_STATE = 128 << 10
 
@@ -235,9 +235,9 @@ class Day(LoadTest):
         for number in range(ROUNDS):
             self.round(number)
             samples.append(self.sample())
-        part = ROUNDS // 5
-        warm, last = samples[part:][:part + 1], samples[-(part + 1):]
-        most_memory = (ROUNDS - 2 * part - 1) * MOST_GROWTH_OF_A_ROUND
+        # In the first half it still learns how much it needs.
+        warm, last = samples[ROUNDS // 2 - 1:][:3], samples[-3:]
+        most_memory = (ROUNDS // 2 - 2) * MOST_GROWTH_OF_A_ROUND
         print(f"# {self.jobs} jobs: memory {[sample['memory'] >> 10 for sample in samples]} KiB, "
               f"state {[sample['state bytes'] >> 10 for sample in samples]} KiB, "
               f"{len(last[0]['descriptors'])} descriptors, {len(last[0]['threads'])} threads",

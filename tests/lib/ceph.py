@@ -5,6 +5,7 @@ checks signatures, hashes and conditions as AWS does, and is ready in two second
 import hashlib
 import hmac
 import http.client
+import json
 import shutil
 import signal
 import subprocess
@@ -211,6 +212,19 @@ class Ceph:
         if answer.status != 200:
             raise RuntimeError(f"the bucket {name} cannot be made: {answer.body}")
         return name
+
+    def has_bucket(self, name):
+        return self.request("HEAD", f"/{name}").status == 200
+
+    def remove_bucket(self, name):
+        """And all that is in it, at once."""
+        self._run("radosgw-admin", "bucket", "rm", f"--bucket={name}", "--purge-objects",
+                  "--bypass-gc")
+
+    def stored_bytes(self, name):
+        """What the objects of a bucket hold together."""
+        told = json.loads(self._run("radosgw-admin", "bucket", "stats", f"--bucket={name}"))
+        return told["usage"].get("rgw.main", {}).get("size", 0)
 
     def keys(self, bucket, prefix=""):
         """The names of the first thousand objects."""

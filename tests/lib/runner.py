@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the unit tests and then the integration tests, up to two modules of these at once, prints
-a line as each ends, tells of the failures at the end, and ends with "N passed, N failed"."""
+"""Runs the unit tests and beside them the integration tests, several modules of these at once, since
+much of a test is waiting; prints a line as each ends, tells of the failures at the end, and ends
+with "N passed, N failed"."""
 
 import concurrent.futures
 import json
@@ -18,7 +19,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ["OBBACKUP_BUILD"])
 LONG = os.environ.get("OBBACKUP_LONG") == "1"
-MODULES_AT_ONCE = min(2, os.cpu_count() or 1)
+AT_ONCE = min(3, (os.cpu_count() or 1) + 1)
 SECONDS_A_MODULE = 4 * 3600 if LONG else 1800
 LINES_A_FAILURE = 30
 # The longest first, so that at the end nothing is waited for alone.
@@ -37,12 +38,12 @@ class Report:
         self.passed = 0
         self.failures = []
 
-    def add(self, name, outcome, seconds=0.0, text=""):
+    def add(self, name, outcome, seconds=0.0, text="", points=1):
         with self.lock:
             if outcome == "FAIL":
                 self.failures.append((name, text))
             elif outcome == "ok":
-                self.passed += 1
+                self.passed += points
             reason = f"  ({text})" if outcome == "skip" else ""
             print(f"{outcome:4}  {name}  {seconds:.1f} s{reason}", flush=True)
 
@@ -83,18 +84,21 @@ def run_unit_tests(report, suites):
         words += ["--timeout-multiplier", "20"]
     for suite in suites:
         words += ["--suite", suite]
-    done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               errors="replace")
+    Module.running.add(process)
+    output, _ = process.communicate()
+    Module.running.discard(process)
     if not log.exists():
-        if "No tests defined" not in done.stdout + done.stderr:
-            report.add("unit", "FAIL", 0, done.stdout + done.stderr)
+        if "No tests defined" not in output:
+            report.add("unit", "FAIL", 0, output)
         return
     for line in log.read_text(errors="replace").splitlines():
         test = json.loads(line)
         name = "unit " + test["name"].removeprefix("obbackup:")
         if test["result"] in ("OK", "EXPECTEDFAIL"):
             points = count_points(test)
-            report.passed += points - 1
-            report.add(f"{name} ({points})", "ok", test["duration"])
+            report.add(f"{name} ({points})", "ok", test["duration"], points=points)
         elif test["result"] == "SKIP":
             report.add(name, "skip", test["duration"], "skipped")
         else:
@@ -113,7 +117,7 @@ class Module:
 
     @classmethod
     def stop_all(cls, *ignored):
-        """The handler of signals: the sandboxes end, and no other is started."""
+        """The handler of signals: what runs ends, and nothing else is started."""
         cls.stopping = True
         for process in list(cls.running):
             process.terminate()
@@ -203,10 +207,13 @@ def main(names):
     top = Path(tempfile.mkdtemp(prefix="obbackup-tests-", dir=os.environ.get("TMPDIR", "/tmp")))
     top.chmod(0o755)
     try:
-        if units or not names:
-            run_unit_tests(report, [name[5:] for name in units if name[5:]])
-        with concurrent.futures.ThreadPoolExecutor(MODULES_AT_ONCE) as pool:
-            for future in [pool.submit(module.run, report, top) for module in modules]:
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            futures = []
+            if units or not names:
+                suites = [name[5:] for name in units if name[5:]]
+                futures.append(pool.submit(run_unit_tests, report, suites))
+            futures += [pool.submit(module.run, report, top) for module in modules]
+            for future in futures:
                 future.result()
     finally:
         if "OBBACKUP_KEEP" in os.environ:
