@@ -235,6 +235,19 @@ def end_at_a_signal(*_):
     raise KeyboardInterrupt
 
 
+def start_s3(options, sandbox, stack):
+    server = Ceph(sandbox)
+    stack.callback(server.remove)
+    server.start()
+    if options.distance:
+        program = Path(os.environ["OBBACKUP_BUILD"]) / "tests" / "bench" / "distance"
+        relay = stack.enter_context(subprocess.Popen(
+            [program, str(server.port), str(options.distance)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True))
+        server.url = f"http://127.0.0.1:{relay.stdout.readline().strip()}"
+    return server
+
+
 def measure(options, sandbox, stack):
     say(f"Making the data ({options.size}).")
     data = options.data.absolute() if options.data else sandbox / "data"
@@ -242,11 +255,7 @@ def measure(options, sandbox, stack):
     stack.callback(installation.server.stop)
     directory = sandbox / "bench"
     directory.mkdir()
-    server = None
-    if options.s3:
-        server = Ceph(sandbox)
-        stack.callback(server.remove)
-        server.start()
+    server = start_s3(options, sandbox, stack) if options.s3 else None
     bench = Bench(options, directory, installation, sandbox, server)
     bench.ours.call("instance", "add", "erp", "--properties", installation.properties)
     facts = about(options, installation)

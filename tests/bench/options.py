@@ -54,6 +54,9 @@ def parse(arguments):
     parser.add_argument("--s3", action="store_true",
                         help="the repositories lie in buckets of a Ceph gateway on loopback: "
                              "obbackup against restic, on the files alone")
+    parser.add_argument("--distance", type=positive, metavar="MS",
+                        help="with --s3: each answer takes so many milliseconds longer, as from "
+                             "a server far away")
     parser.add_argument("--data", type=Path, metavar="DIR",
                         help="make the data there and keep it, or use what an earlier run kept")
     parser.add_argument("--seed", type=int, default=1, metavar="N",
@@ -65,7 +68,9 @@ def parse(arguments):
     options = parser.parse_args(arguments)
     if options.only is None:
         options.only = ON_S3 if options.s3 else list(MEASUREMENTS)
-    elif options.s3 and not set(options.only) <= set(ON_S3):
+    if options.distance and not options.s3:
+        parser.error("--distance goes with --s3")
+    if options.s3 and not set(options.only) <= set(ON_S3):
         parser.error(f"with --s3 there are {', '.join(ON_S3)}")
     return options
 

@@ -325,6 +325,8 @@ respond (int fd, const Step *step, const GString *good)
     case FAULT_GARBAGE:
       send_all (fd, "\x15\x03\x01\x00\x02\x02\x50 no HTTP at all\r\n\r\n", 26);
       break;
+    case FAULT_APART:
+      return send_all (fd, good->str, head) && send_all (fd, good->str + head, good->len - head);
     case FAULT_DRIP:
       for (gsize i = 0; i < good->len && send_all (fd, good->str + i, 1); i++)
         g_usleep (DRIP_US);

@@ -17,6 +17,7 @@ typedef enum
   FAULT_CUT_BODY,    /* it ends in the middle of the body */
   FAULT_LATE,        /* all is done as it should be, and then the connection reset */
   FAULT_GARBAGE,     /* what comes is not HTTP */
+  FAULT_APART,       /* headers and body apart; the body once the headers are acknowledged */
   FAULT_DRIP,        /* the answer comes a byte at a time */
   FAULT_ENDLESS,     /* a body in pieces that never ends */
   FAULT_HUGE,        /* a body that claims to have 10^15 bytes */

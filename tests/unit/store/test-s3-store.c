@@ -130,6 +130,19 @@ test_read (S3Fixture *fixture, gconstpointer data)
   g_assert_ob_error (large, OB_ERROR_CORRUPT);
 }
 
+/* Who acknowledges late makes a server that sends headers and body apart wait 40 ms each time. */
+static void
+test_acknowledged_at_once (S3Fixture *fixture, gconstpointer data)
+{
+  gint64 began = g_get_monotonic_time ();
+
+  peer_put (fixture->peer, "a b/c/x", "0123456789");
+  peer_add (fixture->peer, FAULT_APART, 100);
+  for (guint i = 0; i < 100; i++)
+    assert_object (fixture->store, "x", "0123456789");
+  g_assert_cmpint (g_get_monotonic_time () - began, <, 2 * G_USEC_PER_SEC);
+}
+
 /* A pack that is read from its begin to its end in pieces costs few requests; one that is read here
  * and there no more bytes than were asked for. */
 static void
@@ -321,6 +334,7 @@ main (int argc, char **argv)
   add ("headers", test_headers);
   add ("put-new", test_put_new);
   add ("read", test_read);
+  add ("acknowledged-at-once", test_acknowledged_at_once);
   add ("read-ahead", test_read_ahead);
   add ("list", test_list);
   add ("list-stops", test_list_stops);
