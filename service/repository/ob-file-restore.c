@@ -6,6 +6,7 @@
 
 /* Directories kept open where nobody uses them. */
 #define MAX_OPEN_DIRECTORIES 128
+#define MAX_WORKERS 64
 
 static void
 run (ObRestore *restore, ObDirectory *root, const ObNode *node, guint n_workers)
@@ -72,7 +73,7 @@ ob_file_restore_run_selected (ObRepository *repository, const ObNode *node,
   pthread_mutex_init (&restore.mutex, NULL);
   ob_cond_init (&restore.changed);
 
-  run (&restore, root, node, CLAMP (n_workers, 1, 64));
+  run (&restore, root, node, ob_repository_count_readers (repository, n_workers, MAX_WORKERS));
   drop_unfinished (&restore);
 
   pthread_mutex_destroy (&restore.mutex);

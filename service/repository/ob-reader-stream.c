@@ -22,6 +22,8 @@
  * compresses to nothing does not fill the memory. */
 #define RUN_PLAIN (2 * 1024 * 1024)
 
+#define MAX_WORKERS 16
+
 typedef struct
 {
   GByteArray *plain;
@@ -296,7 +298,7 @@ ob_reader_write_file (ObRepository *repository, const ObNode *node, int fd, guin
   if (wanted == NULL)
     return FALSE;
 
-  n_workers = CLAMP (n_workers, 1, 16);
+  n_workers = ob_repository_count_readers (repository, n_workers, MAX_WORKERS);
   stream.n_slots = 2 * n_workers + 1;
   stream.slots = g_new0 (Slot, stream.n_slots);
   for (guint i = 0; i < stream.n_slots; i++)

@@ -22,6 +22,9 @@ guint ob_repository_get_version (ObRepository *repository);
  * the next lock removes them, before they keep somebody out. Any thread. */
 GAsyncQueue *ob_repository_get_left_locks (ObRepository *repository);
 
+/* Threads for reading: @n_workers, or more where the store is far away, at most @max. */
+guint ob_repository_count_readers (ObRepository *repository, guint n_workers, guint max);
+
 /* FALSE with NOT_SUPPORTED for version 1. Any thread. */
 gboolean ob_repository_check_writable (ObRepository *repository, GError **error);
 

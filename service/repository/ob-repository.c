@@ -611,6 +611,12 @@ ob_repository_check_index (ObRepository *self, GPtrArray *damaged, GCancellable 
 }
 
 /* Version 1 has no compressed blobs; nothing of ours goes in there. */
+guint
+ob_repository_count_readers (ObRepository *repository, guint n_workers, guint max)
+{
+  return CLAMP (MAX (n_workers, ob_store_get_reads_at_once (repository->store)), 1, max);
+}
+
 gboolean
 ob_repository_check_writable (ObRepository *self, GError **error)
 {

@@ -184,7 +184,7 @@ ob_verify_new (ObRepository *repository, const ObVerifyOptions *options, ObProgr
     self->wanted = g_array_copy ((GArray *) options->snapshots);
   self->share = CLAMP (options->share, 0, 1);
   self->seed = options->seed;
-  self->n_threads = CLAMP (options->n_threads, 1, MAX_THREADS);
+  self->n_threads = ob_repository_count_readers (repository, options->n_threads, MAX_THREADS);
   self->snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_snapshot_free);
   self->bad_snapshots = g_ptr_array_new_with_free_func (g_free);
   self->bad_indexes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_index_damage_free);

@@ -32,6 +32,7 @@ struct _ObS3Store
   char *storage_class, *encryption, *kms_key;
   ObUploadQueue *uploads;
   ObReadAhead *ahead;
+  guint n_connections;
 };
 
 G_DEFINE_FINAL_TYPE (ObS3Store, ob_s3_store, OB_TYPE_STORE)
@@ -417,6 +418,12 @@ ob_s3_store_has_failed (ObStore *store)
   return ob_upload_queue_has_failed (OB_S3_STORE (store)->uploads);
 }
 
+static guint
+ob_s3_store_get_reads_at_once (ObStore *store)
+{
+  return OB_S3_STORE (store)->n_connections;
+}
+
 static void
 ob_s3_store_finalize (GObject *object)
 {
@@ -450,6 +457,7 @@ ob_s3_store_class_init (ObS3StoreClass *klass)
   store_class->prepare = ob_s3_store_prepare;
   store_class->describe = ob_s3_store_describe;
   store_class->has_failed = ob_s3_store_has_failed;
+  store_class->get_reads_at_once = ob_s3_store_get_reads_at_once;
 }
 
 static void
@@ -476,8 +484,9 @@ ob_s3_store_new (const ObS3Settings *settings, ObAwsCredentials *credentials,
   self->storage_class = g_strdup (ob_s3_settings_get (settings, "storage-class"));
   self->encryption = g_strdup (ob_s3_settings_get (settings, "encryption"));
   self->kms_key = g_strdup (ob_s3_settings_get (settings, "kms-key"));
-  self->ahead = ob_read_ahead_new (ob_s3_settings_get_connections (settings));
-  self->uploads = ob_upload_queue_new (ob_s3_settings_get_connections (settings), upload, self);
+  self->n_connections = ob_s3_settings_get_connections (settings);
+  self->ahead = ob_read_ahead_new (self->n_connections);
+  self->uploads = ob_upload_queue_new (self->n_connections, upload, self);
   return OB_STORE (self);
 }
 

@@ -238,6 +238,14 @@ ob_store_is_consistent (ObStore *self)
   return klass->is_consistent != NULL && klass->is_consistent (self);
 }
 
+guint
+ob_store_get_reads_at_once (ObStore *self)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  return klass->get_reads_at_once != NULL ? klass->get_reads_at_once (self) : 1;
+}
+
 void
 ob_store_set_rate (ObStore *self, guint64 rate)
 {

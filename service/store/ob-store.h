@@ -51,6 +51,7 @@ struct _ObStoreClass
   char *(*describe) (ObStore *self);
   gboolean (*has_failed) (ObStore *self); /* may be NULL: never */
   gboolean (*is_consistent) (ObStore *self); /* may be NULL: no */
+  guint (*get_reads_at_once) (ObStore *self); /* may be NULL: 1 */
 };
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
@@ -101,6 +102,10 @@ gboolean ob_store_has_failed (ObStore *self);
 /* Whether what anybody has put or removed is seen by all others at once, in lists as well: not
  * where a network or a cache lies between. Any thread. */
 gboolean ob_store_is_consistent (ObStore *self);
+
+/* How many threads may wait for bytes of it at once, so that one after another does not wait for an
+ * answer from far away; 1 where nobody has to wait, and the processors alone count. Any thread. */
+guint ob_store_get_reads_at_once (ObStore *self);
 
 /* From now on at most @rate bytes a second go there and come from there; 0: as many as can.
  * Before other threads use it. */
