@@ -27,8 +27,10 @@ struct _ObS3Http
   pthread_mutex_t mutex;
   gboolean answered; /* there is a server, which understands us */
   guint64 n_requests;
-  guint n_waiting;
-  char *why; /* the last one */
+  guint64 n_answers; /* that were good ones */
+  guint n_waiting;   /* requests that have failed, and are tried again */
+  gint64 since;      /* that there is one of them */
+  char *why;         /* of the last failure */
 };
 
 /* What has become of one request. */
@@ -49,7 +51,9 @@ typedef struct
   ObAwsKeys *keys;
   char hash[OB_AWS_HASH_SIZE];
   gint64 skew;
-  guint wait; /* milliseconds that the server wants us to wait */
+  guint wait;          /* milliseconds that the server wants us to wait */
+  gboolean unanswered; /* nobody has */
+  gboolean waits;      /* counted among those that wait */
 } Try;
 
 /* internal methods: one request */
@@ -175,11 +179,16 @@ try_once (ObS3Http *self, Try *try, GError **error)
   self->n_requests++;
   pthread_mutex_unlock (&self->mutex);
   sent = send_signed (self, slot->connection, try, slot->stop, &failure);
+  try->unanswered = !sent;
   ob_http_pool_give_back (self->pool, slot, sent, &too_slow);
   if (!sent)
     return judge_failure (self, try, failure, too_slow, error);
   pthread_mutex_lock (&self->mutex);
-  self->answered = self->answered || is_good (try->request, try->answer->status);
+  if (is_good (try->request, try->answer->status))
+    {
+      self->answered = TRUE;
+      self->n_answers++;
+    }
   pthread_mutex_unlock (&self->mutex);
   return judge_answer (self, try, error);
 }
@@ -197,24 +206,53 @@ get_pause (ObS3Http *self, guint retries, guint wanted)
   return (guint) MAX (full, wanted);
 }
 
-/* Waits; others can see why meanwhile. FALSE where it is cancelled. */
-static gboolean
-pause_for (ObS3Http *self, guint milliseconds, const char *why, GCancellable *cancellable,
-           GError **error)
+/* From now on others can see why it waits. */
+static void
+begin_to_wait (ObS3Http *self, Try *try, const char *why)
 {
-  gint64 left = (gint64) milliseconds * 1000;
-
   pthread_mutex_lock (&self->mutex);
-  self->n_waiting++;
+  if (!try->waits && self->n_waiting++ == 0)
+    self->since = g_get_monotonic_time ();
+  try->waits = TRUE;
   g_free (self->why);
   self->why = g_strdup (why);
   pthread_mutex_unlock (&self->mutex);
-  for (; left > 0 && !g_cancellable_is_cancelled (cancellable); left -= SLICE)
-    g_usleep ((gulong) MIN (left, SLICE));
+}
+
+static void
+end_waiting (ObS3Http *self, const Try *try)
+{
   pthread_mutex_lock (&self->mutex);
-  self->n_waiting--;
+  self->n_waiting -= try->waits ? 1 : 0;
   pthread_mutex_unlock (&self->mutex);
-  return ob_check_cancelled (cancellable, error);
+}
+
+static guint64
+count_answers (ObS3Http *self)
+{
+  guint64 n;
+
+  pthread_mutex_lock (&self->mutex);
+  n = self->n_answers;
+  pthread_mutex_unlock (&self->mutex);
+  return n;
+}
+
+/* FALSE where it is cancelled. Where nobody had answered, and somebody does now, there is nothing
+ * more to wait for. */
+static gboolean
+pause_for (ObS3Http *self, const Try *try, guint milliseconds, GError **error)
+{
+  gint64 left = (gint64) milliseconds * 1000;
+  guint64 n_answers = count_answers (self);
+
+  for (; left > 0 && !g_cancellable_is_cancelled (try->cancellable); left -= SLICE)
+    {
+      if (try->unanswered && count_answers (self) != n_answers)
+        break;
+      g_usleep ((gulong) MIN (left, SLICE));
+    }
+  return ob_check_cancelled (try->cancellable, error);
 }
 
 /* Microseconds. */
@@ -265,8 +303,10 @@ try_again (ObS3Http *self, Try *try, Outcome outcome, guint retries, gint64 bega
     return FALSE;
   g_info ("%s %s in %s: %s; trying again in %u ms", try->request->method, try->request->key,
           self->where, failure->message, milliseconds);
-  return outcome == OLD_KEYS
-         || pause_for (self, milliseconds, failure->message, try->cancellable, error);
+  if (outcome == OLD_KEYS)
+    return TRUE;
+  begin_to_wait (self, try, failure->message);
+  return pause_for (self, try, milliseconds, error);
 }
 
 /* public methods */
@@ -323,7 +363,7 @@ gboolean
 ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answer, guint *retries,
                  GCancellable *cancellable, GError **error)
 {
-  Try try = { request, answer, cancellable, NULL, "", 0, 0 };
+  Try try = { .request = request, .answer = answer, .cancellable = cancellable };
   g_autoptr (ObAwsKeys) refused = NULL;
   gint64 began = 0;
   Outcome outcome = PASSING;
@@ -363,6 +403,7 @@ ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answe
           refused = ob_aws_keys_ref (keys);
         }
     }
+  end_waiting (http, &try);
   if (retries != NULL)
     *retries = n;
   if (outcome != DONE)
@@ -388,12 +429,16 @@ ob_s3_http_get_allowed (ObS3Http *http)
 }
 
 char *
-ob_s3_http_get_waiting (ObS3Http *http)
+ob_s3_http_get_waiting (ObS3Http *http, gint64 *since)
 {
-  char *why;
+  char *why = NULL;
 
   pthread_mutex_lock (&http->mutex);
-  why = http->n_waiting > 0 ? g_strdup (http->why) : NULL;
+  if (http->n_waiting > 0)
+    {
+      why = g_strconcat (http->host, ": ", http->why, NULL);
+      *since = http->since;
+    }
   pthread_mutex_unlock (&http->mutex);
   return why;
 }

@@ -424,6 +424,12 @@ ob_s3_store_get_reads_at_once (ObStore *store)
   return OB_S3_STORE (store)->n_connections;
 }
 
+static char *
+ob_s3_store_get_waiting (ObStore *store, gint64 *since)
+{
+  return ob_s3_http_get_waiting (OB_S3_STORE (store)->http, since);
+}
+
 static void
 ob_s3_store_finalize (GObject *object)
 {
@@ -458,6 +464,7 @@ ob_s3_store_class_init (ObS3StoreClass *klass)
   store_class->describe = ob_s3_store_describe;
   store_class->has_failed = ob_s3_store_has_failed;
   store_class->get_reads_at_once = ob_s3_store_get_reads_at_once;
+  store_class->get_waiting = ob_s3_store_get_waiting;
 }
 
 static void

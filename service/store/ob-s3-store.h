@@ -19,7 +19,7 @@ G_DECLARE_FINAL_TYPE (ObS3Store, ob_s3_store, OB, S3_STORE, ObStore)
 ObStore *ob_s3_store_new (const ObS3Settings *settings, ObAwsCredentials *credentials,
                           const ObS3Limits *limits, GError **error);
 
-/* Its requests, for those who count them or tell why it waits. Belongs to @store. */
+/* Its requests, for those who count them. Belongs to @store. */
 ObS3Http *ob_s3_store_get_http (ObS3Store *store);
 
 G_END_DECLS

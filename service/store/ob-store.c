@@ -246,6 +246,14 @@ ob_store_get_reads_at_once (ObStore *self)
   return klass->get_reads_at_once != NULL ? klass->get_reads_at_once (self) : 1;
 }
 
+char *
+ob_store_get_waiting (ObStore *self, gint64 *since)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  return klass->get_waiting != NULL ? klass->get_waiting (self, since) : NULL;
+}
+
 void
 ob_store_set_rate (ObStore *self, guint64 rate)
 {

@@ -52,6 +52,7 @@ struct _ObStoreClass
   gboolean (*has_failed) (ObStore *self); /* may be NULL: never */
   gboolean (*is_consistent) (ObStore *self); /* may be NULL: no */
   guint (*get_reads_at_once) (ObStore *self); /* may be NULL: 1 */
+  char *(*get_waiting) (ObStore *self, gint64 *since); /* may be NULL: never */
 };
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
@@ -106,6 +107,12 @@ gboolean ob_store_is_consistent (ObStore *self);
 /* How many threads may wait for bytes of it at once, so that one after another does not wait for an
  * answer from far away; 1 where nobody has to wait, and the processors alone count. Any thread. */
 guint ob_store_get_reads_at_once (ObStore *self);
+
+/* What calls of it wait for at present that does not go on by itself, as a server that does not
+ * answer: whom and why, for people, to go behind "waiting for ". NULL where none does, and always
+ * where the store is of this host. *@since: from when on (g_get_monotonic_time()); not set where
+ * none waits. Transfer full. Any thread. */
+char *ob_store_get_waiting (ObStore *self, gint64 *since);
 
 /* From now on at most @rate bytes a second go there and come from there; 0: as many as can.
  * Before other threads use it. */

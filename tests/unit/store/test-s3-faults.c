@@ -470,6 +470,114 @@ test_cancel (S3Fixture *fixture, gconstpointer data)
       }
 }
 
+typedef struct
+{
+  ObStore *store;
+  GError *error;
+} Asked;
+
+static gpointer
+ask_beside (gpointer data)
+{
+  Asked *asked = data;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+  ask (asked->store, GET, cancellable, &asked->error);
+  return NULL;
+}
+
+/* Why it waits, until it does or waits no more (@waits FALSE). NULL where that never comes. */
+static char *
+wait_for_waiting (ObStore *store, gboolean waits, gint64 *since)
+{
+  char *waiting = NULL;
+
+  for (guint i = 0; i < 1000; i++)
+    {
+      waiting = ob_store_get_waiting (store, since);
+      if ((waiting != NULL) == waits)
+        return waiting;
+      g_clear_pointer (&waiting, g_free);
+      g_usleep (5000);
+    }
+  return NULL;
+}
+
+/* From the first failure on, between the tries and during them, it is told what is waited for. */
+static void
+test_waiting (S3Fixture *fixture, gconstpointer data)
+{
+  gint64 before = g_get_monotonic_time ();
+  gint64 since = 0;
+  Asked asked = { fixture->store, NULL };
+  g_autofree char *waiting = NULL;
+  g_autofree char *host = g_strconcat (peer_get_url (fixture->peer) + strlen ("http://"), ": ",
+                                       NULL);
+  GThread *thread;
+
+  prepare (fixture);
+  g_assert_true (ask (fixture->store, STAT, NULL, NULL));
+  g_assert_null (ob_store_get_waiting (fixture->store, &since));
+  peer_add (fixture->peer, FAULT_RESET, 2);
+  peer_add (fixture->peer, FAULT_SILENCE, 1);
+  thread = g_thread_new ("ask", ask_beside, &asked);
+  waiting = wait_for_waiting (fixture->store, TRUE, &since);
+  g_assert_nonnull (waiting);
+  g_assert_true (g_str_has_prefix (waiting, host));
+  g_assert_nonnull (strstr (waiting, "the server does not answer ("));
+  g_assert_cmpint (since, >=, before);
+  /* The silence is that of a try, not of a pause. */
+  for (guint i = 0; i < 10; i++)
+    {
+      g_autofree char *again = ob_store_get_waiting (fixture->store, &since);
+
+      g_assert_nonnull (again);
+      g_usleep (S3_TIMEOUT * G_USEC_PER_SEC / 20);
+    }
+  g_thread_join (thread);
+  g_assert_no_error (asked.error);
+  g_assert_null (ob_store_get_waiting (fixture->store, &since));
+}
+
+/* Where one request is answered again, the others are sent at once. */
+static void
+test_waiting_ends (S3Fixture *fixture, gconstpointer data)
+{
+  Asked asked = { NULL, NULL };
+  ObS3Limits limits = { S3_TIMEOUT, S3_GRACE, 1000 * 1000, 60, 1, 1, 20 * 1000, 20 * 1000 };
+  g_autoptr (ObAwsKeys) keys = ob_aws_keys_new ("AKIDEXAMPLE", "SECRET", NULL, 0);
+  g_autoptr (ObAwsCredentials) credentials = ob_aws_credentials_new_fixed (keys);
+  g_autoptr (ObStore) store
+    = ob_s3_store_new (fixture->settings, credentials, &limits, NULL);
+  g_autofree char *waiting = NULL;
+  gint64 since = 0;
+  GThread *thread;
+
+  prepare (fixture);
+  g_assert_true (ask (store, STAT, NULL, NULL));
+  peer_add (fixture->peer, FAULT_CUT_BODY, 1);
+  asked.store = store;
+  thread = g_thread_new ("ask", ask_beside, &asked);
+  waiting = wait_for_waiting (store, TRUE, &since);
+  g_assert_nonnull (waiting);
+  g_assert_true (ask (store, STAT, NULL, NULL));
+  g_thread_join (thread);
+  g_assert_no_error (asked.error);
+  g_assert_cmpint (g_get_monotonic_time () - since, <, 8 * G_USEC_PER_SEC);
+}
+
+/* Given up, it waits no more. */
+static void
+test_waiting_in_vain (S3Fixture *fixture, gconstpointer data)
+{
+  gint64 since = 0;
+
+  peer_add_status (fixture->peer, 503, "SlowDown", 1000);
+  g_assert_false (ask (fixture->store, GET, NULL, NULL));
+  g_assert_null (ob_store_get_waiting (fixture->store, &since));
+  peer_clear_steps (fixture->peer);
+}
+
 #define add(name, func)                                                                            \
   g_test_add ("/s3-faults/" name, S3Fixture, NULL, s3_fixture_set_up, func, s3_fixture_tear_down)
 
@@ -491,5 +599,8 @@ main (int argc, char **argv)
   add ("retry-after", test_retry_after);
   add ("patience", test_patience);
   add ("cancel", test_cancel);
+  add ("waiting", test_waiting);
+  add ("waiting-ends", test_waiting_ends);
+  add ("waiting-in-vain", test_waiting_in_vain);
   return g_test_run ();
 }
