@@ -24,6 +24,11 @@ typedef struct
   char *state;
   char *phase;
   char *error_name;
+  guint64 done, total, rate; /* as last told */
+  guint64 waiting_since;     /* seconds since the epoch; 0: it does not wait */
+  char *waiting;             /* whom for and why; NULL as long as that is not known */
+  guint clock;               /* draws the line anew while it waits */
+  GCancellable *cancellable; /* for calls that nobody waits for any more */
 } Follow;
 
 /* internal methods */
@@ -37,30 +42,104 @@ is_final (const char *state)
   return g_strv_contains (final, state);
 }
 
-static void
-print_step (Follow *follow, guint64 done, guint64 total, guint64 rate)
+/* Waits, and says why: who may not learn that is told nothing of it. */
+static gboolean
+is_waiting (Follow *follow)
 {
+  return follow->waiting_since != 0 && follow->waiting != NULL && *follow->waiting != '\0';
+}
+
+static void
+print_json_step (Follow *follow)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&builder, "{sv}", "job", g_variant_new_string (follow->path));
+  g_variant_builder_add (&builder, "{sv}", "state", g_variant_new_string (follow->state));
+  g_variant_builder_add (&builder, "{sv}", "phase", g_variant_new_string (follow->phase));
+  g_variant_builder_add (&builder, "{sv}", "done", g_variant_new_uint64 (follow->done));
+  g_variant_builder_add (&builder, "{sv}", "total", g_variant_new_uint64 (follow->total));
+  g_variant_builder_add (&builder, "{sv}", "rate", g_variant_new_uint64 (follow->rate));
+  if (is_waiting (follow))
+    {
+      g_variant_builder_add (&builder, "{sv}", "waiting",
+                             g_variant_new_string (follow->waiting));
+      g_variant_builder_add (&builder, "{sv}", "waiting-since",
+                             g_variant_new_uint64 (follow->waiting_since));
+    }
+  ob_output_json_typed ("progress", g_variant_builder_end (&builder));
+}
+
+static void
+print_step (Follow *follow)
+{
+  guint64 now = (guint64) (g_get_real_time () / G_USEC_PER_SEC);
+
   if (follow->client->quiet)
     return;
   if (follow->client->json)
-    {
-      GVariantBuilder builder;
-
-      g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
-      g_variant_builder_add (&builder, "{sv}", "job", g_variant_new_string (follow->path));
-      g_variant_builder_add (&builder, "{sv}", "state", g_variant_new_string (follow->state));
-      g_variant_builder_add (&builder, "{sv}", "phase", g_variant_new_string (follow->phase));
-      g_variant_builder_add (&builder, "{sv}", "done", g_variant_new_uint64 (done));
-      g_variant_builder_add (&builder, "{sv}", "total", g_variant_new_uint64 (total));
-      g_variant_builder_add (&builder, "{sv}", "rate", g_variant_new_uint64 (rate));
-      ob_output_json_typed ("progress", g_variant_builder_end (&builder));
-    }
+    print_json_step (follow);
+  else if (is_waiting (follow))
+    ob_progress_line_draw_waiting (&follow->line, follow->waiting,
+                                   now - MIN (now, follow->waiting_since));
   else
     ob_progress_line_draw (&follow->line,
                            strcmp (follow->state, "running") == 0 && *follow->phase != '\0'
                              ? follow->phase
                              : follow->state,
-                           done, total, rate);
+                           follow->done, follow->total, follow->rate);
+}
+
+static gboolean
+on_clock (gpointer user_data)
+{
+  Follow *follow = user_data;
+
+  if (!follow->client->json && is_waiting (follow))
+    print_step (follow);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+on_waiting (GObject *bus, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply
+    = g_dbus_connection_call_finish (G_DBUS_CONNECTION (bus), result, &error);
+  Follow *follow = user_data;
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  if (reply == NULL || follow->waiting_since == 0)
+    return;
+  g_free (follow->waiting);
+  g_variant_get (reply, "(s)", &follow->waiting);
+  print_step (follow);
+}
+
+/* It has begun to wait, waits for something else, or goes on. */
+static void
+take_waiting (Follow *follow, guint64 since)
+{
+  gboolean was_waiting = is_waiting (follow);
+
+  follow->waiting_since = since;
+  if (since == 0)
+    {
+      g_clear_pointer (&follow->waiting, g_free);
+      g_clear_handle_id (&follow->clock, g_source_remove);
+      if (was_waiting)
+        print_step (follow);
+      return;
+    }
+  if (follow->clock == 0)
+    follow->clock = g_timeout_add_seconds (1, on_clock, follow);
+  /* In the middle of progress nobody is asked for a password. */
+  g_dbus_connection_call (follow->client->bus, OB_BUS_NAME, follow->path, OB_JOB_INTERFACE,
+                          "GetWaiting", ob_no_options (),
+                          G_VARIANT_TYPE ("(s)"), G_DBUS_CALL_FLAGS_NONE, -1, follow->cancellable,
+                          on_waiting, follow);
 }
 
 /* Takes over what @properties (a{sv}) says. */
@@ -68,6 +147,7 @@ static void
 take_properties (Follow *follow, GVariant *properties)
 {
   const char *text;
+  guint64 since;
 
   if (g_variant_lookup (properties, "Phase", "&s", &text))
     {
@@ -79,6 +159,8 @@ take_properties (Follow *follow, GVariant *properties)
       g_free (follow->error_name);
       follow->error_name = g_strdup (text);
     }
+  if (g_variant_lookup (properties, "WaitingSince", "t", &since) && since != follow->waiting_since)
+    take_waiting (follow, since);
   if (g_variant_lookup (properties, "State", "&s", &text))
     {
       g_free (follow->state);
@@ -113,9 +195,12 @@ on_progress (GDBusConnection *bus, const char *sender, const char *path, const c
   g_variant_get (arguments, "(&o&sttt)", &job, &phase, &done, &total, &rate);
   if (strcmp (job, follow->path) != 0)
     return;
+  follow->done = done;
+  follow->total = total;
+  follow->rate = rate;
   g_free (follow->phase);
   follow->phase = g_strdup (phase);
-  print_step (follow, done, total, rate);
+  print_step (follow);
 }
 
 static void
@@ -199,10 +284,12 @@ wait_for_end (Follow *follow, GError **error)
     {
       watch = g_bus_watch_name_on_connection (bus, OB_BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE,
                                               NULL, on_name_vanished, follow, NULL);
-      print_step (follow, 0, 0, 0);
+      print_step (follow);
       g_main_loop_run (follow->loop);
     }
 
+  g_cancellable_cancel (follow->cancellable);
+  g_clear_handle_id (&follow->clock, g_source_remove);
   g_clear_handle_id (&watch, g_bus_unwatch_name);
   g_source_remove (sigterm);
   g_source_remove (sigint);
@@ -322,10 +409,12 @@ ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   Follow follow = { .client = client,
                     .path = path,
                     .cancel_on_interrupt = cancel_on_interrupt,
                     .loop = loop,
+                    .cancellable = cancellable,
                     .state = g_strdup (""),
                     .phase = g_strdup (""),
                     .error_name = g_strdup ("") };
@@ -343,6 +432,7 @@ ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
       status = ob_client_fail (client, error);
     }
 
+  g_free (follow.waiting);
   g_free (follow.error_name);
   g_free (follow.phase);
   g_free (follow.state);

@@ -31,6 +31,19 @@ append_bar (GString *text, double share, int width)
   g_string_append_c (text, ']');
 }
 
+/* Cut where the terminal ends, never within a character. */
+static void
+show (ObProgressLine *self, GString *text)
+{
+  int width = terminal_width () - 1;
+
+  if (width > 0 && g_utf8_strlen (text->str, -1) > width)
+    g_string_truncate (text,
+                       (gsize) (g_utf8_offset_to_pointer (text->str, width) - text->str));
+  g_printerr ("\r\033[K%s", text->str);
+  self->drawn = TRUE;
+}
+
 /* public methods */
 
 void
@@ -48,7 +61,6 @@ ob_progress_line_draw (ObProgressLine *self, const char *phase, guint64 done, gu
   g_autofree char *done_text = ob_format_size (done);
   g_autofree char *total_text = ob_format_size (total);
   g_autofree char *rate_text = ob_format_size (rate);
-  int width;
 
   if (!self->enabled)
     return;
@@ -73,11 +85,21 @@ ob_progress_line_draw (ObProgressLine *self, const char *phase, guint64 done, gu
       g_string_append_printf (text, "  %s left", left);
     }
 
-  width = terminal_width () - 1;
-  if (width > 0 && text->len > (gsize) width)
-    g_string_truncate (text, (gsize) width);
-  g_printerr ("\r\033[K%s", text->str);
-  self->drawn = TRUE;
+  show (self, text);
+}
+
+void
+ob_progress_line_draw_waiting (ObProgressLine *self, const char *reason, guint64 seconds)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *shown = ob_output_escape (reason);
+  g_autofree char *time = ob_format_duration ((double) seconds);
+
+  if (!self->enabled)
+    return;
+
+  g_string_append_printf (text, "waiting %s for %s", time, shown);
+  show (self, text);
 }
 
 void

@@ -19,6 +19,9 @@ void ob_progress_line_init (ObProgressLine *line, gboolean enabled);
 void ob_progress_line_draw (ObProgressLine *line, const char *phase, guint64 done, guint64 total,
                             guint64 rate);
 
+/* The same while the job waits: @reason: whom for and why; @seconds: for how long. */
+void ob_progress_line_draw_waiting (ObProgressLine *line, const char *reason, guint64 seconds);
+
 /* Takes it off the terminal, so that something else can be printed. */
 void ob_progress_line_hide (ObProgressLine *line);
 

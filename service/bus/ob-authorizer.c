@@ -52,6 +52,7 @@ static const ObAuthorizerRule rules[] = {
   { OB_JOB_INTERFACE, "Cancel", "cancel", "" },
   { OB_JOB_INTERFACE, "GetResult", "view", NULL },
   { OB_JOB_INTERFACE, "GetLog", "view", NULL },
+  { OB_JOB_INTERFACE, "GetWaiting", "view", NULL },
 };
 
 /* What an action lets one do, for the person who was refused. */

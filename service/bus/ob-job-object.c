@@ -82,6 +82,7 @@ publish (ObJobObject *self)
   ob_dbus_backup1_job_set_end_time (skeleton, to_time (ob_job_get_end_time (job)));
   ob_dbus_backup1_job_set_warnings (skeleton, ob_job_get_n_warnings (job));
   ob_dbus_backup1_job_set_cancelable (skeleton, ob_job_get_cancelable (job));
+  ob_dbus_backup1_job_set_waiting_since (skeleton, to_time (ob_job_get_waiting_since (job)));
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (self));
 }
 
@@ -153,12 +154,28 @@ handle_get_log (ObDBusBackup1Job *skeleton, GDBusMethodInvocation *invocation, G
   return TRUE;
 }
 
+static gboolean
+handle_get_waiting (ObDBusBackup1Job *skeleton, GDBusMethodInvocation *invocation,
+                    GVariant *options)
+{
+  ObJobObject *self = OB_JOB_OBJECT (skeleton);
+  const char *waiting = ob_job_get_waiting (self->job);
+  g_autofree char *text = ob_reply_make_text (waiting != NULL ? waiting : "");
+  GError *error = NULL;
+
+  if (!ob_options_read_none (options, &error))
+    return ob_reply_error (invocation, error);
+  ob_dbus_backup1_job_complete_get_waiting (skeleton, invocation, text);
+  return TRUE;
+}
+
 static void
 ob_job_object_iface_init (ObDBusBackup1JobIface *iface)
 {
   iface->handle_cancel = handle_cancel;
   iface->handle_get_result = handle_get_result;
   iface->handle_get_log = handle_get_log;
+  iface->handle_get_waiting = handle_get_waiting;
 }
 
 /* public methods */

@@ -293,6 +293,7 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   if (!ob_restore_settle (data->context, ob_instance_get_name (data->instance), run.progress,
                           error))
     return FALSE;
+  ob_job_watch (job, data->destination);
   repository = ob_destination_open (data->destination, data->context, cancellable, error);
   if (repository == NULL)
     return FALSE;

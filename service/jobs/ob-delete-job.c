@@ -308,6 +308,7 @@ run_delete (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   g_autoptr (GPtrArray) places = g_ptr_array_new_with_free_func (free_place);
 
   ob_progress_set_phase (ob_job_get_progress (job), "preparing");
+  ob_job_watch_all (job, data->destinations);
   records = ob_catalogue_list (data->context, data->destinations, NULL, &problems, cancellable,
                                error);
   picked = records != NULL ? pick (data, records, problems, error) : NULL;

@@ -68,6 +68,7 @@ run_add (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error
   gboolean generated = FALSE;
 
   ob_progress_set_phase (ob_job_get_progress (job), "setting up");
+  ob_job_watch (job, data->destination);
   if (!ob_destination_set_up (data->destination, data->context, &created, &generated, cancellable,
                               error))
     return FALSE;
@@ -90,6 +91,7 @@ run_update (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   g_autoptr (GError) local = NULL;
 
   ob_progress_set_phase (ob_job_get_progress (job), "trying");
+  ob_job_watch (job, data->destination);
   data->updated = ob_destination_update (data->destination, data->context, data->place,
                                          data->passphrase, cancellable, error);
   if (data->updated == NULL)
@@ -112,6 +114,7 @@ run_check (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **err
 {
   Data *data = pointer;
 
+  ob_job_watch (job, data->destination);
   return check (job, data, data->destination, cancellable, error);
 }
 

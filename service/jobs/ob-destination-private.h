@@ -28,12 +28,14 @@ struct _ObDestination
   ino_t inode;
   gint64 last_use;
   gboolean watched; /* a timer looks after it */
+  GPtrArray *stores; /* of GWeakRef *: all that were opened for it and may be in use */
 };
 
 /* Writes CONFIG/destinations/NAME.conf. Any thread. */
 gboolean ob_destination_save (ObDestination *destination, ObContext *context, GError **error);
 
-/* Sets the destination's limit for a store that was opened for it. Any thread. */
+/* Sets the destination's limit for a store that was opened for it, which from now on is asked by
+ * ob_destination_get_waiting(). Any thread. */
 void ob_destination_limit_store (ObDestination *destination, ObStore *store);
 
 /* Lets go of the open repository. Any thread. */

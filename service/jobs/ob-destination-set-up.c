@@ -216,6 +216,7 @@ ob_destination_update (ObDestination *destination, ObContext *context, ObPlace *
   store = ob_place_open (result->place, context, result->name, FALSE, error);
   if (store == NULL)
     return NULL;
+  ob_destination_limit_store (result, store);
   key = passphrase != NULL ? g_strdup (passphrase)
                            : ob_destination_read_key (destination, context, error);
   if (key == NULL)

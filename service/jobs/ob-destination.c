@@ -21,12 +21,20 @@
 
 /* internal methods */
 
+static void
+free_weak_ref (gpointer data)
+{
+  g_weak_ref_clear (data);
+  g_free (data);
+}
+
 static ObDestination *
 allocate (void)
 {
   ObDestination *destination = g_new0 (ObDestination, 1);
 
   g_atomic_ref_count_init (&destination->references);
+  destination->stores = g_ptr_array_new_with_free_func (free_weak_ref);
   pthread_mutex_init (&destination->mutex, NULL);
   return destination;
 }
@@ -163,8 +171,13 @@ ob_destination_save (ObDestination *destination, ObContext *context, GError **er
 void
 ob_destination_limit_store (ObDestination *destination, ObStore *store)
 {
+  GWeakRef *reference = g_new0 (GWeakRef, 1);
   guint64 rate = 0;
 
+  g_weak_ref_init (reference, store);
+  pthread_mutex_lock (&destination->mutex);
+  g_ptr_array_add (destination->stores, reference);
+  pthread_mutex_unlock (&destination->mutex);
   if (destination->bandwidth_limit != NULL
       && ob_rate_limit_parse (destination->bandwidth_limit, &rate))
     ob_store_set_rate (store, rate);
@@ -220,6 +233,7 @@ ob_destination_unref (ObDestination *destination)
   if (destination == NULL || !g_atomic_ref_count_dec (&destination->references))
     return;
   g_clear_pointer (&destination->repository, ob_repository_unref);
+  g_ptr_array_unref (destination->stores);
   pthread_mutex_destroy (&destination->mutex);
   ob_secret_clear (&destination->passphrase);
   g_free (destination->name);
@@ -386,6 +400,38 @@ ob_destination_open (ObDestination *destination, ObContext *context, GCancellabl
       return NULL;
     }
   return g_steal_pointer (&repository);
+}
+
+/* A store that is let go of while it is asked must not end with the lock held: its threads may take
+ * a while. */
+static GPtrArray *
+list_stores (ObDestination *destination)
+{
+  GPtrArray *stores = g_ptr_array_new_with_free_func (g_object_unref);
+
+  pthread_mutex_lock (&destination->mutex);
+  for (guint i = destination->stores->len; i > 0; i--)
+    {
+      ObStore *store = g_weak_ref_get (g_ptr_array_index (destination->stores, i - 1));
+
+      if (store != NULL)
+        g_ptr_array_add (stores, store);
+      else
+        g_ptr_array_remove_index_fast (destination->stores, i - 1);
+    }
+  pthread_mutex_unlock (&destination->mutex);
+  return stores;
+}
+
+char *
+ob_destination_get_waiting (ObDestination *destination, gint64 *since)
+{
+  g_autoptr (GPtrArray) stores = list_stores (destination);
+  char *waiting = NULL;
+
+  for (guint i = 0; waiting == NULL && i < stores->len; i++)
+    waiting = ob_store_get_waiting (g_ptr_array_index (stores, i), since);
+  return waiting;
 }
 
 char *

@@ -54,6 +54,10 @@ gboolean ob_destination_set_up (ObDestination *destination, ObContext *context, 
 ObRepository *ob_destination_open (ObDestination *destination, ObContext *context,
                                    GCancellable *cancellable, GError **error);
 
+/* What jobs wait for there at present, and since when, as ob_store_get_waiting(). Transfer full.
+ * Any thread. */
+char *ob_destination_get_waiting (ObDestination *destination, gint64 *since);
+
 /* The passphrase in keys/NAME.key. Transfer full (ob_secret_free()). */
 char *ob_destination_read_key (ObDestination *destination, ObContext *context, GError **error);
 

@@ -11,6 +11,7 @@
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-job-lock.h"
+#include "ob-job-private.h"
 #include "ob-manifest.h"
 #include "ob-operations.h"
 
@@ -243,6 +244,7 @@ drill_backup (Run *run, ObBackupRecord *record)
   ObDrill drill = { .record = record, .outcome = OB_DRILL_UNKNOWN };
   GError *error = NULL;
 
+  ob_job_watch (run->job, record->destination);
   if (!try_backup (run, record, &drill, &error))
     drill.message = error->message;
   drill.seconds = (gdouble) (g_get_monotonic_time () - began) / G_USEC_PER_SEC;
@@ -275,6 +277,7 @@ run_drill (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **err
   g_autoptr (GPtrArray) records = NULL;
 
   ob_progress_set_phase (run.progress, "preparing");
+  ob_job_watch_all (job, run.data->destinations);
   clear_leftovers (&run);
   records = find_records (&run, error);
   if (records == NULL)

@@ -205,9 +205,11 @@ run_edit (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **erro
   g_autoptr (ObLock) lock = NULL;
 
   ob_progress_set_phase (ob_job_get_progress (job), "preparing");
+  ob_job_watch_all (job, data->destinations);
   found = ob_catalogue_find (data->context, data->destinations, data->id, NULL, cancellable, error);
   if (found == NULL)
     return FALSE;
+  ob_job_watch (job, found->destination);
   repository = ob_destination_open (found->destination, data->context, cancellable, error);
   if (repository == NULL)
     return FALSE;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "ob-job.h"
+#include "ob-job-waiting.h"
 
 G_BEGIN_DECLS
 
@@ -31,6 +32,7 @@ struct _ObJob
   GMainContext *context;
   GCancellable *cancellable;
   ObProgress *progress;
+  ObJobWaiting *waiting;
 
   /* The main context's own. */
   guint number;
@@ -69,6 +71,11 @@ void ob_job_set_alone (ObJob *job);
 
 /* Cancels it because the service stops: it ends as interrupted. Main context. */
 void ob_job_interrupt (ObJob *job);
+
+/* From now on the job works with this destination, or with these (of ObDestination), and no others:
+ * it tells when it waits for them. Any thread. */
+void ob_job_watch (ObJob *job, ObDestination *destination);
+void ob_job_watch_all (ObJob *job, GPtrArray *destinations);
 
 /* Starts its thread; it has been queued so far. Main context. */
 void ob_job_start (ObJob *job);

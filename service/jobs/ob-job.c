@@ -34,6 +34,7 @@ ob_job_finalize (GObject *object)
   if (job->free_data != NULL)
     job->free_data (job->data);
   g_clear_pointer (&job->progress, ob_progress_unref);
+  g_clear_pointer (&job->waiting, ob_job_waiting_free);
   g_clear_object (&job->cancellable);
   g_clear_pointer (&job->context, g_main_context_unref);
   g_clear_pointer (&job->warnings, g_ptr_array_unref);
@@ -70,6 +71,7 @@ ob_job_init (ObJob *job)
   pthread_mutex_init (&job->mutex, NULL);
   job->context = g_main_context_ref_thread_default ();
   job->cancellable = g_cancellable_new ();
+  job->waiting = ob_job_waiting_new ();
   job->warnings = g_ptr_array_new_with_free_func (g_free);
   job->log = g_ptr_array_new_with_free_func (g_free);
   job->result
@@ -191,6 +193,23 @@ update_rate (ObJob *job)
   job->n_samples = MIN (job->n_samples + 1, OB_JOB_N_SAMPLES);
 }
 
+/* Whether there is something to tell. An outage has two lines in the log, however its reasons
+ * change meanwhile. */
+static gboolean
+update_waiting (ObJob *job)
+{
+  gint64 since = ob_job_waiting_get_since (job->waiting);
+
+  if (!ob_job_waiting_look (job->waiting))
+    return FALSE;
+  if (since == 0)
+    ob_job_log (job, "Waiting for %s", ob_job_waiting_get_text (job->waiting));
+  else if (ob_job_waiting_get_since (job->waiting) == 0)
+    ob_job_log (job, "Going on, having waited for %" G_GINT64_FORMAT " s",
+                MAX (g_get_real_time () / G_USEC_PER_SEC - since, 0));
+  return TRUE;
+}
+
 static gboolean
 on_tick (gpointer user_data)
 {
@@ -199,9 +218,10 @@ on_tick (gpointer user_data)
   guint64 total = job->total;
   guint64 rate = job->rate;
   guint n_warnings = ob_job_get_n_warnings (job);
+  gboolean waiting_changed = update_waiting (job);
 
   update_rate (job);
-  if (n_warnings != job->told_warnings)
+  if (n_warnings != job->told_warnings || waiting_changed)
     {
       job->told_warnings = n_warnings;
       g_signal_emit (job, signals[SIGNAL_CHANGED], 0);
@@ -287,6 +307,7 @@ on_thread_end (gpointer user_data)
   g_source_destroy (job->ticker);
   g_clear_pointer (&job->ticker, g_source_unref);
   update_rate (job);
+  ob_job_waiting_end (job->waiting);
   end (job, settle (job));
   g_object_unref (job); /* the thread's */
   /* What a job frees lies between what stays: without this the peak grows from job to job. */
@@ -447,6 +468,18 @@ ob_job_get_n_warnings (ObJob *job)
   n_warnings = job->n_warnings;
   pthread_mutex_unlock (&job->mutex);
   return n_warnings;
+}
+
+const char *
+ob_job_get_waiting (ObJob *job)
+{
+  return ob_job_waiting_get_text (job->waiting);
+}
+
+gint64
+ob_job_get_waiting_since (ObJob *job)
+{
+  return ob_job_waiting_get_since (job->waiting);
 }
 
 GVariant *
@@ -623,6 +656,21 @@ void
 ob_job_set_alone (ObJob *job)
 {
   job->alone = TRUE;
+}
+
+void
+ob_job_watch (ObJob *job, ObDestination *destination)
+{
+  g_autoptr (GPtrArray) one = g_ptr_array_new ();
+
+  g_ptr_array_add (one, destination);
+  ob_job_watch_all (job, one);
+}
+
+void
+ob_job_watch_all (ObJob *job, GPtrArray *destinations)
+{
+  ob_job_waiting_watch (job->waiting, destinations);
 }
 
 void

@@ -29,7 +29,7 @@ G_DECLARE_FINAL_TYPE (ObJob, ob_job, OB, JOB, GObject)
 
 /* Something being done in a thread of its own. It belongs to the main context; only the functions
  * that say so may be called from its thread. Signals, in the main context:
- *   "changed"            state, phase, warnings or times did; for warnings at most four times a
+ *   "changed"            state, phase, waiting, warnings or times did; for warnings at most four times a
  *                        second
  *   "progress"           counters did; at most four times a second
  *   "finished"           once, after the last "changed"
@@ -62,6 +62,10 @@ gint64 ob_job_get_end_time (ObJob *job);
 gint64 ob_job_get_expected_end (ObJob *job);
 gboolean ob_job_get_cancelable (ObJob *job);
 guint ob_job_get_n_warnings (ObJob *job);
+/* Whom it waits for and why, to go behind "waiting for "; NULL where it does not. */
+const char *ob_job_get_waiting (ObJob *job);
+/* Since when, seconds since the epoch; 0 where it does not. */
+gint64 ob_job_get_waiting_since (ObJob *job);
 /* a{sv}: what GetResult gives, without floating reference. Transfer full. */
 GVariant *ob_job_dup_result (ObJob *job);
 /* Lines with times. Transfer full. */

@@ -66,6 +66,7 @@ run_prune (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **err
   g_autoptr (ObLock) lock = NULL;
 
   ob_progress_set_phase (ob_job_get_progress (job), "preparing");
+  ob_job_watch (job, data->destination);
   repository = ob_destination_open (data->destination, data->context, cancellable, error);
   if (repository == NULL)
     return FALSE;

@@ -14,6 +14,7 @@
 #include "ob-fd.h"
 #include "ob-io.h"
 #include "ob-job-lock.h"
+#include "ob-job-private.h"
 #include "ob-manifest.h"
 #include "ob-operations.h"
 #include "ob-path-selection.h"
@@ -528,11 +529,13 @@ ob_restore_data_run (ObRestoreData *data, ObJob *job, GCancellable *cancellable,
       && !ob_restore_settle (data->context, ob_instance_get_name (data->instance), task.progress,
                              error))
     return FALSE;
+  ob_job_watch_all (job, data->destinations);
   record = ob_catalogue_find (data->context, data->destinations, data->id, &filter, cancellable,
                               error);
   if (record == NULL)
     return FALSE;
   task.record = record;
+  ob_job_watch (job, record->destination);
   repository = ob_destination_open (record->destination, data->context, cancellable, error);
   if (repository == NULL)
     return FALSE;

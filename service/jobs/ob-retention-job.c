@@ -148,6 +148,7 @@ run_retention (ObJob *job, gpointer pointer, GCancellable *cancellable, GError *
   g_auto (GStrv) going = NULL;
 
   ob_progress_set_phase (ob_job_get_progress (job), "choosing");
+  ob_job_watch_all (job, data->destinations);
   records = ob_catalogue_list (data->context, data->destinations, &filter, &problems, cancellable,
                                error);
   if (records == NULL)

@@ -281,6 +281,7 @@ verify_targets (Task *task, GPtrArray *targets, GError **first, GError **error)
       const Target *target = g_ptr_array_index (targets, i);
       g_autoptr (GError) local = NULL;
 
+      ob_job_watch (task->job, target->destination);
       if (verify_target (task, target, &local))
         continue;
       if (g_cancellable_is_cancelled (task->cancellable))
@@ -328,6 +329,7 @@ run_verify (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   gboolean ok;
 
   ob_progress_set_phase (task.progress, "preparing");
+  ob_job_watch_all (job, task.data->destinations);
   targets = find_targets (&task, error);
   if (targets == NULL || !verify_targets (&task, targets, &first, error))
     return FALSE;

@@ -60,6 +60,7 @@ ACTIONS = {
         "Cancel": ("cancel", "(@a{sv} {},)", 0),
         "GetResult": ("view", "(@a{sv} {},)", 0),
         "GetLog": ("view", "(@a{sv} {},)", 0),
+        "GetWaiting": ("view", "(@a{sv} {},)", 0),
     },
 }
 EVERYTHING = {action for methods in ACTIONS.values() for action, _, _ in methods.values()}

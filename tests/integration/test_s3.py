@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A destination in S3, against a real server that checks every signature and every hash."""
 
+import json
 import os
 import stat
 import time
+
+import pexpect
 
 from ceph import ACCESS_KEY, SECRET_KEY, Ceph
 from harness import (DONE, FAILED, NAME, SANDBOX, UNAVAILABLE, USAGE, InstallationTest, Size,
@@ -322,27 +325,83 @@ class Outage(S3Test):
             (self.installation.source / f"large-{number}").write_bytes(os.urandom(16 * MIB))
 
     def break_off(self, path):
-        """Kills the server when the job has got somewhere, and brings it back."""
-        wait_until(lambda: (job := self.bus.job(path))["BytesDone"] > 24 * MIB, "nothing happens")
+        """Kills the server when the job has got somewhere, and brings it back. Meanwhile the job says
+        why it waits, and no longer."""
+        wait_until(lambda: self.bus.job(path)["BytesDone"] > 24 * MIB, "nothing happens")
+        self.assertEqual(self.bus.job(path)["WaitingSince"], 0)
+        self.assertEqual(self.bus.waiting(path), "")
+        began = int(time.time())
         ceph().kill_gateway()
-        time.sleep(3)  # in which requests fail and are tried again
-        state = self.bus.job(path)["State"]
-        ceph().start_gateway()
-        self.assertEqual(state, "running")
+        try:
+            job = wait_until(lambda: (job := self.bus.job(path))["WaitingSince"] and job,
+                             "it does not wait")
+            waiting = self.bus.waiting(path)
+            time.sleep(1)
+            self.assertTrue(self.bus.job(path)["WaitingSince"])
+        finally:
+            ceph().start_gateway()
+        self.assertEqual(job["State"], "running")
+        self.assertLessEqual(abs(job["WaitingSince"] - began), 5)
+        self.assertRegex(waiting, fr"^127.0.0.1:{ceph().port}: the server does not answer \(.*\)$")
+        self.assertNotIn(SECRET_KEY, waiting)
+        wait_until(lambda: self.bus.job(path)["WaitingSince"] == 0, "it does not go on")
 
-    def test_backup_and_restore(self):
+    def assert_told_once(self, path):
+        """The outage is in the log, at its begin and at its end."""
+        log = self.bus.log(path)
+        waits = [line for line in log if f"Waiting for 127.0.0.1:{ceph().port}: " in line]
+        self.assertEqual(len(waits), 1, log)
+        self.assertEqual(len([line for line in log if "Going on, having waited" in line]), 1, log)
+
+    def test_backup_verify_and_restore(self):
         before = compare.describe_tree(self.installation.source)
         job = self.start_backup(parts=["sources"])
         self.break_off(job)
         identifier = self.succeeded(job)["id"]
+        self.assert_told_once(job)
         self.assertIn("no errors were found", self.restic("check", "--read-data"))
-        self.ok("verify", identifier, "--read-data")
+        process = start_ctl("verify", identifier, "--read-data", "--json")
+        self.addCleanup(process.kill)
+        job = self.running_job("verify")
+        self.break_off(job)
+        out, err = process.communicate(timeout=600)
+        self.assertEqual(process.returncode, DONE, out + err)
+        self.assert_told_once(job)
         target = self.directory / "new"
         target.mkdir()
         process = self.start_restore_into(identifier, target)
-        self.break_off(self.running_job("restore"))
-        self.assertEqual(process.wait(600), DONE, process.communicate())
+        job = self.running_job("restore")
+        self.break_off(job)
+        out, err = process.communicate(timeout=600)
+        self.assertEqual(process.returncode, DONE, out + err)
+        self.assert_told_once(job)
         self.assert_same_tree(before, compare.describe_tree(target / "sources"))
+        # The command that followed it has told of it too, and of its end.
+        steps = [json.loads(line) for line in out.splitlines() if '"progress"' in line]
+        waiting = ["waiting" in step for step in steps]
+        self.assertIn(True, waiting, steps)
+        self.assertFalse(waiting[-1], steps)
+        told = steps[waiting.index(True)]
+        self.assertRegex(told["waiting"], "the server does not answer")
+        self.assertGreater(told["waiting-since"], 0)
+
+    def test_on_a_terminal(self):
+        job = self.start_backup(parts=["sources"])
+        child = pexpect.spawn(str(SANDBOX / "bin" / "obbackupctl"), ["watch", job.split("/")[-1]],
+                              encoding="utf-8", timeout=120, dimensions=(24, 160))
+        self.addCleanup(child.close, True)
+        wait_until(lambda: self.bus.job(job)["BytesDone"] > 24 * MIB, "nothing happens")
+        ceph().kill_gateway()
+        try:
+            # The line is drawn anew as the time passes.
+            for _ in range(2):
+                child.expect(r"waiting [0-9.]+ s for 127\.0\.0\.1:[0-9]+: the server does not "
+                             r"answer \(.*\)")
+        finally:
+            ceph().start_gateway()
+        child.expect(r"[0-9]+ %")
+        child.expect(pexpect.EOF)
+        self.succeeded(job)
 
     def start_restore_into(self, identifier, target):
         process = start_ctl("restore", identifier, "--into", target, "--json")

@@ -83,6 +83,10 @@ class Bus:
     def result(self, path):
         return self.call(path, f"{NAME}.Job", "GetResult", "(a{sv})", {})[0]
 
+    def waiting(self, path):
+        """Whom it waits for and why; empty where it does not."""
+        return self.call(path, f"{NAME}.Job", "GetWaiting", "(a{sv})", {})[0]
+
     def log(self, path):
         return self.call(path, f"{NAME}.Job", "GetLog", "(a{sv})", {})[0]
 
