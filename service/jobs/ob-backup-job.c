@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "ob-adopt.h"
 #include "ob-backup-run.h"
 #include "ob-error.h"
 #include "ob-fd.h"
@@ -18,6 +19,7 @@
 #include "ob-operations.h"
 #include "ob-restore-note.h"
 #include "ob-restore-recover.h"
+#include "ob-wait.h"
 
 typedef struct
 {
@@ -264,6 +266,47 @@ store (ObBackupRun *run, ObLock *lock, GError **error)
   return ob_backup_trees_store (trees, run, error) && publish (run, lock, error);
 }
 
+/* What a backup left that was cut off, its service killed or its destination gone, is used by this
+ * one. Only as long as nobody else is there: to others such packs may be their own. What goes wrong
+ * is of no harm: all of it is stored again then. */
+static gboolean
+take_up (ObBackupRun *run, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (ObLock) lock = ob_lock_acquire (run->repository, TRUE, run->cancellable, &local);
+  ObAdopted adopted = { 0 };
+  g_autofree char *size = NULL;
+
+  if (lock != NULL)
+    ob_adopt_packs (run->repository, lock, &adopted, run->cancellable, &local);
+  if (local != NULL)
+    ob_job_log (run->job, "What a backup left that was cut off is not used: %s", local->message);
+  if (adopted.n_packs > 0)
+    {
+      size = g_format_size_full (adopted.bytes, G_FORMAT_SIZE_IEC_UNITS);
+      ob_job_log (run->job, "Going on with %" G_GUINT64_FORMAT " packs (%s) that a backup left "
+                  "which was cut off", adopted.n_packs, size);
+    }
+  ob_job_set_result (run->job, "taken-up", g_variant_new_uint64 (adopted.bytes));
+  return ob_check_cancelled (run->cancellable, error);
+}
+
+/* Transfer full. */
+static ObLock *
+lock_repository (ObBackupRun *run, GError **error)
+{
+  g_autoptr (ObLock) lock = ob_job_lock_repository (run->job, run->context, run->repository, FALSE,
+                                                    run->cancellable, error);
+
+  if (lock == NULL || !ob_lock_has_met_leftover (lock))
+    return g_steal_pointer (&lock);
+  g_clear_pointer (&lock, ob_lock_release);
+  if (!take_up (run, error))
+    return NULL;
+  return ob_job_lock_repository (run->job, run->context, run->repository, FALSE, run->cancellable,
+                                 error);
+}
+
 static gboolean
 run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error)
 {
@@ -297,10 +340,10 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   repository = ob_destination_open (data->destination, data->context, cancellable, error);
   if (repository == NULL)
     return FALSE;
-  lock = ob_job_lock_repository (job, data->context, repository, FALSE, cancellable, error);
+  run.repository = repository;
+  lock = lock_repository (&run, error);
   if (lock == NULL)
     return FALSE;
-  run.repository = repository;
   stored = store (&run, lock, error);
   g_clear_pointer (&run.snapshots, g_ptr_array_unref);
   ob_fd_clear (&run.attachments_list);

@@ -78,11 +78,10 @@ on_watch (gpointer user_data)
 }
 
 /* The one that is open already, unless its path leads elsewhere by now (mounted anew), or its store
- * can write no more. */
+ * can write no more: then it is *@stale. Transfer full. */
 static ObRepository *
-get_open_repository (ObDestination *destination)
+get_open_repository (ObDestination *destination, ObRepository **stale)
 {
-  g_autoptr (ObRepository) stale = NULL;
   ObRepository *repository = NULL;
   struct stat info = { 0 };
   gboolean there
@@ -92,7 +91,7 @@ get_open_repository (ObDestination *destination)
   if (destination->repository != NULL
       && (!there || info.st_dev != destination->device || info.st_ino != destination->inode
           || ob_store_has_failed (ob_repository_get_store (destination->repository))))
-    stale = g_steal_pointer (&destination->repository);
+    *stale = g_steal_pointer (&destination->repository);
   if (destination->repository != NULL)
     {
       repository = ob_repository_ref (destination->repository);
@@ -384,13 +383,16 @@ ObRepository *
 ob_destination_open (ObDestination *destination, ObContext *context, GCancellable *cancellable,
                      GError **error)
 {
-  g_autoptr (ObRepository) repository = get_open_repository (destination);
+  g_autoptr (ObRepository) stale = NULL;
+  g_autoptr (ObRepository) repository = get_open_repository (destination, &stale);
 
   if (repository == NULL)
     {
       repository = open_repository (destination, context, cancellable, error);
       if (repository == NULL)
         return NULL;
+      if (stale != NULL)
+        ob_repository_inherit (repository, stale);
       ob_destination_keep_open (destination, repository);
     }
   if (!ob_repository_confirm (repository, cancellable, error))

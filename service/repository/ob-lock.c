@@ -32,6 +32,7 @@ struct _ObLock
   ObLockTimes times;
   ObLockFile *file;          /* the refresh thread's alone once that runs */
   GCancellable *cancellable; /* of the refresh thread's own calls */
+  gboolean met_leftover;     /* fixed when it is taken */
   pthread_t thread;
 
   pthread_mutex_t mutex; /* guards what follows */
@@ -85,8 +86,9 @@ remove_surely (ObRepository *repository, const ObId *id, GError **error)
   return FALSE;
 }
 
+/* *@leftover: set where there was one. */
 static void
-remove_left (ObRepository *repository, GCancellable *cancellable)
+remove_left (ObRepository *repository, gboolean *leftover, GCancellable *cancellable)
 {
   GAsyncQueue *left = ob_repository_get_left_locks (repository);
   ObStore *store = ob_repository_get_store (repository);
@@ -99,6 +101,7 @@ remove_left (ObRepository *repository, GCancellable *cancellable)
           g_async_queue_push (left, name);
           return;
         }
+      *leftover = TRUE;
       g_free (name);
     }
 }
@@ -139,9 +142,10 @@ fail_locked (const ObLockFile *other, const struct timespec *now, ObRepository *
   return FALSE;
 }
 
-/* Looks at one lock file of another: removes it where it is stale, fails where it is in the way. */
+/* Looks at one lock file of another: removes it where it is stale (and sets *@leftover), fails where
+ * it is in the way. */
 static gboolean
-check_other (ObRepository *repository, const char *name, gboolean exclusive,
+check_other (ObRepository *repository, const char *name, gboolean exclusive, gboolean *leftover,
              GCancellable *cancellable, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
@@ -174,6 +178,7 @@ check_other (ObRepository *repository, const char *name, gboolean exclusive,
       g_autofree char *holder = ob_lock_file_describe_holder (other);
 
       g_debug ("Removing the stale lock of %s.", holder);
+      *leftover = TRUE;
       return ob_store_remove (ob_repository_get_store (repository), name, cancellable, error);
     }
 
@@ -182,7 +187,7 @@ check_other (ObRepository *repository, const char *name, gboolean exclusive,
 
 /* @own is left out where it is given. */
 static gboolean
-check_others (ObRepository *repository, gboolean exclusive, const ObId *own,
+check_others (ObRepository *repository, gboolean exclusive, const ObId *own, gboolean *leftover,
               GCancellable *cancellable, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
@@ -197,7 +202,7 @@ check_others (ObRepository *repository, gboolean exclusive, const ObId *own,
       const char *name = g_ptr_array_index (names, i);
 
       if (g_strcmp0 (name, own_name) != 0
-          && !check_other (repository, name, exclusive, cancellable, error))
+          && !check_other (repository, name, exclusive, leftover, cancellable, error))
         return FALSE;
     }
   return TRUE;
@@ -374,16 +379,18 @@ ObLock *
 ob_lock_acquire_with_times (ObRepository *repository, gboolean exclusive, const ObLockTimes *times,
                             GCancellable *cancellable, GError **error)
 {
+  gboolean leftover = FALSE;
   ObLock *self;
 
-  remove_left (repository, cancellable);
-  if (!check_others (repository, exclusive, NULL, cancellable, error))
+  remove_left (repository, &leftover, cancellable);
+  if (!check_others (repository, exclusive, NULL, &leftover, cancellable, error))
     return NULL;
 
   self = new_lock (repository, exclusive, times);
+  self->met_leftover = leftover;
   if (write_file (repository, self->file, &self->id, cancellable, error)
       && wait_ms (times->settle_ms, cancellable, error)
-      && check_others (repository, exclusive, &self->id, cancellable, error)
+      && check_others (repository, exclusive, &self->id, &self->met_leftover, cancellable, error)
       && start_thread (self, error))
     return self;
 
@@ -433,6 +440,12 @@ ob_lock_acquire_within (ObRepository *repository, gboolean exclusive, guint seco
       if (!wait_ms ((guint) pause, cancellable, error))
         return NULL;
     }
+}
+
+gboolean
+ob_lock_has_met_leftover (ObLock *self)
+{
+  return self->met_leftover;
 }
 
 gboolean

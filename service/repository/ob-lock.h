@@ -24,6 +24,10 @@ ObLock *ob_lock_acquire_within (ObRepository *repository, gboolean exclusive, gu
                                 ObLockWaitFunc waits, gpointer user_data,
                                 GCancellable *cancellable, GError **error);
 
+/* Whether there was a lock that its holder had left behind (it was cut off), when this one was
+ * taken. Any thread. */
+gboolean ob_lock_has_met_leftover (ObLock *lock);
+
 /* FALSE once the lock could not be refreshed in time: the job must not publish anything any more.
  * Any thread. */
 gboolean ob_lock_is_valid (ObLock *lock);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-packer.h"
 
+#include "ob-deadline.h"
 #include "ob-hasher.h"
 #include "ob-pack.h"
 #include "ob-unsaved-packs.h"
@@ -15,6 +16,9 @@ static const gsize capacities[N_TYPES] = {
 };
 
 #define PAGE 4096
+
+/* For the index of what is stored when a backup is broken off: somebody may wait for its end. */
+#define KEEP_MS (10 * 1000)
 
 /* An entry of the header at most, and the header's own overhead with the length behind it. */
 #define HEADER_ENTRY 41
@@ -54,6 +58,7 @@ struct _ObPacker
   Pack *first, *last; /* sealed and closed, in the order to store */
   gboolean finishing;
   gboolean stopped;
+  gboolean keeps;
   guint64 stored_bytes;
   GHashTable *claimed[N_TYPES]; /* of ObId: on their way, in no saved index yet */
   ObUnsavedPacks *unsaved;      /* of the thread */
@@ -150,6 +155,24 @@ save_index (ObPacker *packer, GError **error)
   return TRUE;
 }
 
+/* What broke it off is told already, and more important than what goes wrong here. */
+static void
+save_index_in_time (ObPacker *packer)
+{
+  ObStore *store = ob_repository_get_store (packer->repository);
+  g_autoptr (ObDeadline) deadline = NULL;
+  gint64 since;
+  g_autofree char *waiting = ob_store_get_waiting (store, &since);
+  g_autoptr (GError) error = NULL;
+
+  if (waiting != NULL || ob_store_has_failed (store))
+    return;
+  deadline = ob_deadline_new (KEEP_MS);
+  if (!ob_unsaved_packs_save (packer->unsaved, packer->repository,
+                              ob_deadline_get_cancellable (deadline), &error))
+    g_info ("What was stored before the end is in no index: %s", error->message);
+}
+
 static gboolean
 store_and_recycle (ObPacker *packer, Pack *pack, GError **error)
 {
@@ -191,6 +214,7 @@ run_thread (void *data)
   ObPacker *packer = data;
   g_autoptr (GError) error = NULL;
   gboolean ok = TRUE;
+  gboolean keeps;
   Pack *pack;
 
   while (ok && (pack = next_pack (packer)) != NULL)
@@ -198,9 +222,12 @@ run_thread (void *data)
 
   pthread_mutex_lock (&packer->mutex);
   ok = ok && packer->finishing && !packer->stopped;
+  keeps = packer->keeps;
   pthread_mutex_unlock (&packer->mutex);
   if (ok)
     save_index (packer, &error);
+  else if (keeps)
+    save_index_in_time (packer);
   if (error != NULL)
     {
       ob_first_error_take (packer->first_error, g_steal_pointer (&error));
@@ -237,6 +264,14 @@ ob_packer_new (ObRepository *repository, ObFirstError *first_error, GCancellable
   if (!packer->thread_runs)
     g_error ("No thread can be started");
   return packer;
+}
+
+void
+ob_packer_set_keeps (ObPacker *packer, gboolean keeps)
+{
+  pthread_mutex_lock (&packer->mutex);
+  packer->keeps = keeps;
+  pthread_mutex_unlock (&packer->mutex);
 }
 
 static void

@@ -15,6 +15,11 @@ typedef struct _ObPacker ObPacker;
 ObPacker *ob_packer_new (ObRepository *repository, ObFirstError *first_error,
                          GCancellable *cancellable);
 
+/* Wants the index written of what is stored even where the pipeline is stopped or fails, so that
+ * whoever begins anew need not store it again. That takes ten seconds at most, and none where the
+ * store does not answer. Before the first blob. */
+void ob_packer_set_keeps (ObPacker *packer, gboolean keeps);
+
 /* Stops the thread, drops what is not stored, frees all. */
 void ob_packer_free (ObPacker *packer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObPacker, ob_packer_free)

@@ -555,6 +555,15 @@ ob_repository_get_left_locks (ObRepository *repository)
   return repository->left_locks;
 }
 
+void
+ob_repository_inherit (ObRepository *self, ObRepository *former)
+{
+  char *name;
+
+  while ((name = g_async_queue_try_pop (former->left_locks)) != NULL)
+    g_async_queue_push (self->left_locks, name);
+}
+
 guint
 ob_repository_get_version (ObRepository *self)
 {

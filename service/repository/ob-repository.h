@@ -35,6 +35,10 @@ ObStore *ob_repository_get_store (ObRepository *repository); /* transfer none */
 gboolean ob_repository_confirm (ObRepository *repository, GCancellable *cancellable,
                                 GError **error);
 
+/* Takes over from @former, the same repository opened before, what that could not clear up: locks
+ * that could not be removed while its store was out of reach. Any thread. */
+void ob_repository_inherit (ObRepository *repository, ObRepository *former);
+
 /* A further key. */
 gboolean ob_repository_add_key (ObRepository *repository, const char *passphrase,
                                 GCancellable *cancellable, GError **error);

@@ -107,6 +107,7 @@ ob_writer_new (ObRepository *repository, guint n_workers, GCancellable *cancella
   writer->first_error = ob_first_error_new ();
   writer->queue = ob_blob_queue_new (QUEUE_CAPACITY);
   writer->packer = ob_packer_new (repository, writer->first_error, cancellable);
+  ob_packer_set_keeps (writer->packer, TRUE);
   writer->threads = g_array_new (FALSE, FALSE, sizeof (pthread_t));
   pthread_mutex_init (&writer->mutex, NULL);
   for (guint i = 0; i < CLAMP (n_workers, 1, 64); i++)

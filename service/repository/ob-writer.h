@@ -50,8 +50,8 @@ typedef struct
 
 void ob_writer_get_stats (ObWriter *writer, ObWriterStats *stats);
 
-/* Stops the threads and waits for them. What was not finished is not in the index, and is found
- * again as unused packs by a prune. */
+/* Stops the threads and waits for them. What was stored is in the index, where the store answers:
+ * the next writer need not store it again, and a prune removes it if nobody has use for it. */
 void ob_writer_free (ObWriter *writer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObWriter, ob_writer_free)
 

@@ -418,18 +418,90 @@ class Outage(S3Test):
 
         return wait_until(find, f"there is no {operation}")[0]
 
-    def test_cut_off_for_good(self):
-        """Nothing of it can be seen, and the lock that could not be removed is in nobody's way."""
-        before = self.backups()
+
+
+class CutOff(S3Test):
+    """Cut off for good: nothing of it can be seen, the lock that could not be removed is in nobody's
+    way, and the next backup stores nothing anew that had arrived."""
+
+    size = Size(orders=50, source_files=20, webapp_files=20, attachments=20, extra_tables=2)
+    FILES = 16
+
+    def setUp(self):
+        super().setUp()
+        self.ok("destination", "edit", "disk", "--connections", "2")
+        for number in range(self.FILES):
+            (self.installation.source / f"large-{number}").write_bytes(os.urandom(16 * MIB))
+
+    def packs(self):
+        return set(ceph().keys(self.bucket, "data/"))
+
+    def snapshots(self):
+        return set(ceph().keys(self.bucket, "snapshots/"))
+
+    def cut_off(self, cut):
+        """A backup that cut() puts an end to, as soon as some packs have arrived; returns their
+        names."""
+        before, packs, snapshots = self.backups(), self.packs(), self.snapshots()
         job = self.start_backup(parts=["sources"])
-        wait_until(lambda: self.bus.job(job)["BytesDone"] > 48 * MIB, "nothing happens")
-        ceph().kill_gateway()
-        self.bus.cancel(job)
-        self.assertEqual(self.wait_job(job, 120)["State"], "cancelled")
-        ceph().start_gateway()
+        wait_until(lambda: len(self.packs() - packs) >= 6, "nothing arrives")
+        cut(job)
         self.assertEqual(self.backups(), before)
-        self.backup("--only", "sources")
+        self.assertEqual(self.snapshots(), snapshots)
+        return self.packs() - packs
+
+    def assert_goes_on(self, arrived, *, leftover):
+        """The next backup stores what had not arrived, and nothing of that which had."""
+        packs = self.packs()
+        made = self.json("backup", "erp", "--only", "sources")
+        # What was under way is stored once more, and what was in none of the packs yet.
+        self.assertLess(made["stored"], (self.FILES - len(arrived) + 2) * 16 * MIB)
+        if leftover:
+            self.assertGreater(made["taken-up"], (len(arrived) - 2) * 15 * MIB)
+        self.assertTrue(arrived <= self.packs())
+        self.assertTrue(packs <= self.packs())
         self.assertIn("no errors were found", self.restic("check", "--read-data"))
+        self.restic("restore", made["id"], "--target", self.directory / "new")
+        self.assert_same_tree(compare.describe_tree(self.installation.source),
+                              compare.describe_tree(self.directory / "new" / "sources"))
+        pruned = self.json("prune", "disk")
+        self.assertEqual(pruned["unindexed-packs"], 0)
+        self.assertIn("no errors were found", self.restic("check"))
+        self.ok("delete", made["id"], "--force", "--prune", "--yes")
+
+    def test_service_is_killed(self):
+        def cut(job):
+            self.kill_service()
+            self.assertEqual(self.bus.job(job)["State"], "interrupted")
+
+        self.assert_goes_on(self.cut_off(cut), leftover=True)
+
+    def test_server_goes(self):
+        def cut(job):
+            ceph().kill_gateway()
+            self.bus.cancel(job)
+            self.assertEqual(self.wait_job(job, 120)["State"], "cancelled")
+            ceph().start_gateway()
+
+        self.assert_goes_on(self.cut_off(cut), leftover=True)
+
+    def test_cancelled(self):
+        """Nothing is left behind here: the index is written before the end."""
+        def cut(job):
+            self.bus.cancel(job)
+            self.assertEqual(self.wait_job(job, 120)["State"], "cancelled")
+
+        self.assert_goes_on(self.cut_off(cut), leftover=False)
+
+    def test_left_to_prune(self):
+        """Where no backup comes that needs it, a prune frees it."""
+        def cut(job):
+            self.kill_service()
+            self.assertEqual(self.bus.job(job)["State"], "interrupted")
+
+        arrived = self.cut_off(cut)
+        self.assertGreaterEqual(self.json("prune", "disk")["unindexed-packs"], len(arrived))
+        self.assertFalse(arrived & self.packs())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.parse
 import uuid
 from pathlib import Path
 
@@ -228,6 +229,7 @@ class Ceph:
 
     def keys(self, bucket, prefix=""):
         """The names of the first thousand objects."""
+        prefix = urllib.parse.quote(prefix, safe="")
         answer = self.request("GET", f"/{bucket}?list-type=2&prefix={prefix}")
         return [part.split("</Key>")[0] for part in answer.body.decode().split("<Key>")[1:]]
 

@@ -302,6 +302,10 @@ test_removes_stale (CoreFixture *fixture, gconstpointer data)
 
   lock = acquire (fixture, TRUE, &quiet, -1);
   g_assert_cmpuint (count_files (fixture), ==, 2);
+  g_assert_true (ob_lock_has_met_leftover (lock));
+  ob_lock_release (lock);
+  lock = acquire (fixture, FALSE, &quiet, -1);
+  g_assert_false (ob_lock_has_met_leftover (lock));
   ob_lock_release (lock);
 }
 
