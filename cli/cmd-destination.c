@@ -73,7 +73,7 @@ print_added (GVariant *result, const char *name, const char *path)
 typedef struct
 {
   char *kind, *path, *passphrase_file, *limit;
-  gboolean no_passphrase;
+  gboolean no_passphrase, existing;
   ObS3Options s3;
 } AddOptions;
 
@@ -148,6 +148,8 @@ add (ObClient *client, const char *name, const AddOptions *add, const char *kind
     g_variant_builder_add (&options, "{sv}", "bandwidth-limit", g_variant_new_string (add->limit));
   if (add->no_passphrase)
     g_variant_builder_add (&options, "{sv}", "no-passphrase", g_variant_new_boolean (TRUE));
+  if (add->existing)
+    g_variant_builder_add (&options, "{sv}", "existing", g_variant_new_boolean (TRUE));
 
   status = call_and_follow (client, OB_ROOT_PATH, OB_INTERFACE, "AddDestination",
                             g_variant_new ("(ssa{sv}a{sh})", name, kind, &options, &secrets), fds,
@@ -170,6 +172,8 @@ run_add (ObClient *client, int argc, char **argv)
       "Read the passphrase from FILE (- is standard input) instead of making one", "FILE" },
     { "no-passphrase", 0, 0, G_OPTION_ARG_NONE, &given.no_passphrase,
       "Use the empty passphrase", NULL },
+    { "existing", 0, 0, G_OPTION_ARG_NONE, &given.existing,
+      "Take over the repository that is there, as that of a lost machine; make none", NULL },
     { "bandwidth-limit", 0, 0, G_OPTION_ARG_STRING, &given.limit,
       "Bytes a second that go there and come from there at most (10M)", "LIMIT" },
     G_OPTION_ENTRY_NULL,

@@ -24,6 +24,7 @@
 static const ObOptionSpec options_of_add_local[] = {
   { "path", "s", TRUE },
   { "no-passphrase", "b", FALSE },
+  { "existing", "b", FALSE },
   { "bandwidth-limit", "s", FALSE },
   { NULL, NULL, FALSE },
 };
@@ -45,6 +46,7 @@ static const ObOptionSpec options_of_update_local[] = {
 static const ObOptionSpec options_of_add_s3[] = {
   S3_SETTINGS,
   { "no-passphrase", "b", FALSE },
+  { "existing", "b", FALSE },
   { "bandwidth-limit", "s", FALSE },
   { NULL, NULL, FALSE },
 };
@@ -185,6 +187,8 @@ start_add (Call *call, ObPlace *place, guint uid, GError **error)
       ob_manager_release (call->manager, OB_FOLDER_DESTINATIONS, call->name);
       return NULL;
     }
+  if (ob_options_get_boolean (call->options, "existing"))
+    ob_destination_require_existing (destination);
   return ob_manager_start_set_up (
     call->manager,
     ob_add_destination_job_new (ob_manager_get_context (call->manager), destination, uid),

@@ -124,6 +124,18 @@ create (ObDestination *destination, ObContext *context, ObStore *store, gboolean
   return repository;
 }
 
+/* Always FALSE. */
+static gboolean
+refuse_empty (ObDestination *destination, GError **error)
+{
+  g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+               "At %s there is no repository; correct the %s, or leave --existing out to make a new "
+               "one there.",
+               destination->path,
+               ob_place_is_local (destination->place) ? "path" : "bucket or the prefix");
+  return FALSE;
+}
+
 /* A destination moves with its repository. */
 static void
 explain_missing (ObDestination *destination, GError **error)
@@ -169,7 +181,8 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
   *generated = FALSE;
   if (!check_free_name (destination, context, error))
     return FALSE;
-  store = ob_place_open (destination->place, context, destination->name, TRUE, error);
+  store = ob_place_open (destination->place, context, destination->name, !destination->existing,
+                         error);
   if (store == NULL)
     return FALSE;
   ob_destination_limit_store (destination, store);
@@ -184,6 +197,11 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
       && !ob_destination_key_write (context->keys_fd, destination->name, passphrase, NULL, NULL,
                                     error))
     return FALSE;
+  /* Whoever gave the passphrase of what is there already has it somewhere else, too. */
+  destination->key_saved
+    = destination->key_saved || (repository != NULL && destination->passphrase != NULL);
+  if (repository == NULL && destination->existing)
+    return refuse_empty (destination, error);
   if (repository == NULL)
     {
       repository = create (destination, context, store, generated, cancellable, error);

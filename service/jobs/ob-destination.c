@@ -344,6 +344,12 @@ ob_destination_get_bandwidth_limit (ObDestination *destination)
   return destination->bandwidth_limit;
 }
 
+void
+ob_destination_require_existing (ObDestination *destination)
+{
+  destination->existing = TRUE;
+}
+
 gboolean
 ob_destination_set_bandwidth_limit (ObDestination *destination, const char *text, GError **error)
 {

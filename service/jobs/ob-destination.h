@@ -42,9 +42,14 @@ const char *ob_destination_get_bandwidth_limit (ObDestination *destination);
 gboolean ob_destination_set_bandwidth_limit (ObDestination *destination, const char *text,
                                              GError **error);
 
+/* From now on only a repository that is there already is taken over, and none is made: an empty place
+ * is then the wrong one. Before anybody else sees the destination. */
+void ob_destination_require_existing (ObDestination *destination);
+
 /* Makes the repository, or takes over the one that is at the path (its passphrase must open it),
  * then writes key file and configuration, the latter last. @created, @generated: what it did.
- * Blocks. Job threads. On error nothing is left configured. */
+ * Blocks. Job threads. On error nothing is left configured. Errors: NOT_FOUND where there is no
+ * repository and one is required, EXISTS, WRONG_PASSPHRASE, those of the store. */
 gboolean ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean *created,
                                 gboolean *generated, GCancellable *cancellable, GError **error);
 

@@ -252,6 +252,32 @@ test_take_over (JobsFixture *fixture, gconstpointer data)
 }
 
 /* A backup never makes a repository: its disk is not mounted, and then nothing is written. */
+/* What is meant for the repository of a lost machine never ends with a new one. */
+static void
+test_existing (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObDestination) first = make (fixture, "first", "repo", "of first", FALSE);
+  g_autoptr (ObDestination) nowhere = make (fixture, "nowhere", "none", "of first", FALSE);
+  g_autoptr (ObDestination) empty = make (fixture, "empty", "empty", "of first", FALSE);
+  g_autoptr (ObDestination) second = make (fixture, "second", "repo", "of first", FALSE);
+
+  assert_set_up (fixture, first, TRUE, FALSE);
+  g_assert_false (ob_destination_get_key_saved (first));
+  ob_destination_require_existing (nowhere);
+  assert_not_set_up (fixture, nowhere, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_false (is_there (fixture, "none"));
+  g_assert_cmpint (mkdirat (fixture->base.fd, "empty", 0700), ==, 0);
+  ob_destination_require_existing (empty);
+  assert_not_set_up (fixture, empty, OB_ERROR_NOT_FOUND);
+  g_assert_cmpuint (count_files (fixture, "empty"), ==, 0);
+  g_assert_false (is_there (fixture, "etc/keys/empty.key"));
+
+  ob_destination_require_existing (second);
+  assert_set_up (fixture, second, FALSE, FALSE);
+  /* Who gave the passphrase has it elsewhere, and need not be asked to save it. */
+  g_assert_true (ob_destination_get_key_saved (second));
+}
+
 static void
 test_missing (JobsFixture *fixture, gconstpointer data)
 {
@@ -500,6 +526,7 @@ main (int argc, char **argv)
   ADD ("/destination/no-passphrase", test_no_passphrase);
   ADD ("/destination/remove", test_remove);
   ADD ("/destination/take-over", test_take_over);
+  ADD ("/destination/existing", test_existing);
   ADD ("/destination/missing", test_missing);
   ADD ("/destination/another", test_another);
   ADD ("/destination/lost-key", test_lost_key);
