@@ -75,6 +75,17 @@ proof_of (GVariant *backup)
                                                                        : g_strdup ("FAILED");
 }
 
+/* How many there were. */
+static char *
+modules_of (GVariant *backup)
+{
+  g_autoptr (GVariant) modules
+    = g_variant_lookup_value (backup, "modules", G_VARIANT_TYPE ("aa{ss}"));
+
+  return modules != NULL ? g_strdup_printf ("%" G_GSIZE_FORMAT, g_variant_n_children (modules))
+                         : g_strdup ("-");
+}
+
 static void
 add_row (ObTable *table, GVariant *backup)
 {
@@ -88,6 +99,7 @@ add_row (ObTable *table, GVariant *backup)
   g_autofree char *parts_text = NULL;
   gboolean damaged = strcmp (ob_dict_text (backup, "verified-result"), "damaged") == 0;
   g_autofree char *proven = proof_of (backup);
+  g_autofree char *modules = modules_of (backup);
   gboolean pinned = FALSE;
 
   g_variant_lookup (backup, "pinned", "b", &pinned);
@@ -104,18 +116,19 @@ add_row (ObTable *table, GVariant *backup)
   if (g_variant_lookup (backup, "parts", "^a&s", &parts))
     parts_text = g_strjoinv (",", (char **) parts);
 
-  ob_table_add (table, id, when, ob_dict_text (backup, "instance"), ob_dict_text (backup, "kind"),
+  ob_table_add (table, id, when, ob_dict_text (backup, "instance"),
+                ob_dict_text (backup, "hostname"), ob_dict_text (backup, "kind"),
                 damaged ? "damaged" : ob_dict_text (backup, "result"), size, stored, took,
                 ob_dict_text (backup, "destination"), parts_text != NULL ? parts_text : "",
-                proven, pinned ? "yes" : "-", ob_dict_text (backup, "label"), NULL);
+                modules, proven, pinned ? "yes" : "-", ob_dict_text (backup, "label"), NULL);
 }
 
 static void
 print_table (GVariant *backups)
 {
   g_autoptr (ObTable) table
-    = ob_table_new ("ID|TIME|INSTANCE|KIND|RESULT|>SIZE|>STORED|>TOOK|DESTINATION|PARTS|PROVEN|"
-                    "PINNED|LABEL");
+    = ob_table_new ("ID|TIME|INSTANCE|HOST|KIND|RESULT|>SIZE|>STORED|>TOOK|DESTINATION|PARTS|"
+                    ">MODULES|PROVEN|PINNED|LABEL");
   GVariantIter iter;
   GVariant *backup;
 
