@@ -7,6 +7,7 @@
 #include "ob-fd-open.h"
 #include "ob-follow.h"
 #include "ob-format.h"
+#include "ob-new-host.h"
 #include "ob-plan-output.h"
 #include "ob-restore-output.h"
 
@@ -18,6 +19,7 @@ typedef struct
   const char *id;
   char *from, *instance, *only, *into, *into_database;
   gboolean original_settings, plan, yes, no_wait, force, keep_oid, quick;
+  ObNewHost host;
 } Request;
 
 /* internal methods */
@@ -30,6 +32,7 @@ request_clear (Request *request)
   g_free (request->only);
   g_free (request->into);
   g_free (request->into_database);
+  ob_new_host_clear (&request->host);
 }
 
 static gboolean
@@ -62,34 +65,39 @@ add_common_options (GVariantBuilder *options, const Request *request)
 {
   if (request->from != NULL)
     g_variant_builder_add (options, "{sv}", "destination", g_variant_new_string (request->from));
-  if (request->instance != NULL)
+  if (request->host.name != NULL)
+    g_variant_builder_add (options, "{sv}", "instance", g_variant_new_string (request->host.name));
+  else if (request->instance != NULL)
     g_variant_builder_add (options, "{sv}", "instance", g_variant_new_string (request->instance));
   add_parts (options, request);
 }
 
-/* Looks the backup up: *@id is its whole id, so that what was agreed to is what is restored even
- * if a newer backup arrives meanwhile. */
-static gboolean
-find (ObClient *client, const Request *request, char **id, GError **error)
+/* Looks the backup up: its whole id is what is restored from here on, even if a newer backup
+ * arrives meanwhile. Transfer full; NULL on error. */
+static GVariant *
+find (ObClient *client, const Request *request, GError **error)
 {
+  gboolean latest = strcmp (request->id, "latest") == 0;
+  g_autofree char *instance = NULL;
   g_autoptr (GVariant) reply = NULL;
-  g_autoptr (GVariant) backup = NULL;
   GVariantBuilder options;
+
+  /* The latest is one of that instance; an id may be of another one, which is restored into it. */
+  if (latest && request->host.properties == NULL)
+    instance = g_strdup (request->instance);
+  else if (latest
+           && !ob_new_host_choose (client, request->instance, request->from, &instance, error))
+    return NULL;
 
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
   if (request->from != NULL)
     g_variant_builder_add (&options, "{sv}", "destination", g_variant_new_string (request->from));
   add_parts (&options, request);
-  /* The latest is one of that instance; an id may be of another one, which is restored into it. */
-  if (request->instance != NULL && strcmp (request->id, "latest") == 0)
-    g_variant_builder_add (&options, "{sv}", "instance", g_variant_new_string (request->instance));
+  if (instance != NULL)
+    g_variant_builder_add (&options, "{sv}", "instance", g_variant_new_string (instance));
   reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "GetBackup",
                           g_variant_new ("(sa{sv})", request->id, &options), NULL, error);
-  if (reply == NULL)
-    return FALSE;
-  backup = g_variant_get_child_value (reply, 0);
-  *id = g_strdup (ob_dict_text (backup, "id"));
-  return TRUE;
+  return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 }
 
 static void
@@ -225,17 +233,14 @@ agree (ObClient *client, const Request *request, const char *id)
   return ob_confirm (question, &error) ? OB_EXIT_DONE : ob_client_fail (client, error);
 }
 
+/* *@result: as ob_follow_job(); NULL where only a plan was made. */
 static ObExit
-restore (ObClient *client, const Request *request)
+restore_backup (ObClient *client, const Request *request, const char *id, GVariant **result)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) result = NULL;
-  g_autofree char *id = NULL;
   g_autofree char *job = NULL;
   ObExit status = OB_EXIT_DONE;
 
-  if (!find (client, request, &id, &error))
-    return ob_client_fail (client, error);
   if (is_in_place (request) && (request->plan || !request->yes))
     status = agree (client, request, id);
   if (request->plan || status != OB_EXIT_DONE)
@@ -249,22 +254,56 @@ restore (ObClient *client, const Request *request)
       return OB_EXIT_DONE;
     }
 
-  status = ob_follow_job (client, job, TRUE, &result);
-  if (result != NULL && !client->json && !client->quiet
+  status = ob_follow_job (client, job, TRUE, result);
+  if (*result != NULL && !client->json && !client->quiet
       && (status == OB_EXIT_DONE || status == OB_EXIT_PARTIAL))
-    print_success (result, request);
+    print_success (*result, request);
+  return status;
+}
+
+/* Adds the installation where it has to be added, and forgets it where nothing came of it. */
+static gboolean
+begin_host (ObClient *client, Request *request, GVariant *backup, GError **error)
+{
+  g_auto (GStrv) parts = request->only != NULL ? ob_split_list (request->only) : NULL;
+
+  return request->host.properties == NULL
+         || ob_new_host_begin (&request->host, client, backup, request->instance,
+                               (const char *const *) parts, error);
+}
+
+static ObExit
+restore (ObClient *client, Request *request)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) backup = find (client, request, &error);
+  g_autoptr (GVariant) result = NULL;
+  ObExit status = OB_EXIT_DONE;
+
+  if (backup == NULL || !begin_host (client, request, backup, &error))
+    return ob_client_fail (client, error);
+  status = restore_backup (client, request, ob_dict_text (backup, "id"), &result);
+  if (request->host.path == NULL)
+    return status;
+  if (result != NULL && (status == OB_EXIT_DONE || status == OB_EXIT_PARTIAL))
+    ob_new_host_conclude (&request->host, client, result);
+  else if (!request->no_wait || status != OB_EXIT_DONE)
+    ob_new_host_give_up (&request->host, client);
   return status;
 }
 
 static gboolean
 check_flags (const Request *request)
 {
+  g_autoptr (GError) error = NULL;
   const char *wrong = NULL;
 
   if (request->keep_oid && request->quick)
     wrong = "Give --keep-oid or --quick, not both.";
   else if (request->plan && !is_in_place (request))
     wrong = "A plan is made for a restore in place; elsewhere nothing is replaced.";
+  else if (!ob_new_host_check (&request->host, is_in_place (request), &error))
+    wrong = error->message;
   if (wrong != NULL)
     g_printerr ("obbackupctl: %s\n", wrong);
   return wrong == NULL;
@@ -285,6 +324,12 @@ run (ObClient *client, int argc, char **argv)
     { "from", 0, 0, G_OPTION_ARG_STRING, &request.from, "Destination that holds it", "DEST" },
     { "instance", 0, 0, G_OPTION_ARG_STRING, &request.instance,
       "Installation to restore, if not the backup's own", "INSTANCE" },
+    { "properties", 0, 0, G_OPTION_ARG_FILENAME, &request.host.properties,
+      "On a new host: Openbravo.properties that say where everything goes here", "FILE" },
+    { "webapp", 0, 0, G_OPTION_ARG_FILENAME, &request.host.webapp,
+      "On a new host: directory for the deployed web application", "DIR" },
+    { "unit", 0, 0, G_OPTION_ARG_STRING, &request.host.unit,
+      "On a new host: systemd unit of the application server", "UNIT" },
     { "original-settings", 0, 0, G_OPTION_ARG_NONE, &request.original_settings,
       "Leave connection and paths in restored properties as they are in the backup", NULL },
     { "plan", 0, 0, G_OPTION_ARG_NONE, &request.plan,
