@@ -6,7 +6,8 @@ deployed webapp, answers from the database as bbdd.user, writes orders and attac
   application.py --port N --run DIR --webapp DIR start    returns once it answers
   application.py --port N --run DIR stop                  returns once it is gone
 
-GET /          what the application sees: orders, total, attachments that are not on the disk
+GET /          what the application sees: orders, total, attachments that are not on the disk, its
+               activation key
 POST /order    makes an order with an attachment in one transaction, returns its id
 """
 
@@ -57,10 +58,12 @@ class Application:
             cursor.execute("SELECT path, name FROM c_file WHERE path IS NOT NULL")
             lost = [name for path, name in cursor
                     if not (self.attachments / path / name).exists()]
+            cursor.execute("SELECT activation_key FROM ad_system")
+            licence = cursor.fetchone()
             cursor.execute("UPDATE ad_system_info SET system_status = 'RB70'")
         connection.close()
         return {"orders": orders, "total": total, "key": key, "uuid": differ,
-                "partners": partners, "lost": lost}
+                "partners": partners, "lost": lost, "licence": licence and licence[0]}
 
     def order(self):
         """One transaction and one file, the file first as Openbravo does."""

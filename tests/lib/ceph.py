@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -65,11 +66,13 @@ osd failsafe full ratio = .99
 public addr = 127.0.0.1
 cluster addr = 127.0.0.1
 [client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} \
+rgw frontends = beast endpoint={address}:{port} ssl_endpoint={address}:{tls_port} \
 ssl_certificate={directory}/tls.pem
 rgw data = {directory}/rgw
-rgw dns name = localhost
+rgw dns name = {name}
 rgw thread pool size = 32
+rgw s3 auth use sts = true
+rgw sts key = a-key-for-tests-
 """
 
 KEYRINGS = (("mon.", ("mon", "allow *")),
@@ -80,13 +83,14 @@ KEYRINGS = (("mon.", ("mon", "allow *")),
 
 class Ceph:
     """Use start() and remove(). url and tls_url are its endpoints, certificate the file that makes
-    the latter trusted."""
+    the latter trusted. Where other hosts shall reach it, address and name are those of this one."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent=None, address="127.0.0.1", name="localhost", tls_port=None):
         self.directory = Path(tempfile.mkdtemp(prefix="ceph-", dir=parent))
-        self.port, self.tls_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.tls_url = f"https://127.0.0.1:{self.tls_port}"
+        self.address, self.name = address, name
+        self.port, self.tls_port = free_port(), tls_port or free_port()
+        self.url = f"http://{address}:{self.port}"
+        self.tls_url = f"https://{address}:{self.tls_port}"
         self.certificate = self.directory / "cert.pem"
         self.daemons = []
         self.gateway = None
@@ -98,7 +102,7 @@ class Ceph:
         mon1, mon2 = free_port(), free_port()
         (self.directory / "ceph.conf").write_text(CONFIGURATION.format(
             fsid=fsid, mon1=mon1, mon2=mon2, directory=self.directory, port=self.port,
-            tls_port=self.tls_port))
+            tls_port=self.tls_port, address=self.address, name=self.name))
         self._make_certificate()
         self._make_keyring()
         map_file = self.directory / "monmap"
@@ -120,10 +124,33 @@ class Ceph:
         self._run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
                   f"--access-key={access_key}", f"--secret-key={secret_key}")
 
+    def add_role(self, name, policy):
+        """A role that the user "tests" may take on, with this policy (of IAM, as an object)."""
+        trust = {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/tests"]},
+            "Action": ["sts:AssumeRole"]}]}
+        self._run("radosgw-admin", "role", "create", f"--role-name={name}",
+                  f"--assume-role-policy-doc={json.dumps(trust)}")
+        self._run("radosgw-admin", "role-policy", "put", f"--role-name={name}",
+                  "--policy-name=all", f"--policy-doc={json.dumps(policy)}")
+
+    def assume_role(self, name):
+        """Temporary keys of the role, as EC2's metadata service tells them."""
+        body = urllib.parse.urlencode({
+            "Action": "AssumeRole", "Version": "2011-06-15", "RoleSessionName": "tests",
+            "RoleArn": f"arn:aws:iam:::role/{name}", "DurationSeconds": "3600"}).encode()
+        answer = self.request("POST", "/", body)
+        if answer.status != 200:
+            raise RuntimeError(f"the role {name} is not to be had: {answer.body}")
+        found = dict(re.findall(r"<(\w+)>([^<]*)</", answer.body.decode()))
+        return {"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": found["AccessKeyId"],
+                "SecretAccessKey": found["SecretAccessKey"], "Token": found["SessionToken"],
+                "Expiration": found["Expiration"]}
+
     def _make_certificate(self):
         key = self.directory / "key.pem"
         self._run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                  "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                  f"/CN={self.name}", "-addext", f"subjectAltName=IP:{self.address},DNS:{self.name}",
                   "-keyout", key, "-out", self.certificate, configured=False)
         (self.directory / "tls.pem").write_bytes(key.read_bytes() + self.certificate.read_bytes())
 
@@ -177,7 +204,7 @@ class Ceph:
 
     def request(self, method, path, body=b"", signed=True):
         """Sends a request, signed by the few lines here, and returns the answer, with body."""
-        host = f"127.0.0.1:{self.port}"
+        host = f"{self.address}:{self.port}"
         headers = {"Host": host}
         if signed:
             headers |= self._sign(method, path, host, body)

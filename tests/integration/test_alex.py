@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Alex's story: a host that was backed up to a bucket is gone altogether, and all comes back on
+another one that has nothing, with other paths, another database server, other passwords and another
+number for the application's user. And each thing that can be wrong on that way is told in a sentence
+that says what to do, and leaves nothing behind."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+import compare
+import hosts
+from ceph import ACCESS_KEY, SECRET_KEY, Ceph
+from hosts import Host
+from installation import Installation, Size
+from postgres import Postgres
+from waiting import wait_until
+
+DONE, FAILED, USAGE, PARTIAL, NOT_AUTHORISED, NOT_FOUND, BUSY, UNAVAILABLE = range(8)
+SANDBOX = Path(os.environ["OBBACKUP_SANDBOX"])
+HERE = Path(__file__).resolve().parent
+
+BUCKET, PREFIX = "acme-backups", "erp"
+OPEN_BUCKET = "acme-open"
+ENDPOINT = f"https://{hosts.SERVER_NAME}"
+LICENCE = "the licence of Acme"
+SIZE = Size(orders=60, images=2, image_bytes=20_000, extra_tables=3, source_files=60,
+            webapp_files=25, attachments=20, large_file=1 << 20, sparse_file=8 << 20)
+NEW_UID = 71002
+
+
+class Story:
+    """What is left of the first host: the server with the bucket, a passphrase on paper, and how
+    it was. Made once for the module."""
+
+    def __init__(self):
+        self.role = False
+        hosts.make_network()
+        self.ceph = Ceph(SANDBOX, hosts.SERVER, hosts.SERVER_NAME, tls_port=443)
+        unittest.addModuleCleanup(self.ceph.remove)
+        self.ceph.start()
+        for bucket in (BUCKET, OPEN_BUCKET, "empty"):
+            self.ceph.make_bucket(bucket)
+        self.secret = self.write("secret-key", SECRET_KEY)
+        host = Host(SANDBOX, "erp-madrid", 1)
+        try:
+            self.live(host)
+        finally:
+            host.destroy()
+        self.passphrase_file = self.write("passphrase", self.passphrase)
+
+    @staticmethod
+    def write(name, text):
+        file = SANDBOX / name
+        file.write_text(text + "\n")
+        file.chmod(0o600)
+        return file
+
+    def words(self, bucket=BUCKET, prefix=PREFIX, secret=None, **changed):
+        """The options of a destination in the bucket."""
+        options = {"bucket": bucket, "prefix": prefix, "endpoint": ENDPOINT,
+                   "ca-file": self.ceph.certificate, "access-key": ACCESS_KEY,
+                   "secret-key-file": secret or self.secret}
+        options |= {name.replace("_", "-"): value for name, value in changed.items()}
+        return ["--kind", "s3", *(word for name, value in options.items() if value is not None
+                                  for word in (f"--{name}", value))]
+
+    def give_role(self, host):
+        """As EC2 gives it to an instance; it may read the bucket, and no more."""
+        if not self.role:
+            self.ceph.add_role("reader", {"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],
+                "Resource": [f"arn:aws:s3:::{OPEN_BUCKET}", f"arn:aws:s3:::{OPEN_BUCKET}/*"]}]})
+            self.role = True
+        file = host.directory / "role.json"
+        file.write_text(json.dumps(self.ceph.assume_role("reader")))
+        host.run("ip", "address", "add", "169.254.169.254/32", "dev", "lo")
+        host.start("/usr/bin/python3", "-B", HERE.parent / "lib" / "metadata.py", file)
+
+    def live(self, host):
+        """The life of the first host: two destinations, backups by hand and by itself."""
+        with host, Postgres(host.directory, sync=False) as server:
+            installation = Installation(host.directory / "erp", server, size=SIZE, odd_names=False,
+                                        activation_key=LICENCE)
+            installation.directory.mkdir()
+            installation.make()
+            installation.start_application()
+            start, stop = installation.application_commands()
+            ok(host, "instance", "add", "erp", "--properties", installation.properties,
+               "--webapp", installation.webapp, "--start-command", " ".join(start),
+               "--stop-command", " ".join(stop))
+            ok(host, "destination", "add", "cloud", *self.words())
+            ok(host, "destination", "add", "open", *self.words(OPEN_BUCKET, None),
+               "--no-passphrase")
+            self.passphrase = ok(host, "destination", "recovery-key", "cloud").strip()
+            ok(host, "backup", "--to", "cloud", "--label", "by hand")
+            ok(host, "backup", "--to", "open", "--label", "by hand")
+            self.answer = installation.ask_application()
+            self.source, self.webapp = installation.source, installation.webapp
+            self.database = compare.describe_database(server, installation.database)
+            self.trees = {part: compare.describe_tree(tree)
+                          for part, tree in installation.trees().items()}
+            ok(host, "schedule", "add", "nightly", "--to", "cloud", "--at", "*-*-* *:*:0/2")
+            wait_until(lambda: any(backup["kind"] == "scheduled" for backup in
+                                   listed(host, "--from", "cloud")), "no backup by itself")
+            ok(host, "schedule", "remove", "nightly")
+            wait_until(lambda: not any(job["State"] == "running" for job in json.loads(
+                ok(host, "jobs", "--json"))), "the backup does not end")
+
+
+def ok(host, *words, status=DONE, **how):
+    """Runs obbackupctl on the host, which must end well; returns what it wrote."""
+    done = host.ctl(*words, **how)
+    if done.status != status:
+        raise AssertionError(f"obbackupctl {words}: {done.status}\n{done.out}{done.err}")
+    return done.out
+
+
+def listed(host, *words):
+    return json.loads(ok(host, "list", *words, "--json"))["backups"]
+
+
+_story = None
+
+
+def story():
+    """Told once for the module, when it is first asked for."""
+    global _story
+    if _story is None:
+        _story = Story()
+    return _story
+
+
+class NewHost:
+    """The second host: a clean PostgreSQL, properties, and nothing else."""
+
+    def __init__(self, name, number):
+        self.host = Host(SANDBOX, name, number, uid=NEW_UID)
+        with self.host:
+            self.server = Postgres(self.host.directory, sync=False).start()
+            self.installation = Installation(self.host.directory / "srv", self.server,
+                                             database="production", password="another one",
+                                             uid=NEW_UID, gid=NEW_UID)
+            self.installation.directory.mkdir()
+            self.properties = self.host.directory / "root" / "Openbravo.properties"
+            self.installation.write_properties(self.properties)
+
+    def remove(self):
+        with self.host:
+            self.installation.stop_application()
+            self.server.stop()
+        self.host.destroy()
+
+
+class Restored(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.story = story()
+        self.new = NewHost("erp-oslo", 2)
+        self.addCleanup(self.new.remove)
+
+    def check_installation(self):
+        """Database and files are as they were, but for the properties and the owner's number."""
+        installation = self.new.installation
+        with self.new.host:
+            database = compare.describe_database(self.new.server, "production")
+            trees = {part: compare.describe_tree(tree)
+                     for part, tree in installation.trees().items()}
+            installation.start_application()
+            answer = installation.ask_application()
+        self.assertEqual(compare.database_differences(self.story.database, database), [])
+        for part, tree in trees.items():
+            with self.subTest(part=part):
+                self.check_tree(compare.tree_differences(self.story.trees[part], tree))
+        self.assertEqual(answer, self.story.answer)
+        self.assertEqual(answer["lost"], [])
+        self.assertEqual(answer["licence"], LICENCE)
+
+    def check_tree(self, differences):
+        """Owners are those of the name here; properties name what is here."""
+        owners = {text.rpartition(": ")[2] for text in differences if re.search("[ug]id was", text)}
+        self.assertLessEqual(owners, {f"{what} was 61002, is {NEW_UID}" for what in ("uid", "gid")})
+        rest = {text.split(" was ")[0] for text in differences if not re.search("[ug]id was", text)}
+        self.assertLessEqual(rest, {f"b'{directory}/Openbravo.properties': {fact}"
+                                    for directory in ("config", "WEB-INF")
+                                    for fact in ("content", "mtime", "size")})
+
+    def restore(self):
+        """The two commands that bring it back, once there is a destination."""
+        host, new = self.new.host, self.new
+        rows = [line.split() for line in ok(host, "list").splitlines()]
+        head, backups = rows[0], rows[1:]
+        self.assertLessEqual({"TIME", "HOST", "SIZE", "MODULES"}, set(head))
+        self.assertEqual({row[head.index("HOST") + 1] for row in backups}, {"erp-madrid"})
+        self.assertRegex(backups[0][1], r"^\d{4}-\d\d-\d\d$")
+        out = ok(host, "restore", "latest", "--properties", new.properties, "--webapp",
+                 new.installation.webapp, "--yes")
+        self.assertIn("schedule add", out)
+        self.check_installation()
+        # The file that was given has done its service.
+        shutil.rmtree(new.properties.parent)
+        shown = json.loads(ok(host, "instance", "show", "erp", "--json"))
+        self.assertEqual(shown["properties"], str(new.installation.properties))
+        ok(host, "instance", "check", "erp")
+
+    def test_passphrase(self):
+        host = self.new.host
+        out = ok(host, "destination", "add", "cloud", *self.story.words(), "--existing",
+                 "--passphrase-file", "-", stdin=self.story.passphrase + "\n")
+        self.assertIn("already", out)
+        self.assertEqual({backup["kind"] for backup in listed(host)}, {"manual", "scheduled"})
+        self.restore()
+        # Whoever typed the passphrase in has it.
+        self.assertNotIn("recovery-key", ok(host, "status"))
+        # From here on it is this host's own.
+        self.assertEqual(json.loads(ok(host, "backup", "--json").splitlines()[-1])["result"],
+                         "complete")
+
+    def test_role(self):
+        """An instance of EC2 whose role alone may read the bucket: no key and no passphrase."""
+        host = self.new.host
+        self.story.give_role(host)
+        ok(host, "destination", "add", "cloud",
+           *self.story.words(OPEN_BUCKET, None, access_key=None, secret_key_file=None),
+           "--existing", "--no-passphrase")
+        self.restore()
+        self.assertEqual([file.name for file in (host.directory / "etc" / "keys").iterdir()], [])
+        self.assertNotIn(SECRET_KEY, host.log())
+
+
+if __name__ == "__main__":
+    raise SystemExit("run it with tests/run test_alex")
