@@ -8,6 +8,7 @@
 #include "ob-restore-recover.h"
 #include "ob-restore-stopped.h"
 #include "ob-restore-swap.h"
+#include "ob-restore-units.h"
 
 /* How long an application that was stopped may take until its sessions are gone: microseconds
  * between two looks, and how many. */
@@ -217,6 +218,7 @@ ob_restore_task_give_up (ObRestoreTask *task, ObRestoreJournal *journal, GError 
       tell_result (task, journal);
       return TRUE;
     }
+  ob_restore_units_remove_parents (journal);
   if (local != NULL)
     ob_progress_warn (task->progress, FALSE,
                       "The restore could not be cleared up, which will be tried again before the "

@@ -192,6 +192,7 @@ ob_restore_task_in_place (ObRestoreTask *task, GError **error)
   journal->change = g_strdup (task->change);
   if (!begin (task, journal, error))
     {
+      ob_restore_units_remove_parents (journal);
       ob_restore_journal_remove (journal, task->context, NULL);
       return FALSE;
     }

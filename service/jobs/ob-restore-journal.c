@@ -41,6 +41,7 @@ free_unit (gpointer data)
   g_free (unit->path);
   g_free (unit->staging_parent);
   g_free (unit->staging_name);
+  g_free (unit->made);
   g_ptr_array_unref (unit->carries);
   g_free (unit);
 }

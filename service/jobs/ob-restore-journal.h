@@ -44,6 +44,9 @@ typedef struct
   gboolean had_former;   /* there was a directory at @path before */
   guint64 kept_size;     /* bytes of the former one, once it is kept */
   GPtrArray *carries;    /* of ObRestoreCarry */
+
+  /* Not written down. */
+  char *made; /* the uppermost directory that was made to hold @path, or NULL */
 } ObRestoreUnit;
 
 typedef struct

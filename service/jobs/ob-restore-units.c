@@ -69,11 +69,12 @@ refuse_mount (const char *path, GError **error)
 /* Opens the directory @name below @fd, making it where it is missing: as others make it, since the
  * umask of this process keeps out the application's user. *@fd becomes the new one. */
 static gboolean
-step_into (int *fd, const char *name, const char *path, GError **error)
+step_into (int *fd, const char *name, const char *path, gboolean *was_made, GError **error)
 {
   gboolean made = mkdirat (*fd, name, 0755) == 0;
   int next = -1;
 
+  *was_made = made;
   if (!made && errno != EEXIST)
     return ob_set_error_errno (error, errno, "The directory %s cannot be made", path);
   next = ob_path_open_at (*fd, name, O_RDONLY | O_DIRECTORY, error);
@@ -86,18 +87,40 @@ step_into (int *fd, const char *name, const char *path, GError **error)
   return TRUE;
 }
 
-/* mkdir -p of the directory that holds @path, following no link. */
+/* mkdir -p of the directory that holds the unit's, following no link. */
 static gboolean
-make_parents (const char *path, GError **error)
+make_parents (ObRestoreUnit *unit, GError **error)
 {
-  g_autofree char *parent = g_path_get_dirname (path);
+  g_autofree char *parent = g_path_get_dirname (unit->path);
   g_auto (GStrv) names = g_strsplit (parent, "/", -1);
+  g_autoptr (GString) above = g_string_new (NULL);
   ob_autofd int fd = open ("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
   for (gsize i = 0; names[i] != NULL; i++)
-    if (*names[i] != '\0' && !step_into (&fd, names[i], parent, error))
-      return FALSE;
+    {
+      gboolean made = FALSE, ok = FALSE;
+
+      if (*names[i] == '\0')
+        continue;
+      g_string_append_printf (above, "/%s", names[i]);
+      ok = step_into (&fd, names[i], parent, &made, error);
+      if (made && unit->made == NULL)
+        unit->made = g_strdup (above->str);
+      if (!ok)
+        return FALSE;
+    }
   return TRUE;
+}
+
+/* Where it is empty. */
+static gboolean
+remove_directory (const char *path)
+{
+  g_autofree char *parent = g_path_get_dirname (path);
+  g_autofree char *name = g_path_get_basename (path);
+  ob_autofd int fd = ob_path_open (parent, O_RDONLY | O_DIRECTORY, NULL);
+
+  return fd >= 0 && unlinkat (fd, name, AT_REMOVEDIR) == 0;
 }
 
 /* Whether @path is the directory that the application server deploys from, or lies in it. */
@@ -194,7 +217,7 @@ plan_unit (ObRestoreUnit *unit, ObRestoreJournal *journal, ObInstance *instance,
   Place living = { 0 };
   Place holder = { 0 };
 
-  if ((!dry && !make_parents (unit->path, error)) || !look_at_path (unit->path, &living, error)
+  if ((!dry && !make_parents (unit, error)) || !look_at_path (unit->path, &living, error)
       || !look_at_path (parent, &holder, error))
     return FALSE;
   if (living.is_mount_root)
@@ -315,9 +338,10 @@ open_nested_parent (int fd, const char *relative, char **leaf, GError **error)
   g_auto (GStrv) names = g_strsplit (relative, "/", -1);
   guint n = g_strv_length (names);
   ob_autofd int parent = ob_path_open_at (fd, ".", O_RDONLY | O_DIRECTORY, error);
+  gboolean made = FALSE;
 
   for (guint i = 0; parent >= 0 && i + 1 < n; i++)
-    if (!step_into (&parent, names[i], relative, error))
+    if (!step_into (&parent, names[i], relative, &made, error))
       return -1;
   *leaf = g_strdup (names[n - 1]);
   return ob_fd_steal (&parent);
@@ -448,6 +472,25 @@ ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance, ObContex
         return FALSE;
     }
   return check_units (journal, context, error);
+}
+
+void
+ob_restore_units_remove_parents (ObRestoreJournal *journal)
+{
+  for (guint i = 0; i < journal->units->len; i++)
+    {
+      const ObRestoreUnit *unit = g_ptr_array_index (journal->units, i);
+      g_autofree char *path = g_path_get_dirname (unit->path);
+
+      while (unit->made != NULL && ob_path_is_below (path, unit->made, NULL)
+             && remove_directory (path))
+        {
+          char *above = g_path_get_dirname (path);
+
+          g_free (path);
+          path = above;
+        }
+    }
 }
 
 int

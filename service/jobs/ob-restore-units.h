@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 gboolean ob_restore_units_plan (ObRestoreJournal *journal, ObInstance *instance,
                                 ObContext *context, ObParts parts, gboolean dry, GError **error);
 
+/* Removes the directories that were made to hold those of the units, as far as they are empty.
+ * Blocks. */
+void ob_restore_units_remove_parents (ObRestoreJournal *journal);
+
 /* Makes the unit's staging directory with an empty "new" in it, and notes their inodes in the unit.
  * The descriptor of "new"; -1 on error. Blocks. */
 int ob_restore_unit_make_staging (ObRestoreUnit *unit, GError **error);
