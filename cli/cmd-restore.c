@@ -187,10 +187,11 @@ print_success (GVariant *result, const Request *request)
     ob_print_in_place (result);
 }
 
-/* What would be done. *@plan: transfer full. */
+/* What would be done. With --yes only what is in the way is told. *@plan: transfer full. */
 static ObExit
 make_plan (ObClient *client, const Request *request, const char *id, GVariant **plan)
 {
+  ObClient quiet = *client;
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = NULL;
   GVariantBuilder options;
@@ -204,11 +205,26 @@ make_plan (ObClient *client, const Request *request, const char *id, GVariant **
   if (reply == NULL)
     return ob_client_fail (client, error);
   g_variant_get (reply, "(&o)", &job);
-  return ob_follow_job (client, job, TRUE, plan);
+  quiet.json = client->json && !request->yes;
+  quiet.quiet = client->quiet || request->yes;
+  return ob_follow_job (&quiet, job, TRUE, plan);
 }
 
-/* Shows the plan, and asks unless it is all that is wanted. OB_EXIT_DONE where the restore shall
- * go on, or has been planned. */
+static ObExit
+tell_obstacles (ObClient *client, GVariant *plan)
+{
+  g_autofree const char **obstacles = NULL;
+  g_autofree char *all = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_variant_lookup (plan, "obstacles", "^a&s", &obstacles);
+  all = g_strjoinv (" ", (char **) obstacles);
+  g_set_error_literal (&error, OB_ERROR, OB_ERROR_FAILED, all);
+  return ob_client_fail (client, error);
+}
+
+/* Shows the plan, and asks unless it is all that is wanted, or --yes was given. OB_EXIT_DONE where
+ * the restore shall go on, or has been planned. */
 static ObExit
 agree (ObClient *client, const Request *request, const char *id)
 {
@@ -220,6 +236,8 @@ agree (ObClient *client, const Request *request, const char *id)
 
   if (status != OB_EXIT_DONE || plan == NULL)
     return status;
+  if (request->yes && !request->plan)
+    return ob_plan_has_obstacles (plan) ? tell_obstacles (client, plan) : OB_EXIT_DONE;
   text = ob_plan_describe (plan);
   if (request->plan && !client->json)
     g_print ("%s", text);
@@ -241,7 +259,8 @@ restore_backup (ObClient *client, const Request *request, const char *id, GVaria
   g_autofree char *job = NULL;
   ObExit status = OB_EXIT_DONE;
 
-  if (is_in_place (request) && (request->plan || !request->yes))
+  /* A new host is looked at in any case: what it lacks is told before anything is made there. */
+  if (is_in_place (request) && (request->plan || !request->yes || request->host.path != NULL))
     status = agree (client, request, id);
   if (request->plan || status != OB_EXIT_DONE)
     return status;

@@ -51,7 +51,13 @@ add (ObNewHost *self, ObClient *client, GError **error)
                       g_variant_new ("(s@a{sv})", self->name, make_options (self)), NULL, error);
 
   if (reply == NULL)
-    return FALSE;
+    {
+      if (g_error_matches (*error, OB_ERROR, OB_ERROR_NOT_FOUND))
+        g_prefix_error (error,
+                        "Name the Openbravo.properties that say where everything goes on this "
+                        "host: ");
+      return FALSE;
+    }
   g_variant_get (reply, "(oas)", &self->path, NULL);
   self->added = TRUE;
   return TRUE;
@@ -87,8 +93,7 @@ holds_webapp (GVariant *backup, const char *const *parts)
   g_autofree const char **held = NULL;
 
   return (parts == NULL || g_strv_contains (parts, "webapp"))
-         && g_variant_lookup (backup, "parts", "^a&s", &held)
-         && g_strv_contains (held, "webapp");
+         && g_variant_lookup (backup, "parts", "^a&s", &held) && g_strv_contains (held, "webapp");
 }
 
 /* A restore that leaves the web application out unasked would look like one that failed. */
@@ -105,10 +110,11 @@ check_webapp (ObNewHost *self, ObClient *client, GVariant *backup, const char *c
     return FALSE;
   if (*ob_dict_text (details, "webapp") != '\0')
     return TRUE;
-  g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                       "The backup holds the deployed web application, and it is not known where it "
-                       "goes here: add --webapp DIR (webapps/openbravo of Tomcat, say), or leave it "
-                       "out with --only");
+  g_set_error_literal (
+    error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+    "The backup holds the deployed web application, and it is not known where it "
+    "goes here: add --webapp DIR (webapps/openbravo of Tomcat, say), or leave it "
+    "out with --only");
   return FALSE;
 }
 
@@ -153,8 +159,8 @@ move_properties (const ObNewHost *self, ObClient *client)
 
   if (details != NULL)
     {
-      file = g_build_filename (ob_dict_text (details, "sources"), "config",
-                               "Openbravo.properties", NULL);
+      file = g_build_filename (ob_dict_text (details, "sources"), "config", "Openbravo.properties",
+                               NULL);
       if (strcmp (file, ob_dict_text (details, "properties")) == 0)
         return;
       g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
@@ -164,9 +170,9 @@ move_properties (const ObNewHost *self, ObClient *client)
     }
   if (reply == NULL)
     {
-      g_autofree char *text = g_strdup_printf (
-        "%s goes on with the properties in %s, which have to stay: %s", self->name,
-        self->properties, error->message);
+      g_autofree char *text
+        = g_strdup_printf ("%s goes on with the properties in %s, which have to stay: %s",
+                           self->name, self->properties, error->message);
 
       ob_output_warning (text);
     }
@@ -194,6 +200,8 @@ ob_new_host_check (const ObNewHost *self, gboolean in_place, GError **error)
               "are changed with `obbackupctl instance edit`";
   else if (self->properties != NULL && !in_place)
     mistake = "--properties says where everything goes; leave --into and --into-database out";
+  else if (self->properties != NULL && g_file_test (self->properties, G_FILE_TEST_IS_DIR))
+    mistake = "--properties names a directory; name the Openbravo.properties in it";
   if (mistake == NULL)
     return TRUE;
   g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, mistake);
