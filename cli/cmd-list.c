@@ -2,6 +2,7 @@
 #include "ob-command.h"
 
 #include "ob-dictionary.h"
+#include "ob-error.h"
 #include "ob-format.h"
 #include "ob-output.h"
 #include "ob-table.h"
@@ -149,6 +150,22 @@ print_json (GVariant *backups, GVariant *problems)
   ob_output_json (g_variant_builder_end (&builder));
 }
 
+static void
+tell_none (ObClient *client)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) destination = NULL;
+  g_autofree char *path = NULL;
+
+  destination
+    = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", NULL, &path, &error);
+  if (g_error_matches (error, OB_ERROR, OB_ERROR_NOT_FOUND))
+    g_printerr ("No place for backups is known here yet; tell where they are, or shall be, with "
+                "`obbackupctl destination add`.\n");
+  else
+    g_printerr ("There are no such backups.\n");
+}
+
 static ObExit
 list (ObClient *client, const Filter *filter)
 {
@@ -173,7 +190,7 @@ list (ObClient *client, const Filter *filter)
   else if (g_variant_n_children (backups) > 0)
     print_table (backups);
   else if (!client->quiet)
-    g_printerr ("There are no such backups.\n");
+    tell_none (client);
 
   n_problems = g_variant_n_children (problems);
   for (gsize i = 0; i < n_problems; i++)

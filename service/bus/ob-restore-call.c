@@ -78,8 +78,9 @@ choose_instance (Call *call, GVariant *backup, GError **error)
   instance = ob_manager_find_instance (call->manager, name, NULL);
   if (instance == NULL && needed)
     g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
-                 "Backup %s is of the instance \"%.64s\", which is not known here; add it, or name "
-                 "another one with \"instance\"",
+                 "Backup %.8s is of the instance \"%.64s\", which is not known here; give the "
+                 "Openbravo.properties of this host (--properties FILE), or name another one "
+                 "(--instance NAME)",
                  call->name, name);
   return instance;
 }

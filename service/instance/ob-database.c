@@ -59,9 +59,16 @@ ob_database_connect_admin (const ObDatabaseConfig *config, GCancellable *cancell
   /* The first error is the one that tells why. */
   if (postgres == NULL && !g_cancellable_is_cancelled (cancellable))
     postgres = ob_postgres_connect (config, role, "template1", cancellable, NULL);
-  if (postgres == NULL)
+  if (postgres != NULL)
+    return postgres;
+  if (role == OB_ROLE_OWNER && g_error_matches (first, OB_ERROR, OB_ERROR_CREDENTIALS_REJECTED))
+    g_propagate_prefixed_error (error, g_steal_pointer (&first),
+                                "Where the role \"%s\" is not there yet, the properties have to "
+                                "name a superuser, bbdd.systemUser and bbdd.systemPassword. ",
+                                config->user);
+  else
     g_propagate_error (error, g_steal_pointer (&first));
-  return postgres;
+  return NULL;
 }
 
 /* public methods */

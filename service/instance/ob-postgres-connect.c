@@ -67,8 +67,9 @@ clean_message (const char *message)
       g_autofree char *line = g_regex_replace_literal (regex, lines[i], -1, 0, "", 0, NULL);
 
       g_strstrip (line);
-      /* The place: "LOCATION:  auth_failed, auth.c:338", translated. */
-      if (*line == '\0'
+      /* The place: "LOCATION:  auth_failed, auth.c:338", translated; and libpq's hints, for which
+       * we have our own: "Is the server running on that host?" */
+      if (*line == '\0' || lines[i][0] == '\t'
           || g_regex_match_simple (":  [A-Za-z_0-9]+, [a-z_A-Z0-9]+\\.c:[0-9]+$", line, 0, 0))
         continue;
       if (text->len > 0)
@@ -100,8 +101,11 @@ fail_to_connect (ObPostgres *self, GError **error)
     g_set_error (error, OB_ERROR, OB_ERROR_CREDENTIALS_REJECTED,
                  "The role \"%s\" may not connect to %s: %s", self->role, self->title, clean);
   else
-    g_set_error (error, OB_ERROR, code, "The role \"%s\" cannot reach %s: %s", self->role,
-                 self->title, clean);
+    g_set_error (error, OB_ERROR, code,
+                 "The role \"%s\" cannot reach %s: %s%s", self->role, self->title, clean,
+                 code == OB_ERROR_DATABASE_UNREACHABLE
+                   ? ". Start the server, or correct bbdd.url in the properties"
+                   : "");
   return FALSE;
 }
 

@@ -304,6 +304,10 @@ ob_catalogue_find (ObContext *context, GPtrArray *destinations, const char *id,
 
   if (index > records->len)
     set_ambiguous (id, error);
+  else if (destinations->len == 0)
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+                         "No place for backups is known here, so there is none; tell where they "
+                         "are with `obbackupctl destination add`.");
   else if (first != NULL)
     g_propagate_error (error, g_steal_pointer (&first));
   else

@@ -54,8 +54,15 @@ take_over (ObDestination *destination, ObContext *context, ObStore *store, char 
     *passphrase = g_steal_pointer (&key);
   else if (g_error_matches (local, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE) && !given)
     g_set_error (error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE,
-                 "At %s there is a repository already; give its passphrase to take it over.",
+                 "At %s there is a repository already; give its passphrase to take it over "
+                 "(--passphrase-file FILE).",
                  destination->path);
+  else if (g_error_matches (local, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE))
+    g_set_error (error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE,
+                 "The repository at %s does not open with %s; give the passphrase that it was made "
+                 "with, which is what `obbackupctl destination recovery-key` printed there.",
+                 destination->path,
+                 destination->no_passphrase ? "the empty passphrase" : "this passphrase");
   else if (!g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
     g_propagate_error (error, g_steal_pointer (&local));
   return g_steal_pointer (&repository);
@@ -129,8 +136,8 @@ static gboolean
 refuse_empty (ObDestination *destination, GError **error)
 {
   g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
-               "At %s there is no repository; correct the %s, or leave --existing out to make a new "
-               "one there.",
+               "At %s there is no repository; correct the %s, or leave --existing out to make a "
+               "new one there.",
                destination->path,
                ob_place_is_local (destination->place) ? "path" : "bucket or the prefix");
   return FALSE;

@@ -42,8 +42,8 @@ const char *ob_destination_get_bandwidth_limit (ObDestination *destination);
 gboolean ob_destination_set_bandwidth_limit (ObDestination *destination, const char *text,
                                              GError **error);
 
-/* From now on only a repository that is there already is taken over, and none is made: an empty place
- * is then the wrong one. Before anybody else sees the destination. */
+/* From now on only a repository that is there already is taken over, and none is made: an empty
+ * place is then the wrong one. Before anybody else sees the destination. */
 void ob_destination_require_existing (ObDestination *destination);
 
 /* Makes the repository, or takes over the one that is at the path (its passphrase must open it),

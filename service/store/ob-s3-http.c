@@ -128,6 +128,17 @@ judge_answer (ObS3Http *self, Try *try, GError **error)
   return ob_s3_fault_is_passing (fault, answer->status) ? PASSING : REFUSED;
 }
 
+/* What to do about a server that does not answer. */
+static const char *
+get_remedy (const GError *failure)
+{
+  if (failure->domain == G_RESOLVER_ERROR)
+    return "correct the endpoint, or see to the name server of this machine";
+  if (g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
+    return "correct the port of the endpoint, or see to it that the server runs";
+  return "see to the server, and to the network and the firewalls on the way to it";
+}
+
 /* There is none. */
 static Outcome
 judge_failure (ObS3Http *self, const Try *try, GError *failure, gboolean too_slow, GError **error)
@@ -158,7 +169,7 @@ judge_failure (ObS3Http *self, const Try *try, GError *failure, gboolean too_slo
     }
   else
     g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-                 "the server does not answer (%s)", failure->message);
+                 "the server does not answer (%s): %s", failure->message, get_remedy (failure));
   return PASSING;
 }
 
