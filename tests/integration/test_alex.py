@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Alex's story: a host that was backed up to a bucket is gone altogether, and all comes back on
 another one that has nothing, with other paths, another database server, other passwords and another
-number for the application's user. And each thing that can be wrong on that way is told in a sentence
-that says what to do, and leaves nothing behind."""
+number for the application's user. And each thing that can be wrong on that way is told in a
+sentence that says what to do, and leaves nothing behind."""
 
 import json
 import os
@@ -73,6 +73,7 @@ class Story:
     def give_role(self, host):
         """As EC2 gives it to an instance; it may read the bucket, and no more."""
         if not self.role:
+            self.ceph.allow_roles()
             self.ceph.add_role("reader", {"Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],
                 "Resource": [f"arn:aws:s3:::{OPEN_BUCKET}", f"arn:aws:s3:::{OPEN_BUCKET}/*"]}]})
@@ -144,7 +145,7 @@ class NewHost:
         with self.host:
             self.server = Postgres(self.host.directory, sync=False).start()
             self.installation = Installation(self.host.directory / "srv", self.server,
-                                             database="production", password="another one",
+                                             database="production", password="changed-año",
                                              uid=NEW_UID, gid=NEW_UID)
             self.installation.directory.mkdir()
             self.properties = self.host.directory / "root" / "Openbravo.properties"
@@ -232,6 +233,205 @@ class Restored(unittest.TestCase):
         self.restore()
         self.assertEqual([file.name for file in (host.directory / "etc" / "keys").iterdir()], [])
         self.assertNotIn(SECRET_KEY, host.log())
+
+
+class Refused(unittest.TestCase):
+    """Each is told in one sentence, and leaves the new host as it was."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.story = story()
+        cls.new = NewHost("erp-bergen", 3)
+        cls.addClassCleanup(cls.new.remove)
+        cls.host = cls.new.host
+        cls.installation = cls.new.installation
+        ok(cls.host, "destination", "add", "cloud", *cls.story.words(), "--existing",
+           "--passphrase-file", cls.story.passphrase_file)
+
+    def setUp(self):
+        self.before = self.state()
+
+    def state(self):
+        """All that a command could leave behind, with the contents of configuration and keys."""
+        etc = {str(file): file.read_text() for file in (self.host.directory / "etc").rglob("*")
+               if file.is_file()}
+        files = sorted(map(str, self.installation.directory.rglob("*")))
+        with self.host:
+            databases = self.new.server.query("SELECT datname FROM pg_database ORDER BY 1")
+            roles = self.new.server.query("SELECT rolname FROM pg_roles ORDER BY 1")
+        return etc, files, databases, roles
+
+    def refused(self, status, text, *words, **how):
+        done = self.host.ctl(*words, **how)
+        told = f"obbackupctl {words}: {done.status}\n{done.out}{done.err}"
+        self.assertEqual(done.status, status, told)
+        self.assertRegex(done.err, text, told)
+        self.assertEqual(len(done.err.splitlines()), 1, told)
+        self.assertEqual(self.state(), self.before)
+        for secret in (SECRET_KEY, self.story.passphrase, self.installation.password):
+            self.assertNotIn(secret, told)
+
+    # the way to the backups
+
+    def not_added(self, status, text, *words, passphrase=None):
+        self.refused(status, text, "destination", "add", "other", *words, "--existing",
+                     "--passphrase-file", passphrase or self.story.passphrase_file)
+
+    def test_wrong_passphrase(self):
+        self.not_added(FAILED, "does not open with this passphrase; give .*recovery-key",
+                       *self.story.words(), passphrase=self.story.write("wrong", "not-it"))
+
+    def test_no_passphrase(self):
+        self.refused(FAILED, "give its passphrase .*--passphrase-file", "destination", "add",
+                     "other", *self.story.words(), "--existing")
+        self.refused(FAILED, "does not open with the empty passphrase; give", "destination", "add",
+                     "other", *self.story.words(), "--existing", "--no-passphrase", "--quiet")
+
+    def test_wrong_bucket(self):
+        self.not_added(UNAVAILABLE, "no bucket acme-backup; .*correct its name",
+                       *self.story.words("acme-backup"))
+
+    def test_empty_bucket(self):
+        self.not_added(NOT_FOUND, "is no repository; correct the bucket or the prefix",
+                       *self.story.words("empty"))
+        self.assertEqual(self.story.ceph.keys("empty"), [])
+
+    def test_wrong_prefix(self):
+        for prefix in ("erb", None):
+            self.not_added(NOT_FOUND, "is no repository; correct .*prefix",
+                           *self.story.words(prefix=prefix))
+
+    def test_wrong_keys(self):
+        self.not_added(FAILED, f"{ACCESS_KEY}: the secret key is most likely not the one",
+                       *self.story.words(secret=self.story.write("other-secret", "not-it")))
+        self.not_added(FAILED, "does not know the access key NOBODY; it may be mistyped",
+                       *self.story.words(access_key="NOBODY"))
+        self.not_added(FAILED, "EC2 instance with a role; elsewhere give a key or a profile",
+                       *self.story.words(access_key=None, secret_key_file=None))
+
+    def test_no_permission(self):
+        """A policy of the bucket lets the user list, but not read; and then the other way."""
+        ceph = self.story.ceph
+        ceph.add_user("alex", "AKIDALEX", "alex-secret")
+        secret = self.story.write("alex-secret", "alex-secret")
+        self.addCleanup(ceph.request, "DELETE", f"/{BUCKET}?policy=")
+        for allowed, lacking in (("s3:ListBucket", "s3:GetObject"),
+                                 ("s3:GetObject", "s3:ListBucket")):
+            policy = {"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/alex"]},
+                "Action": [allowed],
+                "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]}]}
+            answer = ceph.request("PUT", f"/{BUCKET}?policy=", json.dumps(policy).encode())
+            self.assertEqual(answer.status, 204)
+            self.not_added(FAILED, f"who looks after the bucket {BUCKET} has to allow it {lacking}",
+                           *self.story.words(access_key="AKIDALEX", secret=secret))
+
+    def test_clock(self):
+        self.addCleanup(self.host.restart_service)
+        self.host.restart_service(
+            LD_PRELOAD="/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", FAKETIME="+61m",
+            FAKETIME_DONT_FAKE_MONOTONIC="1")
+        self.not_added(FAILED, "clock of this machine is 6[01] minutes ahead .*timedatectl",
+                       *self.story.words())
+
+    def test_unknown_name(self):
+        self.not_added(UNAVAILABLE, "s3.acme.exampel.*: correct the endpoint, or .*name server",
+                       *self.story.words(endpoint="https://s3.acme.exampel"))
+
+    def test_nobody_listens(self):
+        self.not_added(UNAVAILABLE, "refused.: correct the port of the endpoint",
+                       *self.story.words(endpoint=ENDPOINT + ":444"))
+
+    # the way back
+
+    def not_restored(self, status, text, *words, properties=None):
+        self.refused(status, text, "restore", "latest", "--yes", "--webapp",
+                     self.installation.webapp, "--properties", properties or self.new.properties,
+                     *words)
+
+    def changed(self, former, new):
+        """A copy of the properties with something else in it."""
+        file = self.new.properties.with_name("changed")
+        text = self.new.properties.read_text(encoding="latin-1")
+        self.assertIn(former, text)
+        file.write_text(text.replace(former, new), encoding="latin-1")
+        return file
+
+    def test_properties(self):
+        self.not_restored(NOT_FOUND, "Name the Openbravo.properties .*none.*No such file",
+                          properties=self.new.properties.with_name("none"))
+        self.not_restored(USAGE, "names a directory; name the Openbravo.properties in it",
+                          properties=self.new.properties.parent)
+        self.not_restored(FAILED, "keys are missing .*Is this the config/Openbravo.properties",
+                          properties="/etc/passwd")
+        self.not_restored(FAILED, "Oracle .*supports PostgreSQL",
+                          properties=self.changed("=POSTGRE\n", "=ORACLE\n"))
+        self.not_restored(FAILED, "missing or empty: attach.path",
+                          properties=self.changed("attach.path", "attach.pth"))
+
+    def test_no_place(self):
+        self.refused(FAILED, "not known where it goes here: add --webapp DIR", "restore", "latest",
+                     "--yes", "--properties", self.new.properties)
+        self.refused(NOT_FOUND, "not known here; give the .*--properties FILE", "restore", "latest")
+
+    def test_wrong_port(self):
+        self.not_restored(FAILED, "port 5999.*Start the server, or correct bbdd.url",
+                          properties=self.changed(str(self.new.server.port), "5999"))
+
+    def test_database_down(self):
+        with self.host:
+            self.new.server.stop()
+        try:
+            done = self.host.ctl("restore", "latest", "--yes", "--webapp",
+                                 self.installation.webapp, "--properties", self.new.properties)
+        finally:
+            with self.host:
+                self.new.server.start()
+        self.assertEqual(done.status, FAILED)
+        self.assertRegex(done.err, "refused.*Start the server, or correct bbdd.url")
+        self.assertEqual(len(done.err.splitlines()), 1, done.err)
+        self.assertEqual(self.state(), self.before)
+
+    def test_wrong_superuser(self):
+        self.not_restored(FAILED, "Check the user and the password in the properties",
+                          properties=self.changed("postgres-password", "wrong"))
+        self.not_restored(FAILED, "have to name a superuser, bbdd.systemUser",
+                          properties=self.changed("bbdd.system", "bbdd.was"))
+
+    def test_small_disk(self):
+        self.host.run("mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs",
+                      self.installation.directory)
+        self.addCleanup(self.host.run, "umount", self.installation.directory)
+        self.not_restored(FAILED, "MB are needed on the file system of .*free some")
+        self.check_nothing_in(self.installation.directory)
+        # Also where it is seen only when the disk has been filled.
+        ok(self.host, "instance", "add", "small", "--properties", self.new.properties,
+           "--webapp", self.installation.webapp)
+        self.addCleanup(ok, self.host, "instance", "remove", "small")
+        newest = listed(self.host)[0]["id"]
+        done = self.host.ctl("restore", newest, "--instance", "small", "--yes")
+        self.assertEqual(done.status, FAILED)
+        self.assertRegex(done.err, "stay free for what lives on it; make space there")
+        self.check_nothing_in(self.installation.directory)
+
+    def check_nothing_in(self, directory):
+        """It may be a mount of the host's own."""
+        left = self.host.run("find", directory, "-mindepth", "1")
+        self.assertEqual((left.status, left.out), (0, ""))
+
+
+class Nothing(unittest.TestCase):
+    def test_no_destination(self):
+        """Before anything is told to it, it says what to tell."""
+        self.story = story()
+        host = Host(SANDBOX, "erp-turku", 4)
+        self.addCleanup(host.destroy)
+        for words, status in ((("list",), DONE), (("restore", "latest"), NOT_FOUND)):
+            done = host.ctl(*words)
+            self.assertEqual(done.status, status, done.err)
+            self.assertRegex(done.err, "No place for backups is known here.*destination add")
 
 
 if __name__ == "__main__":

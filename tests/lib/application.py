@@ -15,6 +15,7 @@ import argparse
 import http.server
 import json
 import os
+import re
 import signal
 import socketserver
 import sys
@@ -28,11 +29,13 @@ SECONDS = 120
 
 
 def read_properties(file):
-    """Enough of java.util.Properties for the file that the generator writes."""
+    """Enough of java.util.Properties for the file that the generator writes, and for what a restore
+    changes in it."""
     values = {}
     for line in file.read_bytes().decode("latin-1").splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.replace("\\:", "\0").partition("=")
+            value = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), value)
             values[name.strip()] = value.replace("\0", ":").strip()
     return values
 

@@ -71,6 +71,10 @@ ssl_certificate={directory}/tls.pem
 rgw data = {directory}/rgw
 rgw dns name = {name}
 rgw thread pool size = 32
+"""
+
+# With these the gateway takes a wrong key or secret for one without rights, and says so.
+ROLES = """\
 rgw s3 auth use sts = true
 rgw sts key = a-key-for-tests-
 """
@@ -124,6 +128,13 @@ class Ceph:
         self._run("radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
                   f"--access-key={access_key}", f"--secret-key={secret_key}")
 
+    def allow_roles(self):
+        """The gateway starts again, and gives temporary keys of roles from then on."""
+        with open(self.directory / "ceph.conf", "a", encoding="ascii") as configuration:
+            configuration.write(ROLES)
+        self.kill_gateway()
+        self.start_gateway()
+
     def add_role(self, name, policy):
         """A role that the user "tests" may take on, with this policy (of IAM, as an object)."""
         trust = {"Version": "2012-10-17", "Statement": [{
@@ -150,7 +161,8 @@ class Ceph:
     def _make_certificate(self):
         key = self.directory / "key.pem"
         self._run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                  f"/CN={self.name}", "-addext", f"subjectAltName=IP:{self.address},DNS:{self.name}",
+                  f"/CN={self.name}", "-addext",
+                  f"subjectAltName=IP:{self.address},DNS:{self.name}",
                   "-keyout", key, "-out", self.certificate, configured=False)
         (self.directory / "tls.pem").write_bytes(key.read_bytes() + self.certificate.read_bytes())
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hosts of a small network, in this process's own network namespace: each is a sandbox (see
-tests/sandbox) with a network, a hostname, a bus, a polkitd and an obbackupd of its own. "with host:"
-does what is in it on that host, so that what is started there belongs to it and ends with it."""
+tests/sandbox) with a network, a hostname, a bus, a polkitd and an obbackupd of its own. "with
+host:" does what is in it on that host, so that what is started there belongs to it and ends with
+it."""
 
 import collections
 import ctypes
@@ -18,6 +19,8 @@ SERVER = "10.77.0.1"
 SERVER_NAME = "s3.acme.example"
 NAMESPACES = ("pid", "ipc", "uts", "net", "mnt")
 CLONE_NEWNET = 0x40000000
+# One that is asked on loopback, and refuses at once.
+NO_NAME_SERVER = "nameserver 127.0.0.1\noptions attempts:1 timeout:1\n"
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 60
 
@@ -107,6 +110,7 @@ class Host:
     def _set_up_files(self):
         """Who the server is, and whom the application runs as."""
         for name, change in (("hosts", lambda text: f"{SERVER} {SERVER_NAME}\n{text}"),
+                             ("resolv.conf", lambda text: NO_NAME_SERVER),
                              ("passwd", self._renumber), ("group", self._renumber)):
             file = Path("/etc") / name
             mode, copy = file.stat().st_mode, self.directory / name
@@ -154,6 +158,16 @@ class Host:
         if not process.stdout.readline():
             raise RuntimeError(f"{command} did not start")
         return process
+
+    def restart_service(self, **variables):
+        """Ends obbackupd, which starts again when it is next asked for, with these variables."""
+        (self.directory / "service.env").write_text(
+            "".join(f"{name}='{value}'\n" for name, value in variables.items()))
+        exits = self.directory / "log" / "exits"
+        before = len(exits.read_text().split()) if exits.exists() else 0
+        if self.run("pkill", "--exact", "obbackupd").status == 0:
+            wait_until(lambda: exits.exists() and len(exits.read_text().split()) > before,
+                       "the service does not end", SECONDS_TO_STOP)
 
     def log(self):
         file = self.directory / "log" / "obbackupd.log"

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""metadata.py FILE: a simulated metadata service of an EC2 instance with a role, version 2 alone, on
-169.254.169.254:80 of the network namespace that it runs in. The keys are those in FILE, as JSON,
-read anew for each answer. Prints a line when it listens."""
+"""metadata.py FILE: a simulated metadata service of an EC2 instance with a role, version 2 alone,
+on 169.254.169.254:80 of the network namespace that it runs in. The keys are those in FILE, as
+JSON, read anew for each answer. Prints a line when it listens."""
 
 import http.server
 import secrets
