@@ -5,17 +5,22 @@
 
 G_BEGIN_DECLS
 
-/* A GCancellable that is cancelled when its time is up, whoever waits where: for what may be tried,
- * and must not keep anybody. */
+/* A limit of time for calls that take a GCancellable: it is cancelled when the time is up, or with
+ * another one. */
 typedef struct _ObDeadline ObDeadline;
 
-/* @milliseconds from now on. Where no thread can be had for it the time is up at once. Transfer
- * full. Any thread. */
-ObDeadline *ob_deadline_new (guint milliseconds);
+/* Begins now. @milliseconds: until then. @cancellable: the caller's, may be NULL. Where no thread can
+ * be had for it the time is up at once. Transfer full. Any thread. */
+ObDeadline *ob_deadline_new (guint milliseconds, GCancellable *cancellable);
+
+/* Waits for nothing. By the thread that made it. */
 void ob_deadline_free (ObDeadline *deadline);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObDeadline, ob_deadline_free)
 
-/* Belongs to @deadline. Any thread. */
+/* What is to be given to the calls. Belongs to @deadline. Any thread. */
 GCancellable *ob_deadline_get_cancellable (ObDeadline *deadline);
+
+/* Microseconds that are left, at least 0. Any thread. */
+gint64 ob_deadline_get_left (ObDeadline *deadline);
 
 G_END_DECLS

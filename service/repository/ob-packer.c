@@ -167,7 +167,7 @@ save_index_in_time (ObPacker *packer)
 
   if (waiting != NULL || ob_store_has_failed (store))
     return;
-  deadline = ob_deadline_new (KEEP_MS);
+  deadline = ob_deadline_new (KEEP_MS, NULL);
   if (!ob_unsaved_packs_save (packer->unsaved, packer->repository,
                               ob_deadline_get_cancellable (deadline), &error))
     g_info ("What was stored before the end is in no index: %s", error->message);

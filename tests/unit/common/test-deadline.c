@@ -19,7 +19,7 @@ static void
 test_passes (void)
 {
   gint64 began = g_get_monotonic_time ();
-  g_autoptr (ObDeadline) deadline = ob_deadline_new (300);
+  g_autoptr (ObDeadline) deadline = ob_deadline_new (300, NULL);
   GCancellable *cancellable = ob_deadline_get_cancellable (deadline);
 
   g_assert_false (g_cancellable_is_cancelled (cancellable));
@@ -33,12 +33,23 @@ static void
 test_freed (void)
 {
   gint64 began = g_get_monotonic_time ();
-  ObDeadline *deadline = ob_deadline_new (60 * 1000);
+  ObDeadline *deadline = ob_deadline_new (60 * 1000, NULL);
   g_autoptr (GCancellable) cancellable = g_object_ref (ob_deadline_get_cancellable (deadline));
 
   ob_deadline_free (deadline);
   g_assert_cmpint (g_get_monotonic_time () - began, <, 30 * G_USEC_PER_SEC);
   g_assert_false (g_cancellable_is_cancelled (cancellable));
+}
+
+static void
+test_with_another (void)
+{
+  g_autoptr (GCancellable) other = g_cancellable_new ();
+  g_autoptr (ObDeadline) deadline = ob_deadline_new (60 * 1000, other);
+
+  g_assert_cmpint (ob_deadline_get_left (deadline), >, 30 * G_USEC_PER_SEC);
+  g_cancellable_cancel (other);
+  g_assert_true (g_cancellable_is_cancelled (ob_deadline_get_cancellable (deadline)));
 }
 
 int
@@ -47,5 +58,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/deadline/passes", test_passes);
   g_test_add_func ("/deadline/freed", test_freed);
+  g_test_add_func ("/deadline/with-another", test_with_another);
   return g_test_run ();
 }
