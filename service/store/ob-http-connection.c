@@ -39,33 +39,6 @@ make_stream (const ObHttpRequest *request, gssize *size)
   return stream;
 }
 
-/* As the environment of the service names them. The desktop's own ways to find a proxy run programs
- * and scripts, which has no place here. */
-static GProxyResolver *
-make_proxies (void)
-{
-  static const char *const here[] = { "localhost", "127.0.0.0/8", "::1", NULL };
-  const char *none = g_getenv ("no_proxy");
-  const char *http = g_getenv ("http_proxy");
-  const char *https = g_getenv ("https_proxy");
-  g_auto (GStrv) hosts = g_strsplit_set (none != NULL ? none : "", ", ", -1);
-  g_autoptr (GStrvBuilder) ignored = g_strv_builder_new ();
-  g_auto (GStrv) all = NULL;
-  GProxyResolver *proxies;
-
-  g_strv_builder_addv (ignored, (const char **) here);
-  for (char **host = hosts; *host != NULL; host++)
-    if (**host != '\0')
-      g_strv_builder_add (ignored, *host);
-  all = g_strv_builder_end (ignored);
-  proxies = g_simple_proxy_resolver_new (NULL, all);
-  if (http != NULL && *http != '\0')
-    g_simple_proxy_resolver_set_uri_proxy (G_SIMPLE_PROXY_RESOLVER (proxies), "http", http);
-  if (https != NULL && *https != '\0')
-    g_simple_proxy_resolver_set_uri_proxy (G_SIMPLE_PROXY_RESOLVER (proxies), "https", https);
-  return proxies;
-}
-
 /* Keeps the socket of a new connection. */
 static void
 on_network_event (SoupMessage *message, GSocketClientEvent event, GIOStream *stream,
@@ -256,6 +229,31 @@ exchange (ObHttpConnection *self, const ObHttpRequest *request, ObHttpAnswer *an
 
 /* public methods */
 
+GProxyResolver *
+ob_http_make_proxies (void)
+{
+  static const char *const here[] = { "localhost", "127.0.0.0/8", "::1", NULL };
+  const char *none = g_getenv ("no_proxy");
+  const char *http = g_getenv ("http_proxy");
+  const char *https = g_getenv ("https_proxy");
+  g_auto (GStrv) hosts = g_strsplit_set (none != NULL ? none : "", ", ", -1);
+  g_autoptr (GStrvBuilder) ignored = g_strv_builder_new ();
+  g_auto (GStrv) all = NULL;
+  GProxyResolver *proxies;
+
+  g_strv_builder_addv (ignored, (const char **) here);
+  for (char **host = hosts; *host != NULL; host++)
+    if (**host != '\0')
+      g_strv_builder_add (ignored, *host);
+  all = g_strv_builder_end (ignored);
+  proxies = g_simple_proxy_resolver_new (NULL, all);
+  if (http != NULL && *http != '\0')
+    g_simple_proxy_resolver_set_uri_proxy (G_SIMPLE_PROXY_RESOLVER (proxies), "http", http);
+  if (https != NULL && *https != '\0')
+    g_simple_proxy_resolver_set_uri_proxy (G_SIMPLE_PROXY_RESOLVER (proxies), "https", https);
+  return proxies;
+}
+
 ObHttpConnection *
 ob_http_connection_new (GTlsDatabase *tls, gboolean direct, guint timeout)
 {
@@ -269,7 +267,7 @@ ob_http_connection_new (GTlsDatabase *tls, gboolean direct, guint timeout)
                                                  "user-agent", "obbackup", NULL);
   if (tls != NULL)
     soup_session_set_tls_database (self->session, tls);
-  proxies = direct ? NULL : make_proxies ();
+  proxies = direct ? NULL : ob_http_make_proxies ();
   soup_session_set_proxy_resolver (self->session, proxies);
   /* A compressed answer could be any size, and a password of the address's is none of ours. */
   soup_session_remove_feature_by_type (self->session, SOUP_TYPE_CONTENT_DECODER);

@@ -14,6 +14,11 @@ G_BEGIN_DECLS
 /* Bytes of the body of an answer that is not the one wished for. */
 #define OB_HTTP_MAX_REFUSAL (64 * 1024)
 
+/* The proxies that the environment of the service names (http_proxy, https_proxy, no_proxy); never
+ * for loopback. The desktop's own ways to find one run programs and scripts, which has no place
+ * here. Transfer full. Any thread. */
+GProxyResolver *ob_http_make_proxies (void);
+
 typedef struct _ObHttpConnection ObHttpConnection;
 
 typedef struct

@@ -17,6 +17,7 @@
 #include "ob-fd-cache.h"
 #include "ob-fd.h"
 #include "ob-io.h"
+#include "ob-local-checkup.h"
 #include "ob-local-file.h"
 #include "ob-local-pending.h"
 #include "ob-path.h"
@@ -566,6 +567,25 @@ ob_local_store_is_consistent (ObStore *store)
   return FALSE;
 }
 
+/* The page cache: it would answer for a disk that has long died. */
+static void
+ob_local_store_forget (ObStore *store, const char *name)
+{
+  struct stat info;
+  ob_autofd int fd = open_object (OB_LOCAL_STORE (store), name, &info, NULL);
+
+  if (fd >= 0)
+    posix_fadvise (fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+static void
+ob_local_store_checkup (ObStore *store, ObCheckup *checkup)
+{
+  ObLocalStore *self = OB_LOCAL_STORE (store);
+
+  ob_local_checkup (self->path, self->root_fd, checkup);
+}
+
 static void
 ob_local_store_finalize (GObject *object)
 {
@@ -597,6 +617,8 @@ ob_local_store_class_init (ObLocalStoreClass *klass)
   store_class->describe = ob_local_store_describe;
   store_class->has_failed = ob_local_store_has_failed;
   store_class->is_consistent = ob_local_store_is_consistent;
+  store_class->forget = ob_local_store_forget;
+  store_class->checkup = ob_local_store_checkup;
 }
 
 static void

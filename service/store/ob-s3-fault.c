@@ -218,6 +218,14 @@ ob_s3_fault_is_old_keys (const ObS3Fault *fault)
   return is (fault, "ExpiredToken", "InvalidToken", "TokenRefreshRequired", NULL);
 }
 
+gboolean
+ob_s3_fault_is_about_keys (const ObS3Fault *fault)
+{
+  return ob_s3_fault_is_old_keys (fault)
+         || is (fault, "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed",
+                "RequestExpired", NULL);
+}
+
 void
 ob_s3_fault_set_error (const ObS3Fault *fault, guint status, const ObS3FaultContext *context,
                        GError **error)

@@ -31,6 +31,10 @@ gboolean ob_s3_fault_is_slow_down (const ObS3Fault *fault, guint status);
 /* Whether newer keys may be taken (temporary ones that have run out). Any thread. */
 gboolean ob_s3_fault_is_old_keys (const ObS3Fault *fault);
 
+/* Whether the keys themselves, the signature or the clock are refused, rather than what was asked
+ * for with them. Any thread. */
+gboolean ob_s3_fault_is_about_keys (const ObS3Fault *fault);
+
 /* What a message needs to know of the request that was refused. */
 typedef struct
 {

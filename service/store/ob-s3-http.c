@@ -16,6 +16,7 @@
 #define SLICE (100 * 1000)
 
 const ObS3Limits ob_s3_default_limits = { 30, 120, 4096, 600, 10, 10, 200, 20000 };
+const ObS3Limits ob_s3_checkup_limits = { 10, 120, 4096, 10, 10, 10, 200, 2000 };
 
 struct _ObS3Http
 {
@@ -420,6 +421,12 @@ ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answe
   if (outcome != DONE)
     tell_what (http, request, n, error);
   return outcome == DONE;
+}
+
+ObAwsCredentials *
+ob_s3_http_get_credentials (ObS3Http *http)
+{
+  return http->credentials;
 }
 
 guint64

@@ -26,6 +26,9 @@ typedef struct
 /* 30, 120, 4096; 600, 10, 10; 200, 20000. */
 extern const ObS3Limits ob_s3_default_limits;
 
+/* For those who look whether it works at all: 10, 120, 4096; 10, 10, 10; 200, 2000. */
+extern const ObS3Limits ob_s3_checkup_limits;
+
 typedef struct
 {
   const char *method;
@@ -56,6 +59,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObS3Http, ob_s3_http_free)
  * ob_s3_fault_set_error(), CANCELLED, CORRUPT (larger than may be), DESTINATION_UNAVAILABLE. */
 gboolean ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answer,
                           guint *retries, GCancellable *cancellable, GError **error);
+
+/* What the requests are signed with. Belongs to @http. */
+ObAwsCredentials *ob_s3_http_get_credentials (ObS3Http *http);
 
 /* How many requests have been sent, again or not. */
 guint64 ob_s3_http_get_requests (ObS3Http *http);

@@ -5,6 +5,7 @@
 
 #include "ob-error.h"
 #include "ob-read-ahead.h"
+#include "ob-s3-checkup.h"
 #include "ob-s3-listing.h"
 #include "ob-upload-queue.h"
 
@@ -27,6 +28,7 @@ struct _ObS3Store
   ObStore parent_instance;
 
   ObS3Http *http;
+  ObS3Settings *settings;
   char *where;
   char *prefix; /* of the names of objects, "" or with "/" at its end */
   char *storage_class, *encryption, *kms_key;
@@ -431,6 +433,12 @@ ob_s3_store_get_waiting (ObStore *store, gint64 *since)
 }
 
 static void
+ob_s3_store_checkup (ObStore *store, ObCheckup *checkup)
+{
+  ob_s3_checkup (OB_S3_STORE (store)->settings, OB_S3_STORE (store)->http, checkup);
+}
+
+static void
 ob_s3_store_finalize (GObject *object)
 {
   ObS3Store *self = OB_S3_STORE (object);
@@ -438,6 +446,7 @@ ob_s3_store_finalize (GObject *object)
   ob_upload_queue_free (self->uploads);
   ob_read_ahead_free (self->ahead);
   ob_s3_http_free (self->http);
+  ob_s3_settings_free (self->settings);
   g_free (self->where);
   g_free (self->prefix);
   g_free (self->storage_class);
@@ -465,6 +474,7 @@ ob_s3_store_class_init (ObS3StoreClass *klass)
   store_class->has_failed = ob_s3_store_has_failed;
   store_class->get_reads_at_once = ob_s3_store_get_reads_at_once;
   store_class->get_waiting = ob_s3_store_get_waiting;
+  store_class->checkup = ob_s3_store_checkup;
 }
 
 static void
@@ -486,6 +496,7 @@ ob_s3_store_new (const ObS3Settings *settings, ObAwsCredentials *credentials,
     return NULL;
   self = g_object_new (OB_TYPE_S3_STORE, NULL);
   self->http = http;
+  self->settings = ob_s3_settings_copy (settings);
   self->where = ob_s3_settings_describe (settings);
   self->prefix = prefix != NULL ? g_strconcat (prefix, "/", NULL) : g_strdup ("");
   self->storage_class = g_strdup (ob_s3_settings_get (settings, "storage-class"));

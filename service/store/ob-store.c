@@ -11,6 +11,7 @@
 typedef struct
 {
   ObRateLimit *limit; /* NULL: none */
+  guint64 rate;
 } ObStorePrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (ObStore, ob_store, G_TYPE_OBJECT)
@@ -255,13 +256,36 @@ ob_store_get_waiting (ObStore *self, gint64 *since)
 }
 
 void
+ob_store_forget (ObStore *self, const char *name)
+{
+  if (OB_STORE_GET_CLASS (self)->forget != NULL && check_name (self, name, NULL))
+    OB_STORE_GET_CLASS (self)->forget (self, name);
+}
+
+void
+ob_store_checkup (ObStore *self, ObCheckup *checkup)
+{
+  if (OB_STORE_GET_CLASS (self)->checkup != NULL)
+    OB_STORE_GET_CLASS (self)->checkup (self, checkup);
+}
+
+void
 ob_store_set_rate (ObStore *self, guint64 rate)
 {
   ObStorePrivate *priv = ob_store_get_instance_private (self);
 
   g_clear_pointer (&priv->limit, ob_rate_limit_free);
+  priv->rate = rate;
   if (rate > 0)
     priv->limit = ob_rate_limit_new (rate);
+}
+
+guint64
+ob_store_get_rate (ObStore *self)
+{
+  ObStorePrivate *priv = ob_store_get_instance_private (self);
+
+  return priv->rate;
 }
 
 char *

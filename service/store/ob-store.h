@@ -4,6 +4,8 @@
 #include <gio/gio.h>
 #include <sys/uio.h>
 
+#include "ob-checkup.h"
+
 G_BEGIN_DECLS
 
 #define OB_TYPE_STORE (ob_store_get_type ())
@@ -53,6 +55,8 @@ struct _ObStoreClass
   gboolean (*is_consistent) (ObStore *self); /* may be NULL: no */
   guint (*get_reads_at_once) (ObStore *self); /* may be NULL: 1 */
   char *(*get_waiting) (ObStore *self, gint64 *since); /* may be NULL: never */
+  void (*forget) (ObStore *self, const char *name); /* may be NULL: keeps nothing */
+  void (*checkup) (ObStore *self, ObCheckup *checkup); /* may be NULL: no steps of its own */
 };
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
@@ -113,10 +117,32 @@ guint ob_store_get_reads_at_once (ObStore *self);
  * where the store is of this host. *@since: from when on (g_get_monotonic_time()); not set where
  * none waits. Transfer full. Any thread. */
 char *ob_store_get_waiting (ObStore *self, gint64 *since);
+/* Has what this host keeps of an object in its memory forgotten, so that it is read from the
+ * destination itself next time. A request, no more. Any thread. */
+void ob_store_forget (ObStore *self, const char *name);
+
+/* Adds the steps that this kind of store has of its own, beside those of ob_store_checkup_access().
+ * A local one:
+ *   permissions   figures "mode" (u), "owner" (u: uid); a warning where everybody may enter
+ *   file-system   figures "mount-point", "type" (s), "read-only" (b)
+ * One in S3, for as long as the keys are good and the bucket is there:
+ *   credentials   figures "source" (s: as in ObS3Settings), "access-key" (s: shortened), "expires"
+ *                 (t: seconds since the epoch, if they end)
+ *   bucket        figures "bucket", "region" (s)
+ *   clock         figure "seconds" (x: that our clock is ahead); a warning beyond a minute
+ *   versioning    figures "versioning" (s: "off", "enabled" or "suspended"), "expires" (b: a rule of
+ *                 the bucket removes former versions)
+ *   object-lock   figures "object-lock" (b), "mode" (s: "governance" or "compliance"), "days" (u:
+ *                 that new objects are locked)
+ * Blocks. Errors of the steps: DESTINATION_UNAVAILABLE, CREDENTIALS_REJECTED. */
+void ob_store_checkup (ObStore *self, ObCheckup *checkup);
 
 /* From now on at most @rate bytes a second go there and come from there; 0: as many as can.
  * Before other threads use it. */
 void ob_store_set_rate (ObStore *self, guint64 rate);
+
+/* As it was set. */
+guint64 ob_store_get_rate (ObStore *self);
 
 /* Where it is, for messages: a path or an address. Transfer full. */
 char *ob_store_describe (ObStore *self);
