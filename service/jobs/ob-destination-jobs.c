@@ -41,6 +41,14 @@ free_data (gpointer pointer)
   g_free (data);
 }
 
+static void
+set_space (ObJob *job, guint64 free_bytes, guint64 total_bytes)
+{
+  ob_job_set_space (job, free_bytes, total_bytes);
+  ob_job_set_result (job, "free", g_variant_new_uint64 (free_bytes));
+  ob_job_set_result (job, "total", g_variant_new_uint64 (total_bytes));
+}
+
 /* Tries to write, and tells what space there is. */
 static gboolean
 check (ObJob *job, Data *data, ObDestination *destination, GCancellable *cancellable,
@@ -53,9 +61,7 @@ check (ObJob *job, Data *data, ObDestination *destination, GCancellable *cancell
   if (!ob_destination_check (destination, data->context, &free_bytes, &total_bytes, cancellable,
                              error))
     return FALSE;
-  ob_job_set_space (job, free_bytes, total_bytes);
-  ob_job_set_result (job, "free", g_variant_new_uint64 (free_bytes));
-  ob_job_set_result (job, "total", g_variant_new_uint64 (total_bytes));
+  set_space (job, free_bytes, total_bytes);
   return TRUE;
 }
 
@@ -109,13 +115,39 @@ run_update (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   return TRUE;
 }
 
+/* What is told of a step while the job runs: its name as phase, and then a line of the log. */
+static void
+on_step (const char *name, GVariant *step, gpointer user_data)
+{
+  ObJob *job = user_data;
+  const char *status = "", *text = "";
+
+  if (step == NULL)
+    {
+      ob_progress_set_phase (ob_job_get_progress (job), name);
+      return;
+    }
+  g_variant_lookup (step, "status", "&s", &status);
+  g_variant_lookup (step, "text", "&s", &text);
+  ob_job_log (job, "Step %s: %s: %s", name, status, text);
+}
+
 static gboolean
 run_check (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error)
 {
   Data *data = pointer;
+  g_autoptr (ObCheckup) checkup = ob_checkup_new (on_step, job, cancellable);
+  g_autoptr (GVariant) steps = NULL;
+  guint64 free_bytes = G_MAXUINT64;
+  guint64 total_bytes = G_MAXUINT64;
 
   ob_job_watch (job, data->destination);
   return check (job, data, data->destination, cancellable, error);
+  if (ob_destination_checkup (data->destination, data->context, &free_bytes, &total_bytes, checkup))
+    set_space (job, free_bytes, total_bytes);
+  steps = ob_checkup_dup_steps (checkup);
+  ob_job_set_result (job, "steps", steps);
+  return ob_checkup_conclude (checkup, error);
 }
 
 /* public methods */

@@ -39,6 +39,12 @@ gboolean ob_destination_save (ObDestination *destination, ObContext *context, GE
  * ob_destination_get_waiting(). Any thread. */
 void ob_destination_limit_store (ObDestination *destination, ObStore *store);
 
+/* The repository in @store, with the limit of the destination, opened with the kept key and
+ * confirmed to be the right one. Transfer full. Blocks. Any thread. Errors: as
+ * ob_destination_open(). */
+ObRepository *ob_destination_open_in (ObDestination *destination, ObContext *context,
+                                      ObStore *store, GCancellable *cancellable, GError **error);
+
 /* Lets go of the open repository. Any thread. */
 void ob_destination_close (ObDestination *destination);
 

@@ -120,34 +120,13 @@ open_repository (ObDestination *destination, ObContext *context, GCancellable *c
 {
   g_autoptr (ObStore) store
     = ob_place_open (destination->place, context, destination->name, FALSE, error);
-  g_autoptr (ObRepository) repository = NULL;
-  ob_autosecret char *passphrase = NULL;
 
   if (store == NULL)
     {
       g_prefix_error (error, "Destination %s: ", destination->name);
       return NULL;
     }
-  ob_destination_limit_store (destination, store);
-  passphrase = ob_destination_read_key (destination, context, error);
-  if (passphrase == NULL)
-    return NULL;
-  repository = ob_repository_open (store, passphrase, cancellable, error);
-  if (repository == NULL)
-    {
-      explain_missing (destination, error);
-      return NULL;
-    }
-  if (strcmp (ob_repository_get_id (repository), destination->repository_id) != 0)
-    {
-      g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-                   "At %s there is another repository than that of destination %s%s. Nothing was "
-                   "written.",
-                   destination->path, destination->name,
-                   ob_place_is_local (destination->place) ? "; the wrong disk may be mounted" : "");
-      return NULL;
-    }
-  return g_steal_pointer (&repository);
+  return ob_destination_open_in (destination, context, store, cancellable, error);
 }
 
 /* methods of this room */
@@ -180,6 +159,35 @@ ob_destination_limit_store (ObDestination *destination, ObStore *store)
   if (destination->bandwidth_limit != NULL
       && ob_rate_limit_parse (destination->bandwidth_limit, &rate))
     ob_store_set_rate (store, rate);
+}
+
+ObRepository *
+ob_destination_open_in (ObDestination *destination, ObContext *context, ObStore *store,
+                        GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObRepository) repository = NULL;
+  ob_autosecret char *passphrase = NULL;
+
+  ob_destination_limit_store (destination, store);
+  passphrase = ob_destination_read_key (destination, context, error);
+  if (passphrase == NULL)
+    return NULL;
+  repository = ob_repository_open (store, passphrase, cancellable, error);
+  if (repository == NULL)
+    {
+      explain_missing (destination, error);
+      return NULL;
+    }
+  if (strcmp (ob_repository_get_id (repository), destination->repository_id) != 0)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+                   "At %s there is another repository than that of destination %s%s. Nothing was "
+                   "written.",
+                   destination->path, destination->name,
+                   ob_place_is_local (destination->place) ? "; the wrong disk may be mounted" : "");
+      return NULL;
+    }
+  return g_steal_pointer (&repository);
 }
 
 void

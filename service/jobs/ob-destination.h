@@ -3,6 +3,7 @@
 
 #include <gio/gio.h>
 
+#include "ob-checkup.h"
 #include "ob-context.h"
 #include "ob-place.h"
 #include "ob-repository.h"
@@ -76,10 +77,23 @@ ObDestination *ob_destination_update (ObDestination *destination, ObContext *con
 gboolean ob_destination_set_key_saved (ObDestination *destination, ObContext *context,
                                        GError **error);
 
-/* Opens, confirms, tries to write, read back and remove a file; gives the space. Blocks. */
+/* Opens, confirms, tries to write, read back and remove a file; gives the space. Blocks. For a look
+ * in passing; ob_destination_checkup() looks at everything. */
 gboolean ob_destination_check (ObDestination *destination, ObContext *context,
                                guint64 *free_bytes, guint64 *total_bytes,
                                GCancellable *cancellable, GError **error);
+
+/* Tries everything, step by step, over connections of its own: the steps of ob_place_checkup() and
+ * of ob-store-checkup.h, and
+ *   separate-disk   of a directory: a warning where an installation is on the same file system or
+ *                   disk; figure "instances" (as)
+ *   repository      figures "id" (s), "version" (u: of the format). It is there, it is the right
+ *                   one, and opens with the kept passphrase
+ * Where the repository is missing, or another one is there, nothing is written. *@free_bytes,
+ * *@total_bytes: G_MAXUINT64 where they are not told. Gives whether they were. Blocks. Errors: those
+ * of the steps. */
+gboolean ob_destination_checkup (ObDestination *destination, ObContext *context,
+                                 guint64 *free_bytes, guint64 *total_bytes, ObCheckup *checkup);
 
 /* Removes the configuration, and with it the secret that only reaches the place; the key that opens
  * the repository stays, and so does the repository. */

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ob-aws-sources.h"
 #include "ob-error.h"
 #include "ob-fd.h"
+#include "ob-http-checkup.h"
 #include "ob-io.h"
 #include "ob-local-store.h"
 #include "ob-path.h"
@@ -118,6 +120,76 @@ make_credentials (ObPlace *self, ObContext *context, const char *name, GError **
     return ob_aws_credentials_new_environment (error);
   /* The variable is that of AWS's own programs. */
   return ob_aws_credentials_new_role (g_getenv ("AWS_EC2_METADATA_SERVICE_ENDPOINT"));
+}
+
+static ObStore *
+open_s3 (ObPlace *self, ObContext *context, const char *name, const ObS3Limits *limits,
+         GError **error)
+{
+  g_autoptr (ObAwsCredentials) credentials = make_credentials (self, context, name, error);
+
+  return credentials != NULL ? ob_s3_store_new (self->s3, credentials, limits, error) : NULL;
+}
+
+/* Steps that cannot be tried since @needs has failed. */
+static void
+skip (ObCheckup *checkup, const char *const *names, const char *needs)
+{
+  for (; *names != NULL; names++)
+    ob_checkup_begin (checkup, *names, needs);
+}
+
+static ObStore *
+checkup_local (ObPlace *self, const char *name, ObCheckup *checkup)
+{
+  static const char *const rest[] = { "permissions", "file-system", NULL };
+  g_autofree char *real = NULL;
+  g_autofree char *shown = NULL;
+  GError *error = NULL;
+  ObStore *store;
+
+  if (!ob_checkup_begin (checkup, "directory", NULL))
+    return NULL;
+  store = ob_local_store_new (self->path, FALSE, &error);
+  if (store == NULL)
+    {
+      g_prefix_error (&error, "Destination %s: ", name);
+      ob_checkup_fail (checkup, error);
+      skip (checkup, rest, "directory");
+      return NULL;
+    }
+  real = realpath (self->path, NULL);
+  shown = g_filename_display_name (real != NULL ? real : self->path);
+  ob_checkup_add_figure (checkup, "path", g_variant_new_string (shown));
+  ob_checkup_end (checkup, OB_CHECKUP_OK, "%s", shown);
+  ob_store_checkup (store, checkup);
+  return store;
+}
+
+static ObStore *
+checkup_s3 (ObPlace *self, ObContext *context, const char *name, ObCheckup *checkup)
+{
+  static const char *const rest[] = { "bucket", "clock", "versioning", "object-lock", NULL };
+  g_autofree char *host = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *url = ob_s3_settings_get_base (self->s3, &host, &path);
+  GError *error = NULL;
+  ObStore *store = NULL;
+
+  ob_http_checkup (url, ob_s3_settings_get (self->s3, "ca-file"), ob_s3_checkup_limits.timeout,
+                   checkup);
+  if (ob_checkup_has_passed (checkup, "tls"))
+    store = open_s3 (self, context, name, &ob_s3_checkup_limits, &error);
+  if (store != NULL)
+    {
+      ob_store_checkup (store, checkup);
+      return store;
+    }
+  if (ob_checkup_begin (checkup, "credentials", "tls"))
+    ob_checkup_fail (checkup, g_steal_pointer (&error));
+  g_clear_error (&error);
+  skip (checkup, rest, "credentials");
+  return NULL;
 }
 
 /* public methods */
@@ -251,12 +323,17 @@ ObStore *
 ob_place_open (ObPlace *place, ObContext *context, const char *name, gboolean create,
                GError **error)
 {
-  g_autoptr (ObAwsCredentials) credentials = NULL;
+  return place->s3 == NULL ? ob_local_store_new (place->path, create, error)
+                           : open_s3 (place, context, name, NULL, error);
+}
 
-  if (place->s3 == NULL)
-    return ob_local_store_new (place->path, create, error);
-  credentials = make_credentials (place, context, name, error);
-  return credentials != NULL ? ob_s3_store_new (place->s3, credentials, NULL, error) : NULL;
+ObStore *
+ob_place_checkup (ObPlace *place, ObContext *context, const char *name, const char **needs,
+                  ObCheckup *checkup)
+{
+  *needs = place->s3 == NULL ? "directory" : "bucket";
+  return place->s3 == NULL ? checkup_local (place, name, checkup)
+                           : checkup_s3 (place, context, name, checkup);
 }
 
 gboolean

@@ -52,6 +52,15 @@ const char *ob_place_get_hint (ObPlace *place);
 ObStore *ob_place_open (ObPlace *place, ObContext *context, const char *name, gboolean create,
                         GError **error);
 
+/* Reaches and opens it step by step, for somebody who waits: nothing is tried for long. Of a
+ * directory the step
+ *   directory   figure "path" (s: without symbolic links)
+ * of a bucket those of ob_http_checkup(), and of both those of ob_store_checkup(). *@needs: the
+ * step that has to have gone well before anything can be asked of the store. Transfer full; NULL
+ * where it could not be opened, which the steps tell. Blocks. */
+ObStore *ob_place_checkup (ObPlace *place, ObContext *context, const char *name,
+                           const char **needs, ObCheckup *checkup);
+
 /* Writes the secret that it was made with, if there is one, to CONFIG/keys/NAME.s3. */
 gboolean ob_place_save_secret (ObPlace *place, ObContext *context, const char *name,
                                GError **error);

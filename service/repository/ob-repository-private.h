@@ -15,9 +15,6 @@ ObIndex *ob_repository_get_index (ObRepository *repository);
 /* 64 bits derived from the repository's secret, to key the chunker's gear table (32 bytes). */
 const guint8 *ob_repository_get_chunker_seed (ObRepository *repository);
 
-/* Format version of the repository: 1 (read only for us) or 2. */
-guint ob_repository_get_version (ObRepository *repository);
-
 /* Names (char *) of lock files of ours that could not be removed, since the store was out of reach:
  * the next lock removes them, before they keep somebody out. Any thread. */
 GAsyncQueue *ob_repository_get_left_locks (ObRepository *repository);

@@ -28,6 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRepository, ob_repository_unref)
 
 /* The id of its config, 64 hexadecimal digits: tells one repository from another. Transfer none. */
 const char *ob_repository_get_id (ObRepository *repository);
+/* Format version of the repository: 1 (read only for us) or 2. Any thread. */
+guint ob_repository_get_version (ObRepository *repository);
 ObStore *ob_repository_get_store (ObRepository *repository); /* transfer none */
 
 /* Reads the id again from the store's config file and compares: whether the store still holds this
