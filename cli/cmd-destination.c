@@ -407,32 +407,7 @@ run_show (ObClient *client, int argc, char **argv)
   return OB_EXIT_DONE;
 }
 
-/* ---- check, remove, recovery-key */
-
-static ObExit
-run_check (ObClient *client, int argc, char **argv)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) properties = NULL;
-  g_autofree char *path = NULL;
-  const char *name = "";
-  char **operands;
-  ObExit status;
-
-  if (!ob_command_parse (client, &ob_command_destination_check, NULL, NULL, argc, argv, 0, 1,
-                         &operands, &status))
-    return status;
-  properties = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path,
-                               &error);
-  if (properties == NULL)
-    return ob_client_fail (client, error);
-  status = call_and_follow (client, path, OB_DESTINATION_INTERFACE, "Check", ob_no_options (),
-                            NULL, NULL);
-  g_variant_lookup (properties, "Name", "&s", &name);
-  if (status == OB_EXIT_DONE && !client->json && !client->quiet)
-    g_print ("%s is in order: its repository is there, opens, and can be written.\n", name);
-  return status;
-}
+/* ---- remove, recovery-key */
 
 static ObExit
 run_remove (ObClient *client, int argc, char **argv)
@@ -568,13 +543,6 @@ const ObCommand ob_command_destination_show = {
   .synopsis = "[NAME]",
   .summary = "Show what is known of one.",
   .run = run_show,
-};
-
-const ObCommand ob_command_destination_check = {
-  .name = "destination check",
-  .synopsis = "[NAME]",
-  .summary = "Try whether it is there and can be written.",
-  .run = run_check,
 };
 
 const ObCommand ob_command_destination_remove = {

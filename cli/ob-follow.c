@@ -29,6 +29,8 @@ typedef struct
   char *waiting;             /* whom for and why; NULL as long as that is not known */
   guint clock;               /* draws the line anew while it waits */
   GCancellable *cancellable; /* for calls that nobody waits for any more */
+  ObFollowFunc func; /* or NULL */
+  gpointer user_data;
 } Follow;
 
 /* internal methods */
@@ -171,6 +173,17 @@ take_properties (Follow *follow, GVariant *properties)
 }
 
 static void
+tell_watcher (Follow *follow)
+{
+  if (follow->func == NULL)
+    return;
+  ob_progress_line_hide (&follow->line);
+  follow->func (follow->user_data);
+  if (!is_final (follow->state) && !follow->client->json)
+    print_step (follow);
+}
+
+static void
 on_properties_changed (GDBusConnection *bus, const char *sender, const char *path,
                        const char *interface, const char *signal, GVariant *arguments,
                        gpointer user_data)
@@ -180,8 +193,10 @@ on_properties_changed (GDBusConnection *bus, const char *sender, const char *pat
   const char *changed;
 
   g_variant_get (arguments, "(&s@a{sv}as)", &changed, &properties, NULL);
-  if (strcmp (changed, OB_JOB_INTERFACE) == 0)
-    take_properties (follow, properties);
+  if (strcmp (changed, OB_JOB_INTERFACE) != 0)
+    return;
+  take_properties (follow, properties);
+  tell_watcher (follow);
 }
 
 static void
@@ -407,6 +422,13 @@ ObExit
 ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
                GVariant **result)
 {
+  return ob_follow_job_watched (client, path, cancel_on_interrupt, NULL, NULL, result);
+}
+
+ObExit
+ob_follow_job_watched (ObClient *client, const char *path, gboolean cancel_on_interrupt,
+                       ObFollowFunc func, gpointer user_data, GVariant **result)
+{
   g_autoptr (GError) error = NULL;
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
@@ -417,13 +439,17 @@ ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
                     .cancellable = cancellable,
                     .state = g_strdup (""),
                     .phase = g_strdup (""),
-                    .error_name = g_strdup ("") };
+                    .error_name = g_strdup (""),
+                    .func = func,
+                    .user_data = user_data };
   ObExit status;
 
   ob_progress_line_init (&follow.line, !client->quiet && !client->json);
   if (wait_for_end (&follow, &error))
     {
       ob_progress_line_hide (&follow.line);
+      if (is_final (follow.state))
+        tell_watcher (&follow);
       status = conclude (&follow, result);
     }
   else

@@ -15,7 +15,15 @@ G_BEGIN_DECLS
 ObExit ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
                       GVariant **result);
 
-/* The same of several, one after the other; @paths ends with NULL. With @no_wait tells only
+/* Called when something of the job has changed, and before its end is told: for what can be told of
+ * it meanwhile. */
+typedef void (*ObFollowFunc) (gpointer user_data);
+
+/* As ob_follow_job(), with @func called. */
+ObExit ob_follow_job_watched (ObClient *client, const char *path, gboolean cancel_on_interrupt,
+                              ObFollowFunc func, gpointer user_data, GVariant **result);
+
+/* ob_follow_job() of several, one after the other; @paths ends with NULL. With @no_wait tells only
  * which they are. Gives the worst exit status. */
 ObExit ob_follow_jobs (ObClient *client, const char *const *paths, gboolean no_wait);
 
