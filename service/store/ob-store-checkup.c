@@ -15,8 +15,9 @@
 #define LATENCY_REQUESTS 5
 /* Microseconds that all of them may take. */
 #define LATENCY_TIME (3 * G_USEC_PER_SEC)
-/* Some stores show what was removed for a moment more. */
-#define LOOKS 3
+/* Some stores show what was removed for a moment more; and what was broken off on its way there may
+ * still be stored when the order to remove it has come first. */
+#define LOOKS 4
 #define LOOK_PAUSE G_USEC_PER_SEC
 /* Of the free space, what a probe may take: one part in so many. */
 #define SHARE 8
@@ -33,7 +34,8 @@ typedef struct
   ObCheckup *checkup;
   char *name;
   guint8 *data;
-  gboolean left; /* it may be there */
+  gboolean left;     /* it may be there */
+  gboolean unsettled; /* it may come to be there although it was removed */
 } Probe;
 
 /* internal methods */
@@ -56,7 +58,7 @@ probe_init (Probe *probe, ObStore *store, ObCheckup *checkup, gsize size)
 {
   guint64 number = 0;
 
-  *probe = (Probe){ store, checkup, NULL, g_malloc (size), FALSE };
+  *probe = (Probe){ store, checkup, NULL, g_malloc (size), FALSE, FALSE };
   if (RAND_bytes (probe->data, (int) size) != 1
       || RAND_bytes ((unsigned char *) &number, sizeof number) != 1)
     number = (guint64) g_get_real_time ();
@@ -73,6 +75,22 @@ probe_remove (Probe *probe, GError **error)
   return TRUE;
 }
 
+/* After a write that was broken off: looks again whether it has come after all. */
+static void
+probe_remove_late (Probe *probe)
+{
+  for (guint i = 1; i < LOOKS; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_usleep (LOOK_PAUSE);
+      if (ob_store_stat (probe->store, probe->name, NULL, NULL, &error)
+            ? !probe_remove (probe, NULL)
+            : !g_error_matches (error, OB_ERROR, OB_ERROR_NOT_FOUND))
+        return;
+    }
+}
+
 static void
 probe_clear (Probe *probe)
 {
@@ -80,6 +98,8 @@ probe_clear (Probe *probe)
 
   if (probe->left && !probe_remove (probe, &error))
     g_message ("%s may be left: %s", probe->name, error->message);
+  else if (probe->unsettled)
+    probe_remove_late (probe);
   g_free (probe->name);
   g_free (probe->data);
 }
@@ -92,7 +112,10 @@ probe_put (Probe *probe, gsize size, GCancellable *cancellable, GError **error)
   const struct iovec part = { probe->data, size };
 
   probe->left = TRUE;
-  return ob_store_put (probe->store, probe->name, &part, 1, OB_STORE_PUT_NONE, cancellable, error);
+  if (ob_store_put (probe->store, probe->name, &part, 1, OB_STORE_PUT_NONE, cancellable, error))
+    return TRUE;
+  probe->unsettled = g_cancellable_is_cancelled (cancellable);
+  return FALSE;
 }
 
 static void
@@ -322,6 +345,7 @@ measure (Probe *probe, gsize largest, Move move, guint8 *buffer, Speed *speed)
           g_error_free (error);
           break;
         }
+      ob_store_settle (probe->store, stop);
       *speed = (Speed){ pieces[i], get_seconds (began) };
       if (buffer != NULL
           && ((gsize) moved != pieces[i] || memcmp (buffer, probe->data, pieces[i]) != 0))

@@ -288,6 +288,12 @@ ob_store_get_rate (ObStore *self)
   return priv->rate;
 }
 
+void
+ob_store_settle (ObStore *self, GCancellable *cancellable)
+{
+  slow_down (self, 0, cancellable);
+}
+
 char *
 ob_store_describe (ObStore *self)
 {

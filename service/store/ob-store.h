@@ -144,6 +144,10 @@ void ob_store_set_rate (ObStore *self, guint64 rate);
 /* As it was set. */
 guint64 ob_store_get_rate (ObStore *self);
 
+/* Waits for as long as what was moved so far takes at the rate that is set: calls do not wait for
+ * what they move themselves, but for those before them. Ends early where it is cancelled. */
+void ob_store_settle (ObStore *self, GCancellable *cancellable);
+
 /* Where it is, for messages: a path or an address. Transfer full. */
 char *ob_store_describe (ObStore *self);
 
