@@ -39,8 +39,8 @@ run (ObClient *client, int argc, char **argv)
   ObExit status;
 
   if (!ob_command_parse (client, &ob_command_destination_check, NULL,
-                         "A line for each step: ok, warning, failed, not told (the destination does "
-                         "not say), or skipped.",
+                         "A line for each step: ok, warning, failed, not told (the destination "
+                         "does not say), or skipped.",
                          argc, argv, 0, 1, &operands, &status))
     return status;
   properties = ob_client_find (client, OB_DESTINATION_INTERFACE, "destination", operands[0], &path,

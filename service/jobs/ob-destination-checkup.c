@@ -12,7 +12,8 @@
 
 /* internal methods: the disk */
 
-/* The disk that a file system is on, as a path in sysfs; NULL where there is none. Transfer full. */
+/* The disk that a file system is on, as a path in sysfs; NULL where there is none. Transfer
+ * full. */
 static char *
 find_disk (dev_t device)
 {
@@ -88,8 +89,8 @@ check_disk (ObDestination *destination, ObContext *context, ObCheckup *checkup)
     ob_checkup_end (checkup, OB_CHECKUP_OK, "no installation is on it");
   else
     ob_checkup_end (checkup, OB_CHECKUP_WARNING,
-                    "it is the disk that %s is on as well: when that disk dies the backups die with "
-                    "it; add another destination elsewhere",
+                    "it is the disk that %s is on as well: when that disk dies the backups die "
+                    "with it; add another destination elsewhere",
                     joined);
 }
 
@@ -120,8 +121,8 @@ check_repository (ObDestination *destination, ObContext *context, ObStore *store
   ob_checkup_add_figure (checkup, "version", g_variant_new_uint32 (version));
   if (version < 2)
     ob_checkup_end (checkup, OB_CHECKUP_WARNING,
-                    "%.8s, format %u, which can be read and not written", destination->repository_id,
-                    version);
+                    "%.8s, format %u, which can be read and not written",
+                    destination->repository_id, version);
   else
     ob_checkup_end (checkup, OB_CHECKUP_OK, "%.8s, format %u, opens with %s",
                     destination->repository_id, version,
@@ -146,6 +147,7 @@ ob_destination_checkup (ObDestination *destination, ObContext *context, guint64 
   check_repository (destination, context, store, &needs, checkup);
   ob_store_checkup_write (store, needs, checkup);
   ob_store_checkup_latency (store, reached, checkup);
+  /* Nothing large where it could not be removed, or comes back as something else. */
   ob_store_checkup_speed (store, ob_checkup_has_passed (checkup, "delete") ? "read" : "delete",
                           checkup);
   return ob_store_checkup_space (store, reached, free_bytes, total_bytes, checkup);

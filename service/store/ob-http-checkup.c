@@ -109,7 +109,8 @@ resolve (Way *way)
     {
       g_autofree char *what = g_strdup_printf ("The name %s cannot be resolved", way->host);
 
-      fail (way, error, what, "correct the endpoint, or look after the name server of this machine");
+      fail (way, error, what,
+            "correct the endpoint, or look after the name server of this machine");
       return;
     }
   texts = g_strv_builder_end (builder);

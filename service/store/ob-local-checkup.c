@@ -58,8 +58,8 @@ check_permissions (const char *path, int root_fd, ObCheckup *checkup)
   ob_checkup_add_figure (checkup, "owner", g_variant_new_uint32 (info.st_uid));
   if ((mode & S_IWOTH) != 0)
     ob_checkup_end (checkup, OB_CHECKUP_WARNING,
-                    "of %s, mode %04o: everybody on this machine can remove the backups; chmod o-rwx "
-                    "%s",
+                    "of %s, mode %04o: everybody on this machine can remove the backups; chmod "
+                    "o-rwx %s",
                     owner, mode, path);
   else if ((mode & S_IRWXO) != 0)
     ob_checkup_end (checkup, OB_CHECKUP_WARNING,

@@ -173,8 +173,8 @@ check_clock (Tour *tour)
   if (ABS (skew) > MAX_SKEW)
     ob_checkup_fail (checkup, g_error_new (
       OB_ERROR, OB_ERROR_CREDENTIALS_REJECTED,
-      "The clock of this machine is %" G_GINT64_FORMAT " minutes %s that of the server, which takes "
-      "no request that is more than 15 minutes off; set it right, and let it be kept right "
+      "The clock of this machine is %" G_GINT64_FORMAT " minutes %s that of the server, which "
+      "takes no request that is more than 15 minutes off; set it right, and let it be kept right "
       "(timedatectl)",
       (ABS (skew) + 30) / 60, side));
   else if (ABS (skew) > SOME_SKEW)

@@ -24,7 +24,7 @@
 /* What a rate is expected to change by from one piece to the next. */
 #define CAUTION 0.8
 
-static const gsize pieces[] = { 64 * KIB, 512 * KIB, 2 * MIB, 8 * MIB };
+static const gsize pieces[] = { 4 * KIB, 64 * KIB, 512 * KIB, 2 * MIB, 8 * MIB };
 #define THRIFTY (512 * KIB)
 
 /* Something that is written only to be removed. */
@@ -34,6 +34,7 @@ typedef struct
   ObCheckup *checkup;
   char *name;
   guint8 *data;
+  gsize size;
   gboolean left;     /* it may be there */
   gboolean unsettled; /* it may come to be there although it was removed */
 } Probe;
@@ -58,7 +59,7 @@ probe_init (Probe *probe, ObStore *store, ObCheckup *checkup, gsize size)
 {
   guint64 number = 0;
 
-  *probe = (Probe){ store, checkup, NULL, g_malloc (size), FALSE, FALSE };
+  *probe = (Probe){ store, checkup, NULL, g_malloc (size), size, FALSE, FALSE };
   if (RAND_bytes (probe->data, (int) size) != 1
       || RAND_bytes ((unsigned char *) &number, sizeof number) != 1)
     number = (guint64) g_get_real_time ();
@@ -129,8 +130,8 @@ fail_damaged (Probe *probe, const guint8 *read, gsize size, gsize expected)
   ob_checkup_fail (probe->checkup, g_error_new (
     OB_ERROR, OB_ERROR_CORRUPT,
     "What was read back from %s is not what was written there (%" G_GSIZE_FORMAT " of %"
-    G_GSIZE_FORMAT " bytes, others from byte %" G_GSIZE_FORMAT "): the disk, or something on the way "
-    "to it, damages data; do not trust it with backups",
+    G_GSIZE_FORMAT " bytes, others from byte %" G_GSIZE_FORMAT "): the disk, or something on the "
+    "way to it, damages data; do not trust it with backups",
     where, size, expected, first));
 }
 
@@ -146,15 +147,17 @@ check_write (Probe *probe, const char *needs)
 
   if (!ob_checkup_begin (checkup, "write", needs))
     return;
-  if (!probe_put (probe, PROBE_SIZE, ob_checkup_get_cancellable (checkup), &error))
+  if (!probe_put (probe, probe->size, ob_checkup_get_cancellable (checkup), &error))
     {
       ob_checkup_fail (checkup, error);
       return;
     }
+  ob_store_settle (probe->store, ob_checkup_get_cancellable (checkup));
   took = get_seconds (began);
-  ob_checkup_add_figure (checkup, "bytes", g_variant_new_uint64 (PROBE_SIZE));
+  ob_checkup_add_figure (checkup, "bytes", g_variant_new_uint64 (probe->size));
   add_milliseconds (checkup, took);
-  ob_checkup_end (checkup, OB_CHECKUP_OK, "%d KiB in %.1f ms", PROBE_SIZE / KIB, took * 1000);
+  ob_checkup_end (checkup, OB_CHECKUP_OK, "%u KiB in %.1f ms", (guint) (probe->size / KIB),
+                  took * 1000);
 }
 
 static void
@@ -172,8 +175,9 @@ check_read (Probe *probe)
     return;
   ob_store_forget (probe->store, probe->name);
   began = g_get_monotonic_time ();
-  bytes = ob_store_get (probe->store, probe->name, PROBE_SIZE, ob_checkup_get_cancellable (checkup),
-                        &error);
+  bytes = ob_store_get (probe->store, probe->name, probe->size,
+                        ob_checkup_get_cancellable (checkup), &error);
+  ob_store_settle (probe->store, ob_checkup_get_cancellable (checkup));
   took = get_seconds (began);
   if (bytes == NULL)
     {
@@ -181,12 +185,12 @@ check_read (Probe *probe)
       return;
     }
   data = g_bytes_get_data (bytes, &size);
-  if (size != PROBE_SIZE || memcmp (data, probe->data, size) != 0)
+  if (size != probe->size || memcmp (data, probe->data, size) != 0)
     {
-      fail_damaged (probe, data, size, PROBE_SIZE);
+      fail_damaged (probe, data, size, probe->size);
       return;
     }
-  ob_checkup_add_figure (checkup, "bytes", g_variant_new_uint64 (PROBE_SIZE));
+  ob_checkup_add_figure (checkup, "bytes", g_variant_new_uint64 (size));
   add_milliseconds (checkup, took);
   ob_checkup_end (checkup, OB_CHECKUP_OK, "the same, in %.1f ms", took * 1000);
 }
@@ -357,13 +361,22 @@ measure (Probe *probe, gsize largest, Move move, guint8 *buffer, Speed *speed)
   return TRUE;
 }
 
+/* MiB a second, with as many digits as mean something. Transfer full. */
+static char *
+format_rate (double rate)
+{
+  return g_strdup_printf ("%.*f MiB/s", rate >= 10 ? 0 : rate >= 1 ? 1 : 3, rate);
+}
+
 static void
 end_speed (Probe *probe, const Speed *speed)
 {
   double rate = (double) speed->size / MIB / MAX (speed->seconds, 1e-6);
   double limit = (double) ob_store_get_rate (probe->store) / MIB;
+  g_autofree char *rate_text = format_rate (rate);
+  g_autofree char *limit_text = format_rate (limit);
   g_autofree char *held
-    = limit > 0 ? g_strdup_printf (", of at most %.1f MiB/s that are set for it", limit)
+    = limit > 0 ? g_strconcat (", of at most ", limit_text, " that are set for it", NULL)
                 : g_strdup ("");
 
   if (speed->size == 0)
@@ -376,7 +389,7 @@ end_speed (Probe *probe, const Speed *speed)
   ob_checkup_add_figure (probe->checkup, "mib-per-second", g_variant_new_double (rate));
   ob_checkup_add_figure (probe->checkup, "bytes", g_variant_new_uint64 (speed->size));
   ob_checkup_add_figure (probe->checkup, "seconds", g_variant_new_double (speed->seconds));
-  ob_checkup_end (probe->checkup, OB_CHECKUP_OK, "%.1f MiB/s (%u KiB in %.2f s)%s", rate,
+  ob_checkup_end (probe->checkup, OB_CHECKUP_OK, "%s (%u KiB in %.2f s)%s", rate_text,
                   (guint) (speed->size / KIB), speed->seconds, held);
 }
 
@@ -444,8 +457,12 @@ void
 ob_store_checkup_write (ObStore *store, const char *needs, ObCheckup *checkup)
 {
   g_auto (Probe) probe = { 0 };
+  gsize size = PROBE_SIZE;
 
-  probe_init (&probe, store, checkup, PROBE_SIZE);
+  /* Where a rate is set it may take a second. */
+  if (store != NULL && ob_store_get_rate (store) > 0)
+    size = (gsize) CLAMP (ob_store_get_rate (store), KIB, PROBE_SIZE);
+  probe_init (&probe, store, checkup, size);
   check_write (&probe, needs);
   check_read (&probe);
   check_delete (&probe);

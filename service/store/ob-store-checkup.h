@@ -17,7 +17,8 @@ G_BEGIN_DECLS
 /*   list   figure "snapshots" (u), up to 10,000 */
 void ob_store_checkup_list (ObStore *store, const char *needs, ObCheckup *checkup);
 
-/*   write    64 KiB that nobody can compress; figures "bytes" (t), "milliseconds" (d)
+/*   write    64 KiB that nobody can compress (fewer where a low rate is set); figures "bytes" (t),
+ *            "milliseconds" (d)
  *   read     them again, and compares; the same figures. CORRUPT where they are others
  *   delete   them, and looks whether they are gone; figure "milliseconds" (d) */
 void ob_store_checkup_write (ObStore *store, const char *needs, ObCheckup *checkup);
