@@ -2,6 +2,7 @@
 """A throw-away S3 server on loopback: Ceph with one monitor, one store in memory and a gateway. It
 checks signatures, hashes and conditions as AWS does, and is ready in two seconds."""
 
+import base64
 import hashlib
 import hmac
 import http.client
@@ -218,6 +219,11 @@ class Ceph:
         """Sends a request, signed by the few lines here, and returns the answer, with body."""
         host = f"{self.address}:{self.port}"
         headers = {"Host": host}
+    def request(self, method, path, body=b"", signed=True, more=None):
+        """Sends a request, signed by the few lines here, and returns the answer, with body. more:
+        headers beside those that are signed."""
+        host = f"127.0.0.1:{self.port}"
+        headers = {"Host": host, **(more or {})}
         if signed:
             headers |= self._sign(method, path, host, body)
         connection = http.client.HTTPConnection(host, timeout=30)
@@ -247,8 +253,8 @@ class Ceph:
                 "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{scope}, "
                                  f"SignedHeaders={names}, Signature={key.hex()}"}
 
-    def make_bucket(self, name):
-        answer = self.request("PUT", f"/{name}")
+    def make_bucket(self, name, more=None):
+        answer = self.request("PUT", f"/{name}", more=more)
         if answer.status != 200:
             raise RuntimeError(f"the bucket {name} cannot be made: {answer.body}")
         return name
@@ -265,6 +271,13 @@ class Ceph:
         """What the objects of a bucket hold together."""
         told = json.loads(self._run("radosgw-admin", "bucket", "stats", f"--bucket={name}"))
         return told["usage"].get("rgw.main", {}).get("size", 0)
+    def configure_bucket(self, name, what, text):
+        """Sets a configuration of the bucket: "versioning", "policy", "lifecycle", "object-lock"."""
+        body = text.encode()
+        checksum = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        answer = self.request("PUT", f"/{name}?{what}=", body, more={"Content-MD5": checksum})
+        if answer.status not in (200, 204):
+            raise RuntimeError(f"{what} of {name} cannot be set: {answer.status} {answer.body}")
 
     def keys(self, bucket, prefix=""):
         """The names of the first thousand objects."""

@@ -20,6 +20,12 @@ typedef struct
   char *text;
 } Step;
 
+typedef struct
+{
+  char *method, *part;
+  Step step;
+} Rule;
+
 struct _Peer
 {
   int fd;
@@ -29,6 +35,7 @@ struct _Peer
   pthread_mutex_t mutex;
   GHashTable *objects; /* key to GBytes */
   GQueue steps;        /* of Step */
+  GQueue rules;        /* of Rule, the last first */
   GPtrArray *threads;  /* of pthread_t * */
   GHashTable *open;    /* descriptors of connections */
   gboolean ended;
@@ -66,6 +73,15 @@ step_free (Step *step)
 {
   g_free (step->text);
   g_free (step);
+}
+
+static void
+rule_free (Rule *rule)
+{
+  g_free (rule->method);
+  g_free (rule->part);
+  g_free (rule->step.text);
+  g_free (rule);
 }
 
 static gboolean
@@ -247,7 +263,13 @@ serve (Peer *peer, const Request *request)
   if (!g_str_has_prefix (request->path, ROOT))
     return answer_error (peer, 404, "NoSuchBucket");
   if (strcmp (request->method, "GET") == 0)
-    return *key == '\0' ? list (peer, request->query) : get (peer, key, range);
+    {
+      if (*key != '\0')
+        return get (peer, key, range);
+      return strstr (request->query, "list-type") != NULL
+               ? list (peer, request->query)
+               : answer_error (peer, 501, "NotImplemented");
+    }
   if (strcmp (request->method, "PUT") == 0)
     {
       if (condition != NULL && g_hash_table_contains (peer->objects, key))
@@ -288,6 +310,15 @@ send_endless (int fd)
   if (send_all (fd, head, strlen (head)))
     while (send_all (fd, piece, strlen (piece)))
       ;
+}
+
+static gboolean
+send_damaged (int fd, const GString *good)
+{
+  g_autofree char *copy = g_memdup2 (good->str, good->len);
+
+  copy[good->len - 1] ^= 1;
+  return send_all (fd, copy, good->len);
 }
 
 /* FALSE where the connection ends. */
@@ -338,10 +369,32 @@ respond (int fd, const Step *step, const GString *good)
       send_all (fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000000000\r\n\r\nx", 54);
       wait_for_end (fd);
       break;
+    case FAULT_DAMAGE:
+      return send_damaged (fd, good);
     case FAULT_RAW:
       return send_all (fd, text, strlen (text));
     }
   return FALSE;
+}
+
+/* What is done to a request that has no step. With the lock held. Transfer full. */
+static Step *
+find_rule (Peer *peer, const Request *request)
+{
+  Step *step = g_new0 (Step, 1);
+
+  for (GList *i = peer->rules.head; i != NULL; i = i->next)
+    {
+      const Rule *rule = i->data;
+
+      if (strcmp (request->method, rule->method) != 0
+          || (strstr (request->path, rule->part) == NULL
+              && strstr (request->query, rule->part) == NULL))
+        continue;
+      *step = (Step){ rule->step.fault, rule->step.status, g_strdup (rule->step.text) };
+      break;
+    }
+  return step;
 }
 
 static gboolean
@@ -360,7 +413,7 @@ handle (Peer *peer, int fd, const Request *request)
   peer->last = g_strdup (request->head);
   step = g_queue_pop_head (&peer->steps);
   if (step == NULL)
-    step = g_new0 (Step, 1);
+    step = find_rule (peer, request);
   /* What goes wrong before an answer has not happened. */
   if (step->fault == FAULT_STATUS)
     good = answer_error (peer, step->status, step->text);
@@ -445,6 +498,7 @@ peer_new (void)
   peer->headers = g_strdup ("");
   peer->page = 1000;
   g_queue_init (&peer->steps);
+  g_queue_init (&peer->rules);
   peer->fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   g_assert_cmpint (peer->fd, >=, 0);
   g_assert_cmpint (bind (peer->fd, (struct sockaddr *) &address, sizeof address), ==, 0);
@@ -475,6 +529,7 @@ peer_free (Peer *peer)
   g_hash_table_unref (peer->open);
   g_hash_table_unref (peer->objects);
   g_queue_clear_full (&peer->steps, (GDestroyNotify) step_free);
+  g_queue_clear_full (&peer->rules, (GDestroyNotify) rule_free);
   pthread_mutex_destroy (&peer->mutex);
   g_free (peer->headers);
   g_free (peer->last);
@@ -518,6 +573,18 @@ void
 peer_add_raw (Peer *peer, const char *text)
 {
   add_steps (peer, FAULT_RAW, 0, text, 1);
+}
+
+void
+peer_add_rule (Peer *peer, const char *method, const char *part, PeerFault fault, guint status,
+               const char *text)
+{
+  Rule *rule = g_new0 (Rule, 1);
+
+  *rule = (Rule){ g_strdup (method), g_strdup (part), { fault, status, g_strdup (text) } };
+  pthread_mutex_lock (&peer->mutex);
+  g_queue_push_head (&peer->rules, rule);
+  pthread_mutex_unlock (&peer->mutex);
 }
 
 guint
@@ -576,6 +643,21 @@ peer_get (Peer *peer, const char *key)
     g_bytes_ref (bytes);
   pthread_mutex_unlock (&peer->mutex);
   return bytes;
+}
+
+guint
+peer_count_keys (Peer *peer, const char *part)
+{
+  GHashTableIter iter;
+  gpointer key;
+  guint n = 0;
+
+  pthread_mutex_lock (&peer->mutex);
+  g_hash_table_iter_init (&iter, peer->objects);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    n += strstr (key, part) != NULL ? 1 : 0;
+  pthread_mutex_unlock (&peer->mutex);
+  return n;
 }
 
 static guint

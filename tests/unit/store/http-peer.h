@@ -23,6 +23,7 @@ typedef enum
   FAULT_HUGE,        /* a body that claims to have 10^15 bytes */
   FAULT_RAW,         /* the text of the step, word for word */
   FAULT_STATUS,      /* the status of the step, with its text as code of the error */
+  FAULT_DAMAGE,      /* the last byte of the body is another one */
 } PeerFault;
 
 typedef struct _Peer Peer;
@@ -39,6 +40,11 @@ void peer_add (Peer *peer, PeerFault fault, guint n);
 void peer_add_status (Peer *peer, guint status, const char *code, guint n);
 void peer_add_raw (Peer *peer, const char *text);
 
+/* What each request of @method whose path or query has @part in it is done to, as long as there are
+ * no steps: the rule that was added last. @status and @text as in steps. */
+void peer_add_rule (Peer *peer, const char *method, const char *part, PeerFault fault,
+                    guint status, const char *text);
+
 /* Forgets the steps that are left; each test looks that there is none. */
 guint peer_clear_steps (Peer *peer);
 
@@ -51,6 +57,9 @@ void peer_set_page (Peer *peer, guint n);
 void peer_put (Peer *peer, const char *key, const char *text);
 /* Transfer full; NULL where there is none. */
 GBytes *peer_get (Peer *peer, const char *key);
+
+/* Objects whose key has @part in it. */
+guint peer_count_keys (Peer *peer, const char *part);
 
 /* Requests and connections so far, and the most requests that there were at once. */
 guint peer_count_requests (Peer *peer);
