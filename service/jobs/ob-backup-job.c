@@ -252,8 +252,7 @@ store (ObBackupRun *run, ObLock *lock, GError **error)
   g_autoptr (ObWriter) writer = NULL;
   g_autoptr (ObBackupTrees) trees = NULL;
 
-  if (!ob_repository_confirm (run->repository, run->cancellable, error)
-      || !ob_repository_load_index (run->repository, run->cancellable, error)
+  if (!ob_repository_load_index (run->repository, run->cancellable, error)
       || !list_earlier (run, error))
     return FALSE;
   warn_of_changed_properties (run);
@@ -307,6 +306,16 @@ lock_repository (ObBackupRun *run, GError **error)
                                  error);
 }
 
+/* @before: how many there were when the job began. */
+static void
+tell_requests (ObBackupRun *run, guint64 before)
+{
+  if (!ob_place_is_local (ob_destination_get_place (run->destination)))
+    ob_job_set_result (run->job, "requests",
+                       g_variant_new_uint64 (ob_destination_get_requests (run->destination)
+                                             - before));
+}
+
 static gboolean
 run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error)
 {
@@ -326,6 +335,7 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
                       .manifest = manifest,
                       .nodes = nodes,
                       .attachments_list = -1 };
+  guint64 requests = ob_destination_get_requests (data->destination);
   gboolean stored = FALSE;
 
   ob_progress_set_phase (run.progress, "preparing");
@@ -348,7 +358,10 @@ run_backup (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **er
   g_clear_pointer (&run.snapshots, g_ptr_array_unref);
   ob_fd_clear (&run.attachments_list);
   if (stored && data->after != NULL)
-    return data->after (job, data->after_data, cancellable, error);
+    stored = data->after (job, data->after_data, cancellable, error);
+  /* Its release is one more. */
+  g_clear_pointer (&lock, ob_lock_release);
+  tell_requests (&run, requests);
   return stored;
 }
 

@@ -93,6 +93,7 @@ list_destination (ObContext *context, ObDestination *destination, const ObBackup
                   GPtrArray *records, GPtrArray **problems, GCancellable *cancellable,
                   GError **error)
 {
+  guint64 requests = ob_destination_get_requests (destination);
   g_autoptr (ObRepository) repository
     = ob_destination_open (destination, context, cancellable, error);
   g_autoptr (GPtrArray) damaged = NULL;
@@ -132,6 +133,10 @@ list_destination (ObContext *context, ObDestination *destination, const ObBackup
                             &record->verified);
       g_ptr_array_add (records, g_steal_pointer (&record));
     }
+  if (!ob_place_is_local (ob_destination_get_place (destination)))
+    g_debug ("Destination %s: its backups were listed by %" G_GUINT64_FORMAT " requests.",
+             ob_destination_get_name (destination),
+             ob_destination_get_requests (destination) - requests);
   return TRUE;
 }
 

@@ -11,6 +11,7 @@
 #include "ob-io.h"
 #include "ob-keyfile.h"
 #include "ob-path.h"
+#include "ob-rate-limit.h"
 #include "ob-time-span.h"
 
 #define CONFIG_FILE "obbackup.conf"
@@ -51,6 +52,25 @@ read_duration (GKeyFile *file, const char *key, guint *value, GError **error)
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
                "%s: \"%s\" has to be a time like 3d, 12h, 90m or 600s, of ten years at most.",
                CONFIG_FILE, key);
+  return FALSE;
+}
+
+/* "0", or a number of bytes as a limit of the bandwidth has it. */
+static gboolean
+read_size (GKeyFile *file, const char *key, guint64 *value, GError **error)
+{
+  g_autofree char *text = g_key_file_get_string (file, GROUP, key, NULL);
+  guint64 size = 0;
+
+  if (!g_key_file_has_key (file, GROUP, key, NULL))
+    return TRUE;
+  if (text != NULL && (strcmp (g_strstrip (text), "0") == 0 || ob_rate_limit_parse (text, &size)))
+    {
+      *value = size;
+      return TRUE;
+    }
+  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+               "%s: \"%s\" has to be a size like 500M or 2G, or 0.", CONFIG_FILE, key);
   return FALSE;
 }
 
@@ -98,6 +118,7 @@ take (ObContext *context, GKeyFile *file, GError **error)
       || !read_duration (file, "change-limit", &read.change_limit, error)
       || !read_duration (file, "keep-previous", &read.keep_previous, error)
       || !read_duration (file, "late-after", &read.late_after, error)
+      || !read_size (file, "cache-size", &read.cache_size, error)
       || !read_path (file, "metrics-file", &metrics_path, error)
       || !read_path (file, "drill-directory", &drill_path, error))
     return FALSE;
@@ -109,6 +130,8 @@ take (ObContext *context, GKeyFile *file, GError **error)
   context->change_limit = read.change_limit;
   context->keep_previous = read.keep_previous;
   context->late_after = read.late_after;
+  context->cache_size = read.cache_size;
+  ob_cache_directory_set_limit (context->cache, read.cache_size);
   g_free (context->metrics_path);
   context->metrics_path = g_steal_pointer (&metrics_path);
   g_free (context->drill_path);

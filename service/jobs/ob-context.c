@@ -19,6 +19,7 @@
 #define DEFAULT_HOOK_TIME_LIMIT 30
 #define DEFAULT_CHANGE_LIMIT (4 * 60 * 60)
 #define DEFAULT_KEEP_PREVIOUS (3 * 24 * 60 * 60)
+#define DEFAULT_CACHE_SIZE (G_GUINT64_CONSTANT (1000) * 1000 * 1000)
 
 /* internal methods */
 
@@ -113,6 +114,7 @@ ob_context_set_defaults (ObContext *context)
   context->change_limit = DEFAULT_CHANGE_LIMIT;
   context->keep_previous = DEFAULT_KEEP_PREVIOUS;
   context->hook_time_limit = DEFAULT_HOOK_TIME_LIMIT;
+  context->cache_size = DEFAULT_CACHE_SIZE;
 }
 
 /* public methods */
@@ -132,6 +134,7 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
   context->jobs_fd = context->restores_fd = context->changes_fd = context->drills_fd = -1;
   context->drill_path = g_build_filename (state_path, "drills", NULL);
   ob_context_set_defaults (context);
+  context->cache = ob_cache_directory_new (cache_path, context->cache_size);
 
   if (!open_config_directories (context, error) || !open_state_directories (context, error))
     return NULL;
@@ -153,6 +156,7 @@ ob_context_free (ObContext *context)
   ob_fd_clear (&context->restores_fd);
   ob_fd_clear (&context->changes_fd);
   ob_fd_clear (&context->drills_fd);
+  ob_cache_directory_unref (context->cache);
   g_free (context->config_error);
   g_free (context->config_path);
   g_free (context->state_path);

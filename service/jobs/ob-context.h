@@ -3,6 +3,8 @@
 
 #include <glib.h>
 
+#include "ob-cache-directory.h"
+
 G_BEGIN_DECLS
 
 /* Where this service keeps its things; descriptors of directories, open as long as it runs. Any
@@ -29,6 +31,8 @@ typedef struct
                           * none */
   guint hook_time_limit; /* seconds that a hook may take for one event */
   char *metrics_path;    /* of the file of numbers for Prometheus; NULL: none */
+  guint64 cache_size;    /* bytes for copies of what is in remote repositories; 0: none are kept */
+  ObCacheDirectory *cache; /* they are in CACHE/repositories */
   guint keep_previous;   /* seconds that the state before a restore is kept; 0: until it is
                           * released */
   char *config_error;    /* why obbackup.conf could not be understood at the start; NULL: it was */

@@ -25,6 +25,7 @@ struct _ObDestination
   pthread_mutex_t mutex;
   gboolean key_saved;
   ObRepository *repository; /* open, or NULL */
+  guint64 requests;         /* of those that were open before */
   dev_t device;             /* of a directory when it was opened */
   ino_t inode;
   gint64 last_use;

@@ -59,6 +59,16 @@ check_arguments (const char *name, const char *passphrase, GError **error)
   return FALSE;
 }
 
+/* Takes the open repository, or NULL. Called with the mutex held. */
+static ObRepository *
+steal_repository (ObDestination *destination)
+{
+  if (destination->repository != NULL)
+    destination->requests
+      += ob_store_get_requests (ob_repository_get_store (destination->repository));
+  return g_steal_pointer (&destination->repository);
+}
+
 static gboolean
 on_watch (gpointer user_data)
 {
@@ -70,7 +80,7 @@ on_watch (gpointer user_data)
   if (destination->repository != NULL
       && g_get_monotonic_time () - destination->last_use
            >= (gint64) KEPT_OPEN_SECONDS * G_USEC_PER_SEC)
-    old = g_steal_pointer (&destination->repository);
+    old = steal_repository (destination);
   more = destination->repository != NULL;
   destination->watched = more;
   pthread_mutex_unlock (&destination->mutex);
@@ -91,7 +101,7 @@ get_open_repository (ObDestination *destination, ObRepository **stale)
   if (destination->repository != NULL
       && (!there || info.st_dev != destination->device || info.st_ino != destination->inode
           || ob_store_has_failed (ob_repository_get_store (destination->repository))))
-    *stale = g_steal_pointer (&destination->repository);
+    *stale = steal_repository (destination);
   if (destination->repository != NULL)
     {
       repository = ob_repository_ref (destination->repository);
@@ -114,12 +124,14 @@ explain_missing (ObDestination *destination, GError **error)
                destination->name, destination->path, ob_place_get_hint (destination->place));
 }
 
+/* Opens what is there and sees that it is the right repository. */
 static ObRepository *
-open_repository (ObDestination *destination, ObContext *context, GCancellable *cancellable,
-                 GError **error)
+open_repository (ObDestination *destination, ObContext *context, gboolean directly,
+                 GCancellable *cancellable, GError **error)
 {
   g_autoptr (ObStore) store
-    = ob_place_open (destination->place, context, destination->name, FALSE, error);
+    = directly ? ob_place_open_directly (destination->place, context, destination->name, error)
+               : ob_place_open (destination->place, context, destination->name, FALSE, error);
 
   if (store == NULL)
     {
@@ -196,7 +208,7 @@ ob_destination_close (ObDestination *destination)
   g_autoptr (ObRepository) repository = NULL;
 
   pthread_mutex_lock (&destination->mutex);
-  repository = g_steal_pointer (&destination->repository);
+  repository = steal_repository (destination);
   pthread_mutex_unlock (&destination->mutex);
 }
 
@@ -402,12 +414,13 @@ ob_destination_open (ObDestination *destination, ObContext *context, GCancellabl
 
   if (repository == NULL)
     {
-      repository = open_repository (destination, context, cancellable, error);
+      repository = open_repository (destination, context, FALSE, cancellable, error);
       if (repository == NULL)
         return NULL;
       if (stale != NULL)
         ob_repository_inherit (repository, stale);
       ob_destination_keep_open (destination, repository);
+      return g_steal_pointer (&repository);
     }
   if (!ob_repository_confirm (repository, cancellable, error))
     {
@@ -448,6 +461,30 @@ ob_destination_get_waiting (ObDestination *destination, gint64 *since)
   for (guint i = 0; waiting == NULL && i < stores->len; i++)
     waiting = ob_store_get_waiting (g_ptr_array_index (stores, i), since);
   return waiting;
+}
+
+ObRepository *
+ob_destination_open_directly (ObDestination *destination, ObContext *context,
+                              GCancellable *cancellable, GError **error)
+{
+  if (ob_place_is_local (destination->place))
+    return ob_destination_open (destination, context, cancellable, error);
+  /* An index can be large: not two of them in memory. */
+  ob_destination_close (destination);
+  return open_repository (destination, context, TRUE, cancellable, error);
+}
+
+guint64
+ob_destination_get_requests (ObDestination *destination)
+{
+  guint64 requests = 0;
+
+  pthread_mutex_lock (&destination->mutex);
+  requests = destination->requests;
+  if (destination->repository != NULL)
+    requests += ob_store_get_requests (ob_repository_get_store (destination->repository));
+  pthread_mutex_unlock (&destination->mutex);
+  return requests;
 }
 
 char *
@@ -498,6 +535,7 @@ ob_destination_remove (ObDestination *destination, ObContext *context, GError **
   g_autofree char *file_name = g_strconcat (destination->name, ".conf", NULL);
 
   ob_destination_close (destination);
+  ob_place_forget_copies (destination->place, context);
   return ob_remove_tree_at (context->destinations_fd, file_name, NULL, error)
          && ob_place_remove_secret (destination->place, context, destination->name, error);
 }

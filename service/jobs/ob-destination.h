@@ -63,6 +63,14 @@ ObRepository *ob_destination_open (ObDestination *destination, ObContext *contex
 /* What jobs wait for there at present, and since when, as ob_store_get_waiting(). Transfer full.
  * Any thread. */
 char *ob_destination_get_waiting (ObDestination *destination, gint64 *since);
+/* As ob_destination_open(), but what is read comes from the destination itself, never from copies on
+ * this host: for verifying. Of a remote one it is a repository of the caller's own. */
+ObRepository *ob_destination_open_directly (ObDestination *destination, ObContext *context,
+                                            GCancellable *cancellable, GError **error);
+
+/* How many requests have gone to a remote destination through what ob_destination_open() gave; 0
+ * for a directory. */
+guint64 ob_destination_get_requests (ObDestination *destination);
 
 /* The passphrase in keys/NAME.key. Transfer full (ob_secret_free()). */
 char *ob_destination_read_key (ObDestination *destination, ObContext *context, GError **error);
@@ -97,6 +105,8 @@ gboolean ob_destination_checkup (ObDestination *destination, ObContext *context,
 
 /* Removes the configuration, and with it the secret that only reaches the place; the key that opens
  * the repository stays, and so does the repository. */
+/* Removes the configuration, and with it what the cache keeps of it, and the secret that only
+ * reaches the place; the key that opens the repository stays, and so does the repository. */
 gboolean ob_destination_remove (ObDestination *destination, ObContext *context, GError **error);
 
 G_END_DECLS

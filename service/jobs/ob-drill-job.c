@@ -189,8 +189,8 @@ try_backup (Run *run, ObBackupRecord *record, ObDrill *drill, GError **error)
 {
   ObInstance *instance = find_instance (run, record, error);
   g_autoptr (ObRepository) repository
-    = instance != NULL ? ob_destination_open (record->destination, run->data->context,
-                                              run->cancellable, error)
+    = instance != NULL ? ob_destination_open_directly (record->destination, run->data->context,
+                                                       run->cancellable, error)
                        : NULL;
   ObRestoreTask task = { .context = run->data->context,
                          .instance = instance,

@@ -3,13 +3,20 @@
 
 #include "ob-error.h"
 
+typedef struct
+{
+  ObJob *job;
+  gboolean has_waited;
+} Waiting;
+
 static void
 tell (const char *message, gpointer user_data)
 {
-  ObJob *job = user_data;
+  Waiting *waiting = user_data;
 
-  ob_job_log (job, "Waiting: %s", message);
-  ob_progress_set_phase (ob_job_get_progress (job), "waiting");
+  waiting->has_waited = TRUE;
+  ob_job_log (waiting->job, "Waiting: %s", message);
+  ob_progress_set_phase (ob_job_get_progress (waiting->job), "waiting");
 }
 
 ObLock *
@@ -18,12 +25,18 @@ ob_job_lock_repository (ObJob *job, ObContext *context, ObRepository *repository
 {
   ObProgress *progress = ob_job_get_progress (job);
   const char *phase = ob_progress_get_phase (progress);
-  ObLock *lock = ob_lock_acquire_within (repository, exclusive, context->repository_timeout, tell,
-                                         job, cancellable, error);
+  Waiting waiting = { .job = job };
+  g_autoptr (ObLock) lock
+    = ob_lock_acquire_within (repository, exclusive, context->repository_timeout, tell, &waiting,
+                              cancellable, error);
 
-  if (lock != NULL && phase != NULL)
+  /* Much can have happened to the repository meanwhile. */
+  if (lock == NULL
+      || (waiting.has_waited && !ob_repository_confirm (repository, cancellable, error)))
+    return NULL;
+  if (phase != NULL)
     ob_progress_set_phase (progress, phase);
-  return lock;
+  return g_steal_pointer (&lock);
 }
 
 gboolean

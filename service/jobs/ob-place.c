@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ob-aws-sources.h"
+#include "ob-cache-store.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-http-checkup.h"
@@ -192,6 +193,14 @@ checkup_s3 (ObPlace *self, ObContext *context, const char *name, ObCheckup *chec
   return NULL;
 }
 
+/* The store itself. */
+static ObStore *
+open_store (ObPlace *self, ObContext *context, const char *name, gboolean create, GError **error)
+{
+  return self->s3 == NULL ? ob_local_store_new (self->path, create, error)
+                          : open_s3 (self, context, name, NULL, error);
+}
+
 /* public methods */
 
 ObPlace *
@@ -323,8 +332,15 @@ ObStore *
 ob_place_open (ObPlace *place, ObContext *context, const char *name, gboolean create,
                GError **error)
 {
-  return place->s3 == NULL ? ob_local_store_new (place->path, create, error)
-                           : open_s3 (place, context, name, NULL, error);
+  g_autoptr (ObStore) store = open_store (place, context, name, create, error);
+
+  if (store == NULL || ob_place_is_local (place))
+    return g_steal_pointer (&store);
+  /* Now the limit may be another one, and nobody waits for every millisecond. */
+  ob_cache_directory_trim (context->cache);
+  return ob_cache_directory_get_limit (context->cache) > 0
+           ? ob_cache_store_new (store, context->cache)
+           : g_steal_pointer (&store);
 }
 
 ObStore *
@@ -334,6 +350,19 @@ ob_place_checkup (ObPlace *place, ObContext *context, const char *name, const ch
   *needs = place->s3 == NULL ? "directory" : "bucket";
   return place->s3 == NULL ? checkup_local (place, name, checkup)
                            : checkup_s3 (place, context, name, checkup);
+}
+
+ObStore *
+ob_place_open_directly (ObPlace *place, ObContext *context, const char *name, GError **error)
+{
+  return open_store (place, context, name, FALSE, error);
+}
+
+void
+ob_place_forget_copies (ObPlace *place, ObContext *context)
+{
+  if (!ob_place_is_local (place))
+    ob_cache_store_forget (place->path, context->cache);
 }
 
 gboolean

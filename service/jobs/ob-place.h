@@ -47,8 +47,8 @@ gboolean ob_place_is_local (ObPlace *place);
 const char *ob_place_get_hint (ObPlace *place);
 
 /* The store. @name: the destination's. @create: make the directory (the parent has to be there); a
- * bucket is never made. Transfer full. Blocks. Errors: DESTINATION_UNAVAILABLE, NOT_FOUND (the
- * secret), INVALID_ARGUMENT. */
+ * bucket is never made. Of what is in a remote one copies are kept in the cache. Transfer full.
+ * Blocks. Errors: DESTINATION_UNAVAILABLE, NOT_FOUND (the secret), INVALID_ARGUMENT. */
 ObStore *ob_place_open (ObPlace *place, ObContext *context, const char *name, gboolean create,
                         GError **error);
 
@@ -60,6 +60,12 @@ ObStore *ob_place_open (ObPlace *place, ObContext *context, const char *name, gb
  * where it could not be opened, which the steps tell. Blocks. */
 ObStore *ob_place_checkup (ObPlace *place, ObContext *context, const char *name,
                            const char **needs, ObCheckup *checkup);
+/* As ob_place_open(), without the cache: for who has to know what is really there. */
+ObStore *ob_place_open_directly (ObPlace *place, ObContext *context, const char *name,
+                                 GError **error);
+
+/* Removes what the cache keeps of it. */
+void ob_place_forget_copies (ObPlace *place, ObContext *context);
 
 /* Writes the secret that it was made with, if there is one, to CONFIG/keys/NAME.s3. */
 gboolean ob_place_save_secret (ObPlace *place, ObContext *context, const char *name,

@@ -253,7 +253,8 @@ static gboolean
 verify_target (Task *task, const Target *target, GError **error)
 {
   g_autoptr (ObRepository) repository
-    = ob_destination_open (target->destination, task->data->context, task->cancellable, error);
+    = ob_destination_open_directly (target->destination, task->data->context, task->cancellable,
+                                    error);
   g_autoptr (ObLock) lock = NULL;
   g_autoptr (ObVerify) verify = NULL;
   const ObVerifyReport *report;

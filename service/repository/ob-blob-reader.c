@@ -154,26 +154,29 @@ set_pack_error (const char *name, GError *failure, GError **error)
   g_error_free (failure);
 }
 
-/* Reads what there is of the range; -1 on error. */
+/* Reads what there is of the range; -1 on error. Packs of trees are worth keeping where the store
+ * is far away. */
 static gssize
-read_some (ObBlobReader *reader, const ObId *pack, guint64 offset, guint8 *buffer, gsize length,
-           GCancellable *cancellable, GError **error)
+read_some (ObBlobReader *reader, ObBlobType type, const ObId *pack, guint64 offset,
+           guint8 *buffer, gsize length, GCancellable *cancellable, GError **error)
 {
+  ObStore *store = ob_repository_get_store (reader->repository);
   g_autofree char *name = pack_name (pack);
   GError *failure = NULL;
-  gssize n = ob_store_read (ob_repository_get_store (reader->repository), name, offset, buffer,
-                            length, cancellable, &failure);
+  gssize n = type == OB_BLOB_TREE
+               ? ob_store_read_kept (store, name, offset, buffer, length, cancellable, &failure)
+               : ob_store_read (store, name, offset, buffer, length, cancellable, &failure);
 
   if (n < 0)
     set_pack_error (name, failure, error);
   return n;
 }
 
-gboolean
-ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guint64 offset, guint8 *buffer,
-                           gsize length, GCancellable *cancellable, GError **error)
+static gboolean
+read_range (ObBlobReader *reader, ObBlobType type, const ObId *pack, guint64 offset,
+            guint8 *buffer, gsize length, GCancellable *cancellable, GError **error)
 {
-  gssize n = read_some (reader, pack, offset, buffer, length, cancellable, error);
+  gssize n = read_some (reader, type, pack, offset, buffer, length, cancellable, error);
   char hex[OB_ID_HEX_SIZE];
 
   if (n < 0)
@@ -186,6 +189,13 @@ ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guint64 offse
                " where the index knows %" G_GUINT64_FORMAT " bytes",
                hex, offset + (guint64) n, offset + length);
   return FALSE;
+}
+
+gboolean
+ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guint64 offset, guint8 *buffer,
+                           gsize length, GCancellable *cancellable, GError **error)
+{
+  return read_range (reader, OB_BLOB_DATA, pack, offset, buffer, length, cancellable, error);
 }
 
 /* @sealed may be overwritten where @opened is @sealed + 16. */
@@ -282,7 +292,8 @@ get_block (ObBlobReader *reader, const ObBlobLocation *location, GCancellable *c
   if (oldest->data == NULL)
     oldest->data = g_malloc (BLOCK_SIZE);
   oldest->size = 0;
-  n = read_some (reader, &location->pack, begin, oldest->data, BLOCK_SIZE, cancellable, error);
+  n = read_some (reader, OB_BLOB_TREE, &location->pack, begin, oldest->data, BLOCK_SIZE,
+                 cancellable, error);
   if (n < 0)
     return NULL;
   oldest->pack = location->pack;
@@ -322,10 +333,40 @@ load_from (ObBlobReader *reader, ObBlobType type, const ObId *id, const ObBlobLo
   if (!check_large (reader, id, location, cancellable, error))
     return NULL;
   sealed = make_room (&reader->sealed, location->length);
-  if (!ob_blob_reader_read_range (reader, &location->pack, location->offset, sealed,
-                                  location->length, cancellable, error))
+  if (!read_range (reader, type, &location->pack, location->offset, sealed, location->length,
+                   cancellable, error))
     return NULL;
   return ob_blob_reader_open (reader, id, location, sealed, size, error);
+}
+
+/* Drops what was read of a pack here and in a cache between; whether there was a cache. */
+static gboolean
+distrust (ObBlobReader *reader, const ObId *pack)
+{
+  g_autofree char *name = pack_name (pack);
+
+  for (guint i = 0; i < N_BLOCKS; i++)
+    if (ob_id_equal (&reader->blocks[i].pack, pack))
+      reader->blocks[i].size = 0;
+  return ob_store_distrust (ob_repository_get_store (reader->repository), name);
+}
+
+/* As load_from(), once more where it was a copy of the pack that is damaged. */
+static const guint8 *
+load_surely (ObBlobReader *reader, ObBlobType type, const ObId *id,
+             const ObBlobLocation *location, gsize *size, GCancellable *cancellable,
+             GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+  const guint8 *plain = load_from (reader, type, id, location, size, cancellable, &failure);
+
+  if (plain != NULL)
+    return plain;
+  if (type == OB_BLOB_TREE && g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT)
+      && distrust (reader, &location->pack))
+    return load_from (reader, type, id, location, size, cancellable, error);
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return NULL;
 }
 
 const guint8 *
@@ -340,7 +381,7 @@ ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id, gsiz
 
   if (!ob_blob_reader_locate (reader, type, id, &locations[0], error))
     return NULL;
-  plain = load_from (reader, type, id, &locations[0], size, cancellable, &first);
+  plain = load_surely (reader, type, id, &locations[0], size, cancellable, &first);
   if (plain != NULL)
     return plain;
 
@@ -349,7 +390,7 @@ ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id, gsiz
         ? ob_index_lookup_all (index, type, id, locations, MAX_COPIES)
         : 0;
   for (gsize i = 1; i < n && plain == NULL; i++)
-    plain = load_from (reader, type, id, &locations[i], size, cancellable, NULL);
+    plain = load_surely (reader, type, id, &locations[i], size, cancellable, NULL);
   if (plain == NULL)
     g_propagate_error (error, g_steal_pointer (&first));
   return plain;

@@ -97,6 +97,8 @@ store_pack (ObPacker *packer, Pack *pack, ObId *id, GError **error)
   struct iovec parts[] = { { pack->data, pack->used }, { header->data, header->len } };
   g_autofree char *name = NULL;
   char hex[OB_ID_HEX_SIZE];
+  /* Each backup reads the trees of the one before. */
+  ObStorePutFlags keep = pack->type == OB_BLOB_TREE ? OB_STORE_PUT_KEEP : OB_STORE_PUT_NONE;
 
   ob_hasher_update (packer->hasher, pack->data, pack->used);
   ob_hasher_update (packer->hasher, header->data, header->len);
@@ -104,7 +106,8 @@ store_pack (ObPacker *packer, Pack *pack, ObId *id, GError **error)
   ob_id_to_hex (id, hex);
   name = g_strdup_printf ("data/%.2s/%s", hex, hex);
   if (!ob_store_put (ob_repository_get_store (packer->repository), name, parts,
-                     G_N_ELEMENTS (parts), OB_STORE_PUT_DEFERRED, packer->cancellable, error))
+                     G_N_ELEMENTS (parts), OB_STORE_PUT_DEFERRED | keep, packer->cancellable,
+                     error))
     return FALSE;
 
   pthread_mutex_lock (&packer->mutex);

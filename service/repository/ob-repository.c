@@ -177,24 +177,28 @@ ob_repository_get_unpacked (ObRepository *self, const char *name, gsize max,
 
 /* internal: config and keys */
 
-/* Reads and opens the config with @key. Errors: NOT_FOUND, CORRUPT, NOT_SUPPORTED. */
+/* Opens the sealed config with @key. Errors: CORRUPT, NOT_SUPPORTED. */
 static gboolean
-read_config (ObStore *store, const ObCryptoKey *key, ObConfig *config, GCancellable *cancellable,
-             GError **error)
+open_config (GBytes *sealed, const ObCryptoKey *key, ObConfig *config, GError **error)
 {
-  g_autoptr (GBytes) sealed = NULL;
-  g_autoptr (GBytes) text = NULL;
+  g_autoptr (GBytes) text = unseal (key, sealed);
 
-  sealed = ob_store_get (store, CONFIG_NAME, OB_CONFIG_MAX_SIZE, cancellable, error);
-  if (sealed == NULL)
-    return FALSE;
-
-  text = unseal (key, sealed);
   if (text == NULL)
     return fail_corrupt (error, "The config file of the repository is damaged or does not belong to "
                                 "its keys");
 
   return ob_config_from_json (g_bytes_get_data (text, NULL), g_bytes_get_size (text), config, error);
+}
+
+/* Reads and opens the config with @key. Errors: NOT_FOUND, CORRUPT, NOT_SUPPORTED. */
+static gboolean
+read_config (ObStore *store, const ObCryptoKey *key, ObConfig *config, GCancellable *cancellable,
+             GError **error)
+{
+  g_autoptr (GBytes) sealed
+    = ob_store_get (store, CONFIG_NAME, OB_CONFIG_MAX_SIZE, cancellable, error);
+
+  return sealed != NULL && open_config (sealed, key, config, error);
 }
 
 /* HMAC-SHA-256 keyed by the whole master key, so that nobody without it learns where chunks are
@@ -366,10 +370,10 @@ key_search_clear (KeySearch *search)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KeySearch, key_search_clear)
 
-/* Tries one key file: the repository, or NULL with or without an error. */
+/* Tries one key file with the config: the repository, or NULL with or without an error. */
 static ObRepository *
-try_key (ObStore *store, const char *name, const char *passphrase, GCancellable *cancellable,
-         GError **error)
+try_key (ObStore *store, GBytes *sealed, const char *name, const char *passphrase,
+         GCancellable *cancellable, GError **error)
 {
   g_autoptr (GBytes) text = NULL;
   ObRepository *self = NULL;
@@ -391,7 +395,7 @@ try_key (ObStore *store, const char *name, const char *passphrase, GCancellable 
       return NULL;
     }
 
-  if (read_config (store, &key, &config, cancellable, error))
+  if (open_config (sealed, &key, &config, error))
     self = new_repository (store, &key, &config);
   ob_secret_wipe (&key, sizeof key);
   return self;
@@ -408,14 +412,14 @@ may_go_on (const GError *local_error)
 }
 
 static ObRepository *
-try_keys (ObStore *store, GPtrArray *names, const char *passphrase, KeySearch *search,
-          GCancellable *cancellable, GError **error)
+try_keys (ObStore *store, GBytes *sealed, GPtrArray *names, const char *passphrase,
+          KeySearch *search, GCancellable *cancellable, GError **error)
 {
   for (guint i = 0; i < names->len; i++)
     {
       g_autoptr (GError) local_error = NULL;
-      ObRepository *self = try_key (store, g_ptr_array_index (names, i), passphrase, cancellable,
-                                    &local_error);
+      ObRepository *self = try_key (store, sealed, g_ptr_array_index (names, i), passphrase,
+                                    cancellable, &local_error);
 
       if (self != NULL)
         return self;
@@ -463,12 +467,14 @@ ObRepository *
 ob_repository_open (ObStore *store, const char *passphrase, GCancellable *cancellable,
                     GError **error)
 {
+  g_autoptr (GBytes) sealed = NULL;
   g_autoptr (GPtrArray) names = NULL;
   g_autoptr (GError) local_error = NULL;
   g_auto (KeySearch) search = { 0 };
   ObRepository *self;
 
-  if (!ob_store_stat (store, CONFIG_NAME, NULL, cancellable, &local_error))
+  sealed = ob_store_get (store, CONFIG_NAME, OB_CONFIG_MAX_SIZE, cancellable, &local_error);
+  if (sealed == NULL)
     {
       g_autofree char *where = ob_store_describe (store);
 
@@ -484,7 +490,7 @@ ob_repository_open (ObStore *store, const char *passphrase, GCancellable *cancel
   if (names == NULL)
     return NULL;
 
-  self = try_keys (store, names, passphrase, &search, cancellable, &local_error);
+  self = try_keys (store, sealed, names, passphrase, &search, cancellable, &local_error);
   if (self != NULL)
     return self;
 

@@ -438,6 +438,12 @@ ob_s3_store_checkup (ObStore *store, ObCheckup *checkup)
   ob_s3_checkup (OB_S3_STORE (store)->settings, OB_S3_STORE (store)->http, checkup);
 }
 
+static guint64
+ob_s3_store_get_requests (ObStore *store)
+{
+  return ob_s3_http_get_requests (OB_S3_STORE (store)->http);
+}
+
 static void
 ob_s3_store_finalize (GObject *object)
 {
@@ -475,6 +481,7 @@ ob_s3_store_class_init (ObS3StoreClass *klass)
   store_class->get_reads_at_once = ob_s3_store_get_reads_at_once;
   store_class->get_waiting = ob_s3_store_get_waiting;
   store_class->checkup = ob_s3_store_checkup;
+  store_class->get_requests = ob_s3_store_get_requests;
 }
 
 static void

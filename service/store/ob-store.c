@@ -122,6 +122,32 @@ ob_store_read (ObStore *self,
   return done;
 }
 
+gssize
+ob_store_read_kept (ObStore *self,
+                    const char *name,
+                    guint64 offset,
+                    void *buffer,
+                    gsize size,
+                    GCancellable *cancellable,
+                    GError **error)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  if (klass->read_kept == NULL)
+    return ob_store_read (self, name, offset, buffer, size, cancellable, error);
+  if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
+    return -1;
+  return klass->read_kept (self, name, offset, buffer, size, cancellable, error);
+}
+
+gboolean
+ob_store_distrust (ObStore *self, const char *name)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  return klass->distrust != NULL && klass->distrust (self, name);
+}
+
 static GBytes *
 stat_and_read (ObStore *self,
                const char *name,
@@ -274,6 +300,11 @@ ob_store_set_rate (ObStore *self, guint64 rate)
 {
   ObStorePrivate *priv = ob_store_get_instance_private (self);
 
+  if (OB_STORE_GET_CLASS (self)->set_rate != NULL)
+    {
+      OB_STORE_GET_CLASS (self)->set_rate (self, rate);
+      return;
+    }
   g_clear_pointer (&priv->limit, ob_rate_limit_free);
   priv->rate = rate;
   if (rate > 0)
@@ -292,6 +323,14 @@ void
 ob_store_settle (ObStore *self, GCancellable *cancellable)
 {
   slow_down (self, 0, cancellable);
+}
+
+guint64
+ob_store_get_requests (ObStore *self)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  return klass->get_requests != NULL ? klass->get_requests (self) : 0;
 }
 
 char *

@@ -24,6 +24,9 @@ typedef enum
   /* EXISTS where the name is taken already, so that of two who make the same thing at once one is
    * refused. A store that cannot tell replaces it as ever: who has to know looks before. */
   OB_STORE_PUT_NEW = 1 << 1,
+  /* The object will be read again and again (a pack of trees): a store that keeps copies of what is
+   * far away may keep one. */
+  OB_STORE_PUT_KEEP = 1 << 2,
 } ObStorePutFlags;
 
 /* Called for each object; FALSE ends the listing without an error. @name is relative to the listed
@@ -57,6 +60,12 @@ struct _ObStoreClass
   char *(*get_waiting) (ObStore *self, gint64 *since); /* may be NULL: never */
   void (*forget) (ObStore *self, const char *name); /* may be NULL: keeps nothing */
   void (*checkup) (ObStore *self, ObCheckup *checkup); /* may be NULL: no steps of its own */
+  /* May be NULL: read. */
+  gssize (*read_kept) (ObStore *self, const char *name, guint64 offset, void *buffer, gsize size,
+                       GCancellable *cancellable, GError **error);
+  gboolean (*distrust) (ObStore *self, const char *name); /* may be NULL: no copy */
+  void (*set_rate) (ObStore *self, guint64 rate); /* may be NULL: all that is put and read counts */
+  guint64 (*get_requests) (ObStore *self); /* may be NULL: 0 */
 };
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
@@ -73,6 +82,15 @@ gboolean ob_store_flush (ObStore *self, GCancellable *cancellable, GError **erro
  * -1 on error. Errors: NOT_FOUND, DESTINATION_UNAVAILABLE, FAILED. */
 gssize ob_store_read (ObStore *self, const char *name, guint64 offset, void *buffer, gsize size,
                       GCancellable *cancellable, GError **error);
+
+/* As ob_store_read(), of an object that will be read again and again (a pack of trees): a store
+ * that keeps copies of what is far away may read the whole of it once, and this from its copy. */
+gssize ob_store_read_kept (ObStore *self, const char *name, guint64 offset, void *buffer,
+                           gsize size, GCancellable *cancellable, GError **error);
+
+/* What ob_store_read_kept() gave was not what the object should have: drops a copy of it. Whether
+ * there was one, so that it makes sense to read it once more. Any thread. */
+gboolean ob_store_distrust (ObStore *self, const char *name);
 
 /* A whole object of at most @max bytes. Transfer full. Errors: as read; CORRUPT where larger. */
 GBytes *ob_store_get (ObStore *self, const char *name, gsize max, GCancellable *cancellable,
@@ -147,6 +165,9 @@ guint64 ob_store_get_rate (ObStore *self);
 /* Waits for as long as what was moved so far takes at the rate that is set: calls do not wait for
  * what they move themselves, but for those before them. Ends early where it is cancelled. */
 void ob_store_settle (ObStore *self, GCancellable *cancellable);
+/* How many requests have gone to a server so far, those that were sent again counted each time; 0
+ * where there is none. Any thread. */
+guint64 ob_store_get_requests (ObStore *self);
 
 /* Where it is, for messages: a path or an address. Transfer full. */
 char *ob_store_describe (ObStore *self);

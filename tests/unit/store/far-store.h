@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A store in memory that counts what it is asked for, as a server would. */
+#pragma once
+
+#include "ob-store.h"
+
+G_BEGIN_DECLS
+
+#define FAR_TYPE_STORE (far_store_get_type ())
+G_DECLARE_FINAL_TYPE (FarStore, far_store, FAR, STORE, ObStore)
+
+ObStore *far_store_new (void);
+
+/* Requests since the last call. Any thread. */
+guint far_store_count (FarStore *store);
+
+/* Every call fails from now on, or no longer. */
+void far_store_set_broken (FarStore *store, gboolean broken);
+
+/* Calls of get wait from now on, or no longer. */
+void far_store_set_stuck (FarStore *store, gboolean stuck);
+gboolean far_store_is_waiting (FarStore *store);
+
+/* What ob_store_set_rate() said last. */
+guint64 far_store_get_rate (FarStore *store);
+
+G_END_DECLS
