@@ -430,6 +430,68 @@ test_check (JobsFixture *fixture, gconstpointer data)
   g_assert_ob_error (missing, OB_ERROR_DESTINATION_UNAVAILABLE);
 }
 
+/* All steps, as "NAME STATUS …"; FALSE with the error of the first that failed. */
+static gboolean
+check_up (JobsFixture *fixture, ObDestination *destination, char **steps, GError **error)
+{
+  g_autoptr (ObCheckup) checkup = ob_checkup_new (NULL, NULL, NULL);
+  g_autoptr (GVariant) found = NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
+  guint64 free_bytes, total_bytes;
+
+  ob_destination_checkup (destination, fixture->context, &free_bytes, &total_bytes, checkup);
+  found = ob_checkup_dup_steps (checkup);
+  for (guint i = 0; i < g_variant_n_children (found); i++)
+    {
+      g_autoptr (GVariant) step = g_variant_get_child_value (found, i);
+      const char *name, *status;
+
+      g_variant_lookup (step, "name", "&s", &name);
+      g_variant_lookup (step, "status", "&s", &status);
+      g_string_append_printf (text, "%s%s %s", i > 0 ? ", " : "", name, status);
+    }
+  *steps = g_strdup (text->str);
+  return ob_checkup_conclude (checkup, error);
+}
+
+static void
+test_checkup (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObDestination) destination = jobs_fixture_make_destination (fixture, "one");
+  guint files = count_files (fixture, "one");
+  g_autofree char *good = NULL;
+  g_autofree char *none = NULL;
+  g_autofree char *gone = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) missing = NULL;
+  g_autoptr (GError) lost = NULL;
+
+  check_up (fixture, destination, &good, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (good, ==,
+                   "directory ok, permissions ok, file-system ok, separate-disk not told, list ok, "
+                   "repository ok, write ok, read ok, delete ok, latency ok, upload ok, "
+                   "download ok, space ok");
+  g_assert_cmpuint (count_files (fixture, "one"), ==, files);
+
+  /* An empty directory in its place, as where the disk is not mounted, is not written to. */
+  rename_in (fixture, "one", "elsewhere");
+  g_assert_cmpint (mkdirat (fixture->base.fd, "one", 0500), ==, 0);
+  g_assert_false (check_up (fixture, destination, &none, &missing));
+  g_assert_ob_error (missing, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_cmpstr (none, ==,
+                   "directory ok, permissions ok, file-system ok, separate-disk not told, list ok, "
+                   "repository failed, write skipped, read skipped, delete skipped, latency ok, "
+                   "upload skipped, download skipped, space ok");
+  g_assert_cmpuint (count_files (fixture, "one"), ==, 0);
+
+  g_assert_cmpint (unlinkat (fixture->base.fd, "one", AT_REMOVEDIR), ==, 0);
+  g_assert_false (check_up (fixture, destination, &gone, &lost));
+  g_assert_ob_error (lost, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_true (g_str_has_prefix (gone, "directory failed, permissions skipped, file-system "
+                                         "skipped, separate-disk skipped, list skipped, "));
+}
+
 static void
 fill (JobsFixture *fixture, const char *name)
 {
@@ -534,6 +596,7 @@ main (int argc, char **argv)
   ADD ("/destination/update-to-nothing", test_update_to_nothing);
   ADD ("/destination/update-passphrase", test_update_passphrase);
   ADD ("/destination/check", test_check);
+  ADD ("/destination/checkup", test_checkup);
   ADD ("/destination/full", test_full);
   ADD ("/destination/other-things", test_other_things);
   ADD ("/destination/bad-files", test_bad_files);
