@@ -150,6 +150,7 @@ connect_to (Way *way)
       return;
     }
   g_socket_client_set_timeout (client, way->timeout);
+  g_socket_client_set_enable_proxy (client, way->proxy != NULL);
   g_socket_client_set_proxy_resolver (client, proxies);
   deadline = ob_deadline_new (way->timeout * 1000, ob_checkup_get_cancellable (way->checkup));
   began = g_get_monotonic_time ();

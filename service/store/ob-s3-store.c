@@ -7,6 +7,7 @@
 #include "ob-read-ahead.h"
 #include "ob-s3-checkup.h"
 #include "ob-s3-listing.h"
+#include "ob-s3-versions.h"
 #include "ob-upload-queue.h"
 
 /* The largest body that S3 takes in one PUT. */
@@ -432,6 +433,14 @@ ob_s3_store_get_waiting (ObStore *store, gint64 *since)
   return ob_s3_http_get_waiting (OB_S3_STORE (store)->http, since);
 }
 
+static gboolean
+ob_s3_store_purge (ObStore *store, const char *name, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *key = get_key (OB_S3_STORE (store), name);
+
+  return ob_s3_versions_remove (OB_S3_STORE (store)->http, key, cancellable, error);
+}
+
 static void
 ob_s3_store_checkup (ObStore *store, ObCheckup *checkup)
 {
@@ -480,6 +489,7 @@ ob_s3_store_class_init (ObS3StoreClass *klass)
   store_class->has_failed = ob_s3_store_has_failed;
   store_class->get_reads_at_once = ob_s3_store_get_reads_at_once;
   store_class->get_waiting = ob_s3_store_get_waiting;
+  store_class->purge = ob_s3_store_purge;
   store_class->checkup = ob_s3_store_checkup;
   store_class->get_requests = ob_s3_store_get_requests;
 }

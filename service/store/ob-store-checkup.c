@@ -36,6 +36,7 @@ typedef struct
   guint8 *data;
   gsize size;
   gboolean left;     /* it may be there */
+  gboolean kept;      /* the destination has versions of it, and does not let go of them */
   gboolean unsettled; /* it may come to be there although it was removed */
 } Probe;
 
@@ -59,7 +60,7 @@ probe_init (Probe *probe, ObStore *store, ObCheckup *checkup, gsize size)
 {
   guint64 number = 0;
 
-  *probe = (Probe){ store, checkup, NULL, g_malloc (size), size, FALSE, FALSE };
+  *probe = (Probe){ store, checkup, NULL, g_malloc (size), size, FALSE, FALSE, FALSE };
   if (RAND_bytes (probe->data, (int) size) != 1
       || RAND_bytes ((unsigned char *) &number, sizeof number) != 1)
     number = (guint64) g_get_real_time ();
@@ -73,6 +74,8 @@ probe_remove (Probe *probe, GError **error)
   if (!ob_store_remove (probe->store, probe->name, NULL, error))
     return FALSE;
   probe->left = FALSE;
+  probe->kept = ob_checkup_is_thrifty (probe->checkup)
+                && !ob_store_purge (probe->store, probe->name, NULL, NULL);
   return TRUE;
 }
 
@@ -242,8 +245,11 @@ check_delete (Probe *probe)
       return;
     }
   add_milliseconds (checkup, took);
-  ob_checkup_end (checkup, OB_CHECKUP_OK, "%s in %.1f ms",
-                  seen ? "it is gone," : "whether it is gone cannot be seen; removed", took * 1000);
+  ob_checkup_add_figure (checkup, "kept", g_variant_new_boolean (probe->kept));
+  ob_checkup_end (checkup, OB_CHECKUP_OK, "%s in %.1f ms%s",
+                  seen ? "it is gone," : "whether it is gone cannot be seen; removed", took * 1000,
+                  probe->kept ? "; a version of it stays, locked, or since this key may not remove it"
+                              : "");
 }
 
 /* internal methods: latency */

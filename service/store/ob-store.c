@@ -288,6 +288,15 @@ ob_store_forget (ObStore *self, const char *name)
     OB_STORE_GET_CLASS (self)->forget (self, name);
 }
 
+gboolean
+ob_store_purge (ObStore *self, const char *name, GCancellable *cancellable, GError **error)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  return check_name (self, name, error) && check_cancelled (cancellable, error)
+         && (klass->purge == NULL || klass->purge (self, name, cancellable, error));
+}
+
 void
 ob_store_checkup (ObStore *self, ObCheckup *checkup)
 {

@@ -59,6 +59,8 @@ struct _ObStoreClass
   guint (*get_reads_at_once) (ObStore *self); /* may be NULL: 1 */
   char *(*get_waiting) (ObStore *self, gint64 *since); /* may be NULL: never */
   void (*forget) (ObStore *self, const char *name); /* may be NULL: keeps nothing */
+  gboolean (*purge) (ObStore *self, const char *name, GCancellable *cancellable,
+                     GError **error); /* may be NULL: keeps nothing of what was removed */
   void (*checkup) (ObStore *self, ObCheckup *checkup); /* may be NULL: no steps of its own */
   /* May be NULL: read. */
   gssize (*read_kept) (ObStore *self, const char *name, guint64 offset, void *buffer, gsize size,
@@ -138,6 +140,11 @@ char *ob_store_get_waiting (ObStore *self, gint64 *since);
 /* Has what this host keeps of an object in its memory forgotten, so that it is read from the
  * destination itself next time. A request, no more. Any thread. */
 void ob_store_forget (ObStore *self, const char *name);
+
+/* Removes for good what the destination has kept of an object that was removed: its versions, where
+ * it has such. Errors: as remove. */
+gboolean ob_store_purge (ObStore *self, const char *name, GCancellable *cancellable,
+                         GError **error);
 
 /* Adds the steps that this kind of store has of its own, beside those of ob_store_checkup_access().
  * A local one:

@@ -316,8 +316,12 @@ class Bucket(CheckTest):
         self.assertEqual(steps["versioning"]["versioning"], "enabled")
         self.assertFalse(steps["versioning"]["expires"])
         self.assertIn("prune", steps["versioning"]["text"])
-        # What it tries stays as a version: let it be little.
+        # What it tries may stay as a version: let it be little.
         self.assertLessEqual(steps["upload"]["bytes"], 512 << 10)
+        self.assertFalse(steps["delete"]["kept"])
+        versions = ceph().request("GET", "/versions?versions=").body
+        self.assertIn(b"config", versions)
+        self.assertNotIn(b"obbackup-check", versions)
         ceph().configure_bucket(
             "versions", "lifecycle", "<LifecycleConfiguration><Rule><ID>r</ID><Prefix></Prefix>"
             "<Status>Enabled</Status><NoncurrentVersionExpiration><NoncurrentDays>1"
@@ -341,6 +345,8 @@ class Bucket(CheckTest):
         steps = self.check("cloud")
         self.assertEqual((steps["object-lock"]["mode"], steps["object-lock"]["days"]),
                          ("governance", 3))
+        self.assertTrue(steps["delete"]["kept"])
+        self.assertIn("a version of it stays", steps["delete"]["text"])
 
     def give(self, name, *actions):
         """To another user, by a policy of the bucket; and has the destination use its key."""

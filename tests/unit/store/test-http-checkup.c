@@ -5,6 +5,18 @@
 #include "ob-http-checkup.h"
 #include "tls-peer.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/* The leak checker falls over the thread-local storage of what GIO loads for TLS, when it looks
+ * through it at the end. */
+int __lsan_is_turned_off (void);
+
+int
+__lsan_is_turned_off (void)
+{
+  return 1;
+}
+#endif
+
 #define HOUR 3600
 #define DAY (24 * HOUR)
 #define TIMEOUT 5

@@ -3,6 +3,7 @@
 #include "ob-s3-bucket.h"
 
 #include "fixture.h"
+#include "ob-s3-versions.h"
 
 #define VERSIONING(content) "<VersioningConfiguration>" content "</VersioningConfiguration>"
 #define LOCK(content) "<ObjectLockConfiguration>" content "</ObjectLockConfiguration>"
@@ -144,6 +145,54 @@ test_hostile (void)
   assert_refused (VERSIONING ("") "\0", strlen (VERSIONING ("")) + 1);
 }
 
+#define VERSIONS(content) "<ListVersionsResult>" content "</ListVersionsResult>"
+#define ENTRY(kind, key, id)                                                                       \
+  "<" kind "><Key>" key "</Key><VersionId>" id "</VersionId></" kind ">"
+
+/* A mark comes after all versions, whatever the order of the answer. */
+static void
+test_versions (void)
+{
+  const char *text = VERSIONS (ENTRY ("DeleteMarker", "a b", "1") ENTRY ("Version", "a b", "2")
+                                 ENTRY ("Version", "a bc", "3") ENTRY ("Version", "a b", "null"));
+  g_autoptr (GPtrArray) ids = ob_s3_versions_parse (text, strlen (text), "a b");
+  static const char *const expected[] = { "2", "null", "1" };
+
+  g_assert_nonnull (ids);
+  g_assert_cmpuint (ids->len, ==, G_N_ELEMENTS (expected));
+  for (guint i = 0; i < ids->len; i++)
+    g_assert_cmpstr (g_ptr_array_index (ids, i), ==, expected[i]);
+}
+
+static void
+test_versions_hostile (void)
+{
+  static const char *const texts[] = {
+    "",
+    "<Other/>",
+    "<ListVersionsResult>",
+    VERSIONS ("<Version><Key>k</Key></Version>"),
+    VERSIONS ("<Version><VersionId>1</VersionId></Version>"),
+    VERSIONS ("<Version><Key>k</Key><Key>k</Key><VersionId>1</VersionId></Version>"),
+    VERSIONS (ENTRY ("Version", "k", "")),
+    VERSIONS ("") VERSIONS (""),
+  };
+  g_autofree char *id = g_strnfill (OB_S3_VERSIONS_MAX_ID + 1, 'i');
+  g_autofree char *long_id = g_strdup_printf (VERSIONS (ENTRY ("Version", "k", "%s")), id);
+  g_autoptr (GString) many = g_string_new ("<ListVersionsResult>");
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      g_test_message ("%s", texts[i]);
+      g_assert_null (ob_s3_versions_parse (texts[i], strlen (texts[i]), "k"));
+    }
+  g_assert_null (ob_s3_versions_parse (long_id, strlen (long_id), "k"));
+  for (guint i = 0; i <= OB_S3_VERSIONS_MAX; i++)
+    g_string_append (many, ENTRY ("Version", "k", "1"));
+  g_string_append (many, "</ListVersionsResult>");
+  g_assert_null (ob_s3_versions_parse (many->str, many->len, "k"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -152,5 +201,7 @@ main (int argc, char **argv)
   g_test_add_func ("/s3-bucket/lock", test_lock);
   g_test_add_func ("/s3-bucket/lifecycle", test_lifecycle);
   g_test_add_func ("/s3-bucket/hostile", test_hostile);
+  g_test_add_func ("/s3-bucket/versions", test_versions);
+  g_test_add_func ("/s3-bucket/versions-hostile", test_versions_hostile);
   return g_test_run ();
 }
