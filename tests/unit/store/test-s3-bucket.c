@@ -86,6 +86,7 @@ test_lifecycle (void)
     { LIFECYCLE ("<Rule>" EXPIRATION "<Status>Disabled</Status></Rule>"), FALSE },
     /* The one has what the other lacks. */
     { LIFECYCLE ("<Rule>" EXPIRATION "</Rule><Rule><Status>Enabled</Status></Rule>"), FALSE },
+    { LIFECYCLE ("<Rule><Status>Enabled</Status></Rule><Rule>" EXPIRATION "</Rule>"), FALSE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
