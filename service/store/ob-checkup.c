@@ -9,7 +9,7 @@
 /* The longest text of a step: a server's message, a path and a sentence of ours. */
 #define MAX_TEXT 2048
 
-struct _ObCheck
+struct _ObCheckup
 {
   ObCheckupFunc func;
   gpointer user_data;

@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /* A destination that is tried step by step: what each step has found, in the order in which they
  * ended. Used by one thread. */
-typedef struct _ObCheck ObCheckup;
+typedef struct _ObCheckup ObCheckup;
 
 typedef enum
 {
