@@ -349,10 +349,11 @@ print_details (GVariant *properties, GVariant *details)
   static const char *const keys[]
     = { "name",          "kind",       "path",       "repository",   "region",
         "style",         "ca-file",    "storage-class", "encryption", "kms-key",
-        "credentials",   "access-key", "profile",    "profile-file", "bandwidth-limit", "problem" };
+        "lock-mode",     "credentials",   "access-key", "profile",    "profile-file", "bandwidth-limit", "problem" };
   guint64 free_bytes = 0, total = 0;
   gboolean flag = FALSE;
   const char *text;
+  guint days;
 
   for (gsize i = 0; i < G_N_ELEMENTS (keys); i++)
     if (g_variant_lookup (details, keys[i], "&s", &text) && *text != '\0')
@@ -361,6 +362,8 @@ print_details (GVariant *properties, GVariant *details)
 
         g_print ("%-13s %s\n", keys[i], escaped);
       }
+  if (g_variant_lookup (details, "lock-days", "u", &days))
+    g_print ("%-13s %u\n", "lock-days", days);
   if (g_variant_lookup (properties, "State", "&s", &text))
     g_print ("%-13s %s\n", "state", text);
   g_variant_lookup (properties, "FreeBytes", "t", &free_bytes);

@@ -29,6 +29,19 @@ print_repacked (GVariant *result, gboolean plan)
              plan ? "are" : "were", copied, plan ? "would be" : "were");
 }
 
+static void
+print_locked (GVariant *result)
+{
+  guint64 n = ob_dict_number (result, "locked-packs");
+  g_autofree char *size = ob_format_size (ob_dict_number (result, "locked"));
+  g_autofree char *until = ob_format_time (ob_dict_number (result, "locked-until"));
+
+  if (n > 0)
+    g_print ("  %s in %" G_GUINT64_FORMAT " packs stay although nobody needs them: they are locked, "
+             "the first until %s\n",
+             size, n, until);
+}
+
 void
 ob_print_prune (GVariant *result)
 {
@@ -48,6 +61,7 @@ ob_print_prune (GVariant *result)
            unused);
   print_removed (result, plan);
   print_repacked (result, plan);
+  print_locked (result);
   if (ob_dict_number (result, "postponed-packs") > 0)
     g_print ("  %" G_GUINT64_FORMAT " more wait for the next time\n",
              ob_dict_number (result, "postponed-packs"));

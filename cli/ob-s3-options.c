@@ -26,6 +26,7 @@ static const Text texts[OB_S3_N_TEXTS] = {
   { "storage-class", G_OPTION_ARG_STRING, "Storage class of the data, as STANDARD_IA", "CLASS" },
   { "encryption", G_OPTION_ARG_STRING, "Encryption by the server: AES256 or aws:kms", "HOW" },
   { "kms-key", G_OPTION_ARG_STRING, "Its key, for aws:kms", "ID" },
+  { "lock-mode", G_OPTION_ARG_STRING, "How it is locked: governance or compliance", "MODE" },
   { "credentials", G_OPTION_ARG_STRING,
     "Where keys come from: keys, profile, environment or role (of the EC2 instance)", "SOURCE" },
   { "access-key", G_OPTION_ARG_STRING, "Id of the access key", "ID" },
@@ -51,12 +52,15 @@ ob_s3_options_make_entries (ObS3Options *options, const GOptionEntry *own)
       "Read the secret key from FILE (- is standard input)", "FILE" },
     { "connections", 0, 0, G_OPTION_ARG_INT, &options->connections,
       "At most so many connections at once, 5 if it is left out", "N" },
+    { "lock-days", 0, 0, G_OPTION_ARG_INT, &options->lock_days,
+      "Nobody can remove what is stored for so many days (the bucket needs object lock)", "N" },
     { "allow-http", 0, 0, G_OPTION_ARG_NONE, &options->allow_http,
       "Also plain HTTP, which others can read and change, to another host", NULL },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GArray) entries = g_array_new (FALSE, FALSE, sizeof (GOptionEntry));
 
+  options->lock_days = G_MININT;
   for (; own->long_name != NULL; own++)
     g_array_append_val (entries, *own);
   for (gsize i = 0; i < OB_S3_N_TEXTS; i++)
@@ -76,7 +80,8 @@ ob_s3_options_are_given (const ObS3Options *options)
   for (gsize i = 0; i < OB_S3_N_TEXTS; i++)
     if (options->texts[i] != NULL)
       return TRUE;
-  return options->secret_key_file != NULL || options->connections != 0 || options->allow_http;
+  return options->secret_key_file != NULL || options->connections != 0
+         || options->lock_days != G_MININT || options->allow_http;
 }
 
 char *
@@ -109,6 +114,9 @@ ob_s3_options_add (const ObS3Options *options, GVariantBuilder *dictionary,
   if (options->connections != 0)
     g_variant_builder_add (dictionary, "{sv}", "connections",
                            g_variant_new_uint32 ((guint32) MAX (options->connections, 0)));
+  if (options->lock_days != G_MININT)
+    g_variant_builder_add (dictionary, "{sv}", "lock-days",
+                           g_variant_new_uint32 ((guint32) options->lock_days));
   if (options->allow_http)
     g_variant_builder_add (dictionary, "{sv}", "allow-http", g_variant_new_boolean (TRUE));
   if (options->secret_key_file == NULL)

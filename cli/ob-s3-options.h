@@ -7,13 +7,14 @@
 
 G_BEGIN_DECLS
 
-#define OB_S3_N_TEXTS 13
+#define OB_S3_N_TEXTS 14
 
 typedef struct
 {
   char *texts[OB_S3_N_TEXTS]; /* under the names that the service has for them */
   gboolean allow_http;
   int connections;
+  int lock_days; /* G_MININT: not given */
   char *secret_key_file;
 } ObS3Options;
 

@@ -40,7 +40,8 @@ static const ObOptionSpec options_of_update_local[] = {
   { "bucket", "s", FALSE }, { "prefix", "s", FALSE }, { "endpoint", "s", FALSE },                  \
     { "region", "s", FALSE }, { "style", "s", FALSE }, { "ca-file", "s", FALSE },                  \
     { "allow-http", "b", FALSE }, { "storage-class", "s", FALSE }, { "encryption", "s", FALSE },   \
-    { "kms-key", "s", FALSE }, { "connections", "u", FALSE }, { "credentials", "s", FALSE },       \
+    { "kms-key", "s", FALSE }, { "connections", "u", FALSE }, { "lock-days", "u", FALSE },         \
+    { "lock-mode", "s", FALSE }, { "credentials", "s", FALSE },                                    \
     { "access-key", "s", FALSE }, { "profile", "s", FALSE }, { "profile-file", "s", FALSE }
 
 static const ObOptionSpec options_of_add_s3[] = {
@@ -111,6 +112,13 @@ call_new (ObManager *manager, GDBusMethodInvocation *invocation, const char *nam
   return call;
 }
 
+/* Whether a setting is a number on the bus. */
+static gboolean
+is_number (const char *name)
+{
+  return strcmp (name, "connections") == 0 || strcmp (name, "lock-days") == 0;
+}
+
 /* The settings of the call on top of those that there were. */
 static gboolean
 take_settings (Call *call, ObS3Settings *settings, GError **error)
@@ -130,7 +138,7 @@ take_settings (Call *call, ObS3Settings *settings, GError **error)
         continue;
       if (strcmp (*name, "allow-http") == 0)
         value = ob_options_get_boolean (call->options, *name) ? "true" : "false";
-      else if (strcmp (*name, "connections") == 0)
+      else if (is_number (*name))
         value = number = g_strdup_printf ("%u", ob_options_get_uint (call->options, *name));
       else
         value = ob_options_get_string (call->options, *name);
@@ -388,8 +396,8 @@ ob_destination_call_insert_settings (ObDestination *destination, GVariantDict *d
         continue;
       if (strcmp (*name, "allow-http") == 0)
         g_variant_dict_insert (details, *name, "b", strcmp (value, "true") == 0);
-      else if (strcmp (*name, "connections") == 0)
-        g_variant_dict_insert (details, *name, "u", ob_s3_settings_get_connections (settings));
+      else if (is_number (*name))
+        g_variant_dict_insert (details, *name, "u", (guint) g_ascii_strtoull (value, NULL, 10));
       else
         g_variant_dict_insert (details, *name, "s", value);
     }

@@ -17,9 +17,12 @@
 #include "ob-job-private.h"
 #include "ob-label.h"
 #include "ob-operations.h"
+#include "ob-protect.h"
 #include "ob-restore-note.h"
 #include "ob-restore-recover.h"
 #include "ob-wait.h"
+
+#define SECONDS_A_DAY (24 * 60 * 60)
 
 typedef struct
 {
@@ -209,6 +212,29 @@ tell_result (ObBackupRun *run, const ObSnapshot *snapshot)
     ob_job_set_space (run->job, free_bytes, total_bytes);
 }
 
+/* Where what is stored is locked, what the backup uses of earlier ones has to be as long as it is
+ * itself. */
+static gboolean
+protect (ObBackupRun *run, GError **error)
+{
+  guint days = ob_store_get_lock_days (ob_repository_get_store (run->repository));
+  gint64 until = run->manifest->start.tv_sec + (gint64) days * SECONDS_A_DAY;
+  g_autoptr (GArray) packs = NULL;
+  guint n_changed;
+
+  if (days == 0)
+    return TRUE;
+  ob_progress_set_phase (run->progress, "locking");
+  packs = ob_writer_list_reused (run->writer);
+  if (!ob_protect (run->repository, packs, until, &n_changed, run->cancellable, error))
+    return FALSE;
+  ob_job_log (run->job, "Locked for %u days; %u objects of earlier backups for longer", days,
+              n_changed);
+  ob_job_set_result (run->job, "locked-until", g_variant_new_uint64 ((guint64) until));
+  ob_job_set_result (run->job, "lock-extended", g_variant_new_uint64 (n_changed));
+  return TRUE;
+}
+
 /* Everything is stored; from here on it becomes a backup. */
 static gboolean
 publish (ObBackupRun *run, ObLock *lock, GError **error)
@@ -224,7 +250,8 @@ publish (ObBackupRun *run, ObLock *lock, GError **error)
                    ob_instance_get_name (run->instance));
       return FALSE;
     }
-  if (!add_root (run, &tree, error) || !ob_writer_finish (run->writer, error))
+  if (!add_root (run, &tree, error) || !ob_writer_finish (run->writer, error)
+      || !protect (run, error))
     return FALSE;
   if (!ob_lock_is_valid (lock))
     {
@@ -258,6 +285,8 @@ store (ObBackupRun *run, ObLock *lock, GError **error)
   warn_of_changed_properties (run);
   writer = ob_writer_new (run->repository, run->context->n_threads, run->cancellable);
   run->writer = writer;
+  if (ob_store_get_lock_days (ob_repository_get_store (run->repository)) > 0)
+    ob_writer_set_collects (writer);
   clock_gettime (CLOCK_REALTIME, &run->manifest->start);
   trees = ob_backup_trees_open (run);
   if ((run->parts & OB_PART_DATABASE) && !ob_backup_run_database (run, error))

@@ -264,6 +264,52 @@ check_changes (ObContext *context, GPtrArray *picked, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_file_lock (Place *place, const ObBackupRecord *record, const ObId *file,
+                 GCancellable *cancellable, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *when = NULL;
+  char hex[OB_ID_HEX_SIZE];
+  gint64 until;
+
+  ob_id_to_hex (file, hex);
+  name = g_strconcat ("snapshots/", hex, NULL);
+  if (!ob_store_get_lock (ob_repository_get_store (place->repository), name, &until, cancellable,
+                          error))
+    return FALSE;
+  if (until == 0)
+    return TRUE;
+  when = ob_store_format_lock (until);
+  ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), hex);
+  g_set_error (error, OB_ERROR, OB_ERROR_LOCKED,
+               "Backup %.8s at destination %s is locked until %s: nobody can delete it before, not "
+               "even by force. Nothing was deleted",
+               hex, ob_destination_get_name (place->destination), when);
+  return FALSE;
+}
+
+/* None of them may be locked, where the destination locks what is stored. */
+static gboolean
+check_locks (GPtrArray *places, GPtrArray *picked, GCancellable *cancellable, GError **error)
+{
+  for (guint i = 0; i < picked->len; i++)
+    {
+      ObBackupRecord *record = g_ptr_array_index (picked, i);
+      Place *place = find_place (places, record->destination);
+      g_autoptr (GPtrArray) one = g_ptr_array_new ();
+      g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (ObId));
+
+      g_ptr_array_add (one, record);
+      if (!list_files (place, one, files, cancellable, error))
+        return FALSE;
+      for (guint j = 0; j < files->len; j++)
+        if (!check_file_lock (place, record, &g_array_index (files, ObId, j), cancellable, error))
+          return FALSE;
+    }
+  return TRUE;
+}
+
 /* Looks again, now that nobody else can delete. */
 static gboolean
 delete_locked (ObJob *job, Data *data, GPtrArray *places, GCancellable *cancellable,
@@ -292,7 +338,8 @@ delete_locked (ObJob *job, Data *data, GPtrArray *places, GCancellable *cancella
       && (!ob_delete_check (records, picked, error)
           || !check_changes (data->context, picked, error)))
     return FALSE;
-  if (!delete_all (job, places, picked, cancellable, error))
+  if (!check_locks (places, picked, cancellable, error)
+      || !delete_all (job, places, picked, cancellable, error))
     return FALSE;
   ob_job_set_result (job, "remaining", ob_delete_list_remaining (records, picked));
   return !data->prune || prune_all (job, places, data->prune_seconds, cancellable, error);

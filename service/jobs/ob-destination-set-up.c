@@ -193,6 +193,8 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
   if (store == NULL)
     return FALSE;
   ob_destination_limit_store (destination, store);
+  if (!ob_store_check_locks (store, cancellable, error))
+    return FALSE;
 
   repository = take_over (destination, context, store, &passphrase, cancellable, &local);
   if (local != NULL)
@@ -242,6 +244,8 @@ ob_destination_update (ObDestination *destination, ObContext *context, ObPlace *
   if (store == NULL)
     return NULL;
   ob_destination_limit_store (result, store);
+  if (!ob_store_check_locks (store, cancellable, error))
+    return NULL;
   key = passphrase != NULL ? g_strdup (passphrase)
                            : ob_destination_read_key (destination, context, error);
   if (key == NULL)

@@ -167,7 +167,7 @@ write_tags (ObJob *job, ObRepository *repository, ObLock *lock, const ObBackupRe
         return FALSE;
       g_array_append_val (leftovers, snapshot->id);
     }
-  if (ob_delete_snapshots (repository, lock, leftovers, &n_removed, NULL, error))
+  if (ob_delete_replaced (repository, lock, leftovers, &n_removed, NULL, error))
     return TRUE;
   g_prefix_error (error, "The backup is changed, but its former record could not be removed, which "
                          "the next change of it does: ");

@@ -46,6 +46,11 @@ tell_figures (ObJob *job, const ObPruneFigures *figures)
   set_number (job, "removed-blobs", figures->removed_blobs);
   set_number (job, "freed", figures->freed_bytes);
   set_number (job, "unused", figures->waste_bytes);
+  if (figures->n_locked_packs == 0)
+    return;
+  set_number (job, "locked-packs", figures->n_locked_packs);
+  set_number (job, "locked", figures->locked_bytes);
+  set_number (job, "locked-until", (guint64) figures->locked_until);
 }
 
 static void

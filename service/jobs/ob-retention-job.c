@@ -83,6 +83,55 @@ describe_one (GVariantBuilder *builder, const ObBackupRecord *record,
   g_variant_builder_close (builder);
 }
 
+/* A backup that the destination keeps locked stays, whatever the rules say. */
+static gboolean
+spare_locked (ObRepository *repository, const ObBackupRecord *record, ObRetentionVerdict *verdict,
+              GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GStrvBuilder) reasons = g_strv_builder_new ();
+  g_autofree char *name = NULL;
+  g_autofree char *when = NULL;
+  g_autofree char *reason = NULL;
+  char id[OB_ID_HEX_SIZE];
+  gint64 until;
+
+  ob_id_to_hex (&record->snapshot->id, id);
+  name = g_strconcat ("snapshots/", id, NULL);
+  if (!ob_store_get_lock (ob_repository_get_store (repository), name, &until, cancellable, error))
+    return FALSE;
+  if (until == 0)
+    return TRUE;
+  when = ob_store_format_lock (until);
+  reason = g_strconcat ("locked until ", when, NULL);
+  g_strv_builder_add (reasons, reason);
+  g_strfreev (verdict->reasons);
+  verdict->reasons = g_strv_builder_end (reasons);
+  verdict->keep = TRUE;
+  return TRUE;
+}
+
+static gboolean
+spare_all_locked (const Data *data, GPtrArray *records, GPtrArray *verdicts,
+                  GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObRepository) repository = NULL;
+
+  for (guint i = 0; i < records->len; i++)
+    {
+      ObBackupRecord *record = g_ptr_array_index (records, i);
+      ObRetentionVerdict *verdict = g_ptr_array_index (verdicts, i);
+
+      if (verdict->keep)
+        continue;
+      if (repository == NULL)
+        repository = ob_destination_open (record->destination, data->context, cancellable, error);
+      if (repository == NULL
+          || !spare_locked (repository, record, verdict, cancellable, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 /* Tells all, and gives the ids of those that go. */
 static GStrv
 tell (ObJob *job, const Data *data, GPtrArray *records, GPtrArray *verdicts)
@@ -163,6 +212,8 @@ run_retention (ObJob *job, gpointer pointer, GCancellable *cancellable, GError *
     }
   drop_others (data, records);
   verdicts = ob_retention_judge (data->context, data->schedule, records);
+  if (!spare_all_locked (data, records, verdicts, cancellable, error))
+    return FALSE;
   going = tell (job, data, records, verdicts);
   return data->options.plan
          || remove_going (job, data, (const char *const *) going, cancellable, error);

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "ob-writer-private.h"
+
 struct _ObBackupDirectory
 {
   ObBackupDirectory *parent;
@@ -102,6 +104,7 @@ store_tree (ObBackupDirectory *self, ObWriter *writer, GError **error)
       && self->nodes->len == self->n_previous)
     {
       self->node->subtree = self->previous_tree;
+      ob_writer_reuse_tree (writer, self->nodes, &self->previous_tree);
       return TRUE;
     }
   if (ob_writer_add_tree (writer, self->nodes, &self->node->subtree, error))

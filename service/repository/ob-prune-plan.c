@@ -7,6 +7,7 @@
 
 #include "ob-error.h"
 #include "ob-pack.h"
+#include "ob-pack-check.h"
 #include "ob-used-blobs.h"
 #include "ob-wait.h"
 
@@ -319,16 +320,58 @@ ob_prune_pack_get_waste (const ObPrunePack *pack)
   return pack->stored - MIN (pack->stored, pack->used + PACK_OVERHEAD);
 }
 
-static void
-remove_pack (ObPrunePlan *self, guint32 number)
+/* Whether a pack that could go has to stay as it is. */
+static gboolean
+check_lock (ObPrunePlan *self, const ObId *id, guint64 waste, gboolean *locked,
+            GCancellable *cancellable, GError **error)
+{
+  ObPruneFigures *figures = &self->figures;
+  g_autofree char *name = ob_pack_get_name (id);
+  gint64 until;
+
+  *locked = FALSE;
+  if (!ob_store_get_lock (ob_repository_get_store (self->repository), name, &until, cancellable,
+                          error))
+    return FALSE;
+  if (until == 0)
+    return TRUE;
+  *locked = TRUE;
+  figures->n_locked_packs++;
+  figures->locked_bytes += waste;
+  if (figures->locked_until == 0 || until < figures->locked_until)
+    figures->locked_until = until;
+  return TRUE;
+}
+
+static gboolean
+check_pack_lock (ObPrunePlan *self, guint32 number, guint64 waste, gboolean *locked,
+                 GCancellable *cancellable, GError **error)
+{
+  guint64 size;
+  ObId id;
+
+  *locked = FALSE;
+  return self->packs[number].stored == OB_PRUNE_MISSING
+         || !ob_index_get_pack (self->index, number, &id, &size)
+         || check_lock (self, &id, waste, locked, cancellable, error);
+}
+
+static gboolean
+remove_pack (ObPrunePlan *self, guint32 number, GCancellable *cancellable, GError **error)
 {
   ObPrunePack *pack = &self->packs[number];
+  gboolean locked;
 
+  if (!check_pack_lock (self, number, pack->stored, &locked, cancellable, error))
+    return FALSE;
+  if (locked)
+    return TRUE;
   pack->fate = OB_PACK_IS_REMOVED;
   if (pack->stored == OB_PRUNE_MISSING)
-    return;
+    return TRUE;
   self->figures.n_removed_packs++;
   self->figures.freed_bytes += pack->stored;
+  return TRUE;
 }
 
 /* The waste that may stay: as restic counts it, a share of all that there is then. */
@@ -356,22 +399,48 @@ compare_shares (gconstpointer a, gconstpointer b, gpointer user_data)
   return x < y ? -1 : x > y;
 }
 
-static void
-choose_repacked (ObPrunePlan *self, GArray *partly, const ObPruneLimit *limit)
+static gboolean
+choose_repacked (ObPrunePlan *self, GArray *partly, const ObPruneLimit *limit,
+                 GCancellable *cancellable, GError **error)
 {
   guint64 max = get_max_waste (limit, self->figures.used_bytes);
 
   g_array_sort_with_data (partly, compare_shares, self);
   for (guint i = 0; i < partly->len && self->figures.waste_bytes > max; i++)
     {
-      ObPrunePack *pack = &self->packs[g_array_index (partly, guint32, i)];
+      guint32 number = g_array_index (partly, guint32, i);
+      ObPrunePack *pack = &self->packs[number];
+      gboolean locked;
 
+      /* A copy of what is needed would free nothing. */
+      if (!check_pack_lock (self, number, ob_prune_pack_get_waste (pack), &locked, cancellable,
+                            error))
+        return FALSE;
+      if (locked)
+        continue;
       pack->fate = OB_PACK_IS_REPACKED;
       self->figures.n_repacked_packs++;
       self->figures.repacked_bytes += pack->used;
       self->figures.waste_bytes -= ob_prune_pack_get_waste (pack);
       self->figures.freed_bytes += ob_prune_pack_get_waste (pack);
     }
+  return TRUE;
+}
+
+static gboolean
+drop_locked_loose (ObPrunePlan *self, GCancellable *cancellable, GError **error)
+{
+  for (guint i = self->loose->len; i > 0; i--)
+    {
+      const ObLoosePack *pack = &g_array_index (self->loose, ObLoosePack, i - 1);
+      gboolean locked;
+
+      if (!check_lock (self, &pack->id, pack->size, &locked, cancellable, error))
+        return FALSE;
+      if (locked)
+        g_array_remove_index_fast (self->loose, i - 1);
+    }
+  return TRUE;
 }
 
 static void
@@ -393,14 +462,17 @@ count_removed_blobs (ObPrunePlan *self)
 }
 
 static gboolean
-decide (ObPrunePlan *self, const ObPruneLimit *limit, GError **error)
+decide (ObPrunePlan *self, const ObPruneLimit *limit, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GArray) partly = g_array_new (FALSE, FALSE, sizeof (guint32));
 
   for (guint32 i = 0; i < self->n_packs; i++)
     {
       if (self->packs[i].n_used == 0)
-        remove_pack (self, i);
+        {
+          if (!remove_pack (self, i, cancellable, error))
+            return FALSE;
+        }
       else if (!check_pack (self, i, error))
         return FALSE;
       else if (ob_prune_pack_get_waste (&self->packs[i]) > 0)
@@ -409,7 +481,9 @@ decide (ObPrunePlan *self, const ObPruneLimit *limit, GError **error)
           self->figures.waste_bytes += ob_prune_pack_get_waste (&self->packs[i]);
         }
     }
-  choose_repacked (self, partly, limit);
+  if (!choose_repacked (self, partly, limit, cancellable, error)
+      || !drop_locked_loose (self, cancellable, error))
+    return FALSE;
   count_loose (self);
   count_removed_blobs (self);
   return TRUE;
@@ -454,7 +528,7 @@ make_plan (ObPrunePlan *self, GPtrArray *snapshots, const ObPruneLimit *limit,
   keep_all_used (self, used);
   sort_places (self);
   return ob_check_cancelled (cancellable, error) && ob_prune_plan_check (self, error)
-         && decide (self, limit, error);
+         && decide (self, limit, cancellable, error);
 }
 
 /* public methods */

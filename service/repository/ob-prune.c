@@ -13,7 +13,8 @@ has_to_change_index (ObPrunePlan *self)
   return FALSE;
 }
 
-/* From the first removal on the former index is not whole any more; the new one is, and durable. */
+/* From the first removal on the former index is not whole any more; the new one is, and durable. So
+ * one that is locked may be hidden: what it says the new one does. */
 static gboolean
 remove_index_files (ObPrunePlan *self, GCancellable *cancellable, GError **error)
 {
@@ -23,7 +24,7 @@ remove_index_files (ObPrunePlan *self, GCancellable *cancellable, GError **error
     return FALSE;
   for (guint i = 0; i < self->index_files->len; i++)
     if (!ob_check_cancelled (cancellable, error) || !ob_lock_check (self->lock, error)
-        || !ob_store_remove (store, g_ptr_array_index (self->index_files, i), cancellable, error))
+        || !ob_store_hide (store, g_ptr_array_index (self->index_files, i), cancellable, error))
       return FALSE;
   /* An index that came back after a loss of power would name packs that are gone. */
   return ob_store_flush (store, cancellable, error);

@@ -42,6 +42,8 @@ typedef struct
   guint64 removed_blobs;
   guint64 freed_bytes;            /* less what the copies take */
   guint64 waste_bytes;            /* that stay, within the limit */
+  guint64 n_locked_packs, locked_bytes; /* that nobody needs, and that stay since they are locked */
+  gint64 locked_until;            /* of the first of these; seconds since the epoch, 0: none */
 } ObPruneFigures;
 
 /* What is to be done. */

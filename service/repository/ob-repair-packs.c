@@ -263,7 +263,7 @@ remove_all (Work *work, GPtrArray *names, GError **error)
 
   for (guint i = 0; i < names->len; i++)
     if (!ob_repair_check_lock (work->repair, error)
-        || !ob_store_remove (store, g_ptr_array_index (names, i), work->repair->cancellable, error))
+        || !ob_store_hide (store, g_ptr_array_index (names, i), work->repair->cancellable, error))
       return FALSE;
   return ob_store_flush (store, work->repair->cancellable, error);
 }

@@ -154,7 +154,7 @@ replace_snapshot (Work *work, const ObVerifyLoss *loss, const ObId *tree, GError
       || !ob_repository_put_unpacked (repository, "snapshots", text, strlen (text), &id, cancellable,
                                       error)
       || !ob_store_flush (store, cancellable, error)
-      || !ob_store_remove (store, name, cancellable, error)
+      || !ob_store_hide (store, name, cancellable, error)
       || !ob_store_flush (store, cancellable, error))
     return FALSE;
   work->repair->repairs->snapshots_marked++;

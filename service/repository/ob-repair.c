@@ -30,8 +30,8 @@ repair_snapshots (ObRepair *self, GError **error)
   for (guint i = 0; i < bad_snapshots->len; i++)
     {
       if (!ob_repair_check_lock (self, error)
-          || !ob_store_remove (store, g_ptr_array_index (bad_snapshots, i), self->cancellable,
-                               error))
+          || !ob_store_hide (store, g_ptr_array_index (bad_snapshots, i), self->cancellable,
+                             error))
         return FALSE;
       self->repairs->snapshots_dropped++;
     }

@@ -60,6 +60,9 @@ gboolean ob_repository_check_index (ObRepository *repository, GPtrArray *damaged
 gboolean ob_repository_put_unpacked (ObRepository *repository, const char *directory,
                                      const void *data, gsize size, ObId *id,
                                      GCancellable *cancellable, GError **error);
+gboolean ob_repository_put_unpacked_as (ObRepository *repository, const char *directory,
+                                        const void *data, gsize size, ObStorePutFlags flags,
+                                        ObId *id, GCancellable *cancellable, GError **error);
 GBytes *ob_repository_get_unpacked (ObRepository *repository, const char *name, gsize max,
                                     GCancellable *cancellable, GError **error);
 

@@ -101,8 +101,8 @@ put_bytes (ObStore *store, const char *name, const void *data, gsize size, ObSto
 
 /* Stores under "DIRECTORY/SHA-256 of the bytes". */
 static gboolean
-put_under_hash (ObStore *store, const char *directory, const void *data, gsize size, ObId *id,
-                GCancellable *cancellable, GError **error)
+put_under_hash (ObStore *store, const char *directory, const void *data, gsize size,
+                ObStorePutFlags flags, ObId *id, GCancellable *cancellable, GError **error)
 {
   g_autofree char *name = NULL;
   char hex[OB_ID_HEX_SIZE];
@@ -110,7 +110,7 @@ put_under_hash (ObStore *store, const char *directory, const void *data, gsize s
   ob_id_of (data, size, id);
   ob_id_to_hex (id, hex);
   name = g_strconcat (directory, "/", hex, NULL);
-  return put_bytes (store, name, data, size, OB_STORE_PUT_NONE, cancellable, error);
+  return put_bytes (store, name, data, size, flags, cancellable, error);
 }
 
 /* Whether the bytes are those that the last component of @name promises. */
@@ -125,13 +125,23 @@ has_right_name (const char *name, GBytes *stored)
 }
 
 gboolean
-ob_repository_put_unpacked (ObRepository *self, const char *directory, const void *data, gsize size,
-                            ObId *id, GCancellable *cancellable, GError **error)
+ob_repository_put_unpacked_as (ObRepository *self, const char *directory, const void *data,
+                               gsize size, ObStorePutFlags flags, ObId *id,
+                               GCancellable *cancellable, GError **error)
 {
   g_autoptr (GByteArray) encoded = ob_unpacked_encode (self->config.version, data, size);
   g_autoptr (GByteArray) sealed = seal (&self->key, encoded->data, encoded->len);
 
-  return put_under_hash (self->store, directory, sealed->data, sealed->len, id, cancellable, error);
+  return put_under_hash (self->store, directory, sealed->data, sealed->len, flags, id, cancellable,
+                         error);
+}
+
+gboolean
+ob_repository_put_unpacked (ObRepository *self, const char *directory, const void *data, gsize size,
+                            ObId *id, GCancellable *cancellable, GError **error)
+{
+  return ob_repository_put_unpacked_as (self, directory, data, size, OB_STORE_PUT_NONE, id,
+                                        cancellable, error);
 }
 
 GBytes *
@@ -261,7 +271,8 @@ put_key (ObStore *store, const ObCryptoKey *key, const char *passphrase, ObId *i
   g_autofree char *text = ob_key_file_build (key, passphrase, error);
 
   return text != NULL
-         && put_under_hash (store, "keys", text, strlen (text), id, cancellable, error);
+         && put_under_hash (store, "keys", text, strlen (text), OB_STORE_PUT_NONE, id, cancellable,
+                            error);
 }
 
 /* creating */
@@ -325,7 +336,7 @@ write_new (ObStore *store, const ObCryptoKey *key, const ObConfig *config, const
   /* A key without a config would be in the way of the next try. */
   ob_id_to_hex (&key_id, hex);
   key_name = g_strconcat ("keys/", hex, NULL);
-  ob_store_remove (store, key_name, NULL, NULL);
+  ob_store_hide (store, key_name, NULL, NULL);
   return FALSE;
 }
 

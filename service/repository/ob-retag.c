@@ -60,6 +60,21 @@ append_ours (GString *out, const ObId *original, const char *const *tags)
   ob_json_append_string (out, hex);
 }
 
+/* A label is no reason to keep a backup longer than it would be; nor is it one to keep it less
+ * long. */
+static gboolean
+lock_alike (ObStore *store, const ObId *id, gint64 until, GCancellable *cancellable,
+            GError **error)
+{
+  char hex[OB_ID_HEX_SIZE];
+  g_autofree char *name = NULL;
+  gboolean changed;
+
+  ob_id_to_hex (id, hex);
+  name = g_strconcat ("snapshots/", hex, NULL);
+  return until == 0 || ob_store_extend_lock (store, name, until, &changed, cancellable, error);
+}
+
 /* public methods */
 
 char *
@@ -98,6 +113,7 @@ ob_retag_snapshot (ObRepository *repository, ObLock *lock, const ObSnapshot *sna
   g_autofree char *name = NULL;
   g_autofree char *text = NULL;
   g_autoptr (GBytes) former = NULL;
+  gint64 until;
 
   ob_id_to_hex (&snapshot->id, hex);
   name = g_strconcat ("snapshots/", hex, NULL);
@@ -112,7 +128,9 @@ ob_retag_snapshot (ObRepository *repository, ObLock *lock, const ObSnapshot *sna
       return FALSE;
     }
   return ob_repository_check_writable (repository, error) && ob_lock_check (lock, error)
-         && ob_repository_put_unpacked (repository, "snapshots", text, strlen (text), id,
-                                        cancellable, error)
-         && ob_store_flush (store, cancellable, error);
+         && ob_store_get_lock (store, name, &until, cancellable, error)
+         && ob_repository_put_unpacked_as (repository, "snapshots", text, strlen (text),
+                                           OB_STORE_PUT_UNLOCKED, id, cancellable, error)
+         && ob_store_flush (store, cancellable, error)
+         && lock_alike (store, id, until, cancellable, error);
 }

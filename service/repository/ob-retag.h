@@ -16,7 +16,7 @@ char *ob_retag_text (const char *text, gsize size, const ObId *original, const c
                      GError **error);
 
 /* Stores @snapshot, which has been listed, once more with @tags; *@id is the new file's. The former
- * file stays: with ob_delete_snapshots() it goes, and until then both are versions of one backup,
+ * file stays: with ob_delete_replaced() it goes, and until then both are versions of one backup,
  * with one public id. @lock: an exclusive one, that is still valid. Durable on return. Blocks.
  * Errors: LOCKED where the lock was lost, NOT_SUPPORTED for a repository of version 1, CORRUPT,
  * CANCELLED, those of the store; then there may or may not be a new file. */

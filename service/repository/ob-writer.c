@@ -27,6 +27,7 @@ struct _ObWriter
 
   pthread_mutex_t mutex;
   ObWriterStats stats;
+  GHashTable *reused; /* of ObId: packs; NULL where nobody wants to know */
 };
 
 /* What a thread needs to turn a blob into its sealed form. */
@@ -138,6 +139,7 @@ ob_writer_free (ObWriter *writer)
   ob_blob_queue_free (writer->queue);
   ob_first_error_free (writer->first_error);
   g_array_unref (writer->threads);
+  g_clear_pointer (&writer->reused, g_hash_table_unref);
   pthread_mutex_destroy (&writer->mutex);
   g_clear_object (&writer->cancellable);
   ob_repository_unref (writer->repository);
@@ -245,6 +247,62 @@ ob_writer_add_bytes (ObWriter *writer, const void *data, gsize size, GArray **co
          && ob_splitter_finish (splitter, content, NULL, error);
 }
 
+/* With the lock held. */
+static void
+collect_blob (ObWriter *writer, ObBlobType type, const ObId *id)
+{
+  ObBlobLocation location;
+
+  if (ob_index_lookup (ob_repository_get_index (writer->repository), type, id, &location)
+      && !g_hash_table_contains (writer->reused, &location.pack))
+    g_hash_table_add (writer->reused, g_memdup2 (&location.pack, sizeof location.pack));
+}
+
+void
+ob_writer_reuse_tree (ObWriter *writer, GPtrArray *nodes, const ObId *tree)
+{
+  pthread_mutex_lock (&writer->mutex);
+  if (writer->reused != NULL)
+    {
+      collect_blob (writer, OB_BLOB_TREE, tree);
+      for (guint i = 0; i < nodes->len; i++)
+        {
+          const ObNode *node = g_ptr_array_index (nodes, i);
+
+          for (guint j = 0; node->content != NULL && j < node->content->len; j++)
+            collect_blob (writer, OB_BLOB_DATA, &g_array_index (node->content, ObId, j));
+        }
+    }
+  pthread_mutex_unlock (&writer->mutex);
+}
+
+void
+ob_writer_set_collects (ObWriter *writer)
+{
+  pthread_mutex_lock (&writer->mutex);
+  if (writer->reused == NULL)
+    writer->reused = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  pthread_mutex_unlock (&writer->mutex);
+}
+
+GArray *
+ob_writer_list_reused (ObWriter *writer)
+{
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (ObId));
+  GHashTableIter iter;
+  gpointer id;
+
+  pthread_mutex_lock (&writer->mutex);
+  if (writer->reused != NULL)
+    {
+      g_hash_table_iter_init (&iter, writer->reused);
+      while (g_hash_table_iter_next (&iter, &id, NULL))
+        g_array_append_vals (ids, id, 1);
+    }
+  pthread_mutex_unlock (&writer->mutex);
+  return ids;
+}
+
 gboolean
 ob_writer_add_tree (ObWriter *writer, GPtrArray *nodes, ObId *id, GError **error)
 {
@@ -259,6 +317,7 @@ ob_writer_add_tree (ObWriter *writer, GPtrArray *nodes, ObId *id, GError **error
       return FALSE;
     }
   ob_id_of (text->str, text->len, id);
+  ob_writer_reuse_tree (writer, nodes, id);
   return ob_writer_add_blob (writer, OB_BLOB_TREE, id, (const guint8 *) text->str, text->len, NULL,
                              error);
 }

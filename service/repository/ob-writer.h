@@ -39,6 +39,14 @@ gboolean ob_writer_add_tree (ObWriter *writer, GPtrArray *nodes, ObId *id, GErro
  * Nothing can be added afterwards. Only after it may a snapshot that refers to it be saved. */
 gboolean ob_writer_finish (ObWriter *writer, GError **error);
 
+/* From now on remembers the packs of what trees refer to and was stored before. Before the first
+ * blob. */
+void ob_writer_set_collects (ObWriter *writer);
+
+/* Those packs: ids, each once (of ObId, transfer full); of trees of this writer, and what their
+ * files have. */
+GArray *ob_writer_list_reused (ObWriter *writer);
+
 typedef struct
 {
   guint64 new_blobs;       /* not in the repository before */

@@ -464,7 +464,7 @@ static gboolean
 ob_cache_store_remove (ObStore *store, const char *name, GCancellable *cancellable, GError **error)
 {
   ObCacheStore *self = OB_CACHE_STORE (store);
-  gboolean done = ob_store_remove (self->origin, name, cancellable, error);
+  gboolean done = ob_store_hide (self->origin, name, cancellable, error);
 
   if (is_small (name) || is_pack (name))
     ob_cache_directory_remove (self->directory, self->place, name);
@@ -507,6 +507,37 @@ static guint
 ob_cache_store_get_reads_at_once (ObStore *store)
 {
   return ob_store_get_reads_at_once (OB_CACHE_STORE (store)->origin);
+}
+
+static guint
+ob_cache_store_get_lock_days (ObStore *store)
+{
+  return ob_store_get_lock_days (OB_CACHE_STORE (store)->origin);
+}
+
+static gboolean
+ob_cache_store_can_lock (ObStore *store, gboolean *can, GCancellable *cancellable, GError **error)
+{
+  ObStore *origin = OB_CACHE_STORE (store)->origin;
+
+  *can = FALSE;
+  return OB_STORE_GET_CLASS (origin)->can_lock == NULL
+         || OB_STORE_GET_CLASS (origin)->can_lock (origin, can, cancellable, error);
+}
+
+static gboolean
+ob_cache_store_get_lock (ObStore *store, const char *name, gint64 *until,
+                         GCancellable *cancellable, GError **error)
+{
+  return ob_store_get_lock (OB_CACHE_STORE (store)->origin, name, until, cancellable, error);
+}
+
+static gboolean
+ob_cache_store_extend_lock (ObStore *store, const char *name, gint64 until, gboolean *changed,
+                            GCancellable *cancellable, GError **error)
+{
+  return ob_store_extend_lock (OB_CACHE_STORE (store)->origin, name, until, changed, cancellable,
+                               error);
 }
 
 static char *
@@ -569,6 +600,10 @@ ob_cache_store_class_init (ObCacheStoreClass *klass)
   store_class->has_failed = ob_cache_store_has_failed;
   store_class->is_consistent = ob_cache_store_is_consistent;
   store_class->get_reads_at_once = ob_cache_store_get_reads_at_once;
+  store_class->get_lock_days = ob_cache_store_get_lock_days;
+  store_class->can_lock = ob_cache_store_can_lock;
+  store_class->get_lock = ob_cache_store_get_lock;
+  store_class->extend_lock = ob_cache_store_extend_lock;
   store_class->get_waiting = ob_cache_store_get_waiting;
   store_class->forget = ob_cache_store_forget_read;
   store_class->set_rate = ob_cache_store_set_rate;

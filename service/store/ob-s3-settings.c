@@ -10,6 +10,7 @@
 #define MAX_VALUE 1024
 #define MAX_CONNECTIONS 32
 #define DEFAULT_CONNECTIONS 5
+#define MAX_LOCK_DAYS 36500
 #define DEFAULT_REGION "us-east-1"
 
 /* In the order of names[]. */
@@ -26,6 +27,8 @@ enum
   ENCRYPTION,
   KMS_KEY,
   CONNECTIONS,
+  LOCK_DAYS,
+  LOCK_MODE,
   CREDENTIALS,
   ACCESS_KEY,
   PROFILE,
@@ -36,8 +39,8 @@ enum
 static const char *const names[]
   = { "bucket",     "prefix",        "endpoint",   "region",     "style",
       "ca-file",    "allow-http",    "storage-class", "encryption", "kms-key",
-      "connections", "credentials",  "access-key", "profile",    "profile-file",
-      NULL };
+      "connections", "lock-days",    "lock-mode",  "credentials", "access-key",
+      "profile",    "profile-file",  NULL };
 
 G_STATIC_ASSERT (G_N_ELEMENTS (names) == N_SETTINGS + 1);
 
@@ -103,6 +106,12 @@ is_connections (const char *value)
 }
 
 static gboolean
+is_lock_days (const char *value)
+{
+  return g_ascii_string_to_unsigned (value, 10, 0, MAX_LOCK_DAYS, NULL, NULL);
+}
+
+static gboolean
 is_endpoint (const char *value)
 {
   g_autoptr (GUri) uri = parse_endpoint (value);
@@ -143,6 +152,11 @@ find_mistake (guint setting, const char *value)
       return is_one_of (value, "AES256", "aws:kms", NULL) ? NULL : "AES256 or aws:kms";
     case CONNECTIONS:
       return is_connections (value) ? NULL : "1 to 32";
+    case LOCK_DAYS:
+      return is_lock_days (value) ? NULL : "a number of days, at most 36500";
+    case LOCK_MODE:
+      return is_one_of (value, "governance", "compliance", NULL) ? NULL
+                                                                 : "governance or compliance";
     case CREDENTIALS:
       return is_one_of (value, "keys", "profile", "environment") || strcmp (value, "role") == 0
                ? NULL
@@ -336,6 +350,12 @@ ob_s3_settings_check (const ObS3Settings *settings, GError **error)
                            "A kms-key is of use with the encryption aws:kms alone");
       return FALSE;
     }
+  if (settings->values[LOCK_MODE] != NULL && settings->values[LOCK_DAYS] == NULL)
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                           "A lock-mode is of use with lock-days alone");
+      return FALSE;
+    }
   if (g_strcmp0 (settings->values[STYLE], "virtual") == 0
       && g_hostname_is_ip_address (g_uri_get_host (uri)))
     {
@@ -378,6 +398,14 @@ ob_s3_settings_get_connections (const ObS3Settings *settings)
   return settings->values[CONNECTIONS] != NULL
            ? (guint) g_ascii_strtoull (settings->values[CONNECTIONS], NULL, 10)
            : DEFAULT_CONNECTIONS;
+}
+
+guint
+ob_s3_settings_get_lock_days (const ObS3Settings *settings)
+{
+  return settings->values[LOCK_DAYS] != NULL
+           ? (guint) g_ascii_strtoull (settings->values[LOCK_DAYS], NULL, 10)
+           : 0;
 }
 
 char *

@@ -20,6 +20,10 @@ G_BEGIN_DECLS
  *   encryption     by the server: "AES256" or "aws:kms"
  *   kms-key        the id of its key, for "aws:kms"
  *   connections    at most so many at once: 1 to 32; 5 if it is not set
+ *   lock-days      so many days nobody can remove what is stored (object lock of the bucket): 1 to
+ *                  36500; "0" or not set: it is not locked
+ *   lock-mode      "governance" (who has a right of its own to can take the lock back; this if it is
+ *                  not set) or "compliance" (nobody can)
  *   credentials    where the keys come from: "keys" (access-key, and a secret key in a file of its
  *                  own), "profile" (profile, profile-file), "environment" (of the service), "role"
  *                  (of the EC2 instance). If it is not set: keys where there is an access-key,
@@ -54,6 +58,7 @@ const char *ob_s3_settings_get (const ObS3Settings *settings, const char *name);
 const char *ob_s3_settings_get_region (const ObS3Settings *settings);
 const char *ob_s3_settings_get_credentials (const ObS3Settings *settings);
 guint ob_s3_settings_get_connections (const ObS3Settings *settings);
+guint ob_s3_settings_get_lock_days (const ObS3Settings *settings); /* 0: none */
 
 /* "https://HOST[:PORT]", with the bucket in it where the style is virtual. *@host: what the header
  * Host says. *@path: what comes before the name of an object, "/" or "/BUCKET/". Transfer full. */

@@ -8,6 +8,7 @@
 #include "ob-s3-checkup.h"
 #include "ob-s3-listing.h"
 #include "ob-s3-versions.h"
+#include "ob-s3-lock.h"
 #include "ob-upload-queue.h"
 
 /* The largest body that S3 takes in one PUT. */
@@ -20,7 +21,10 @@
 #define MAX_EMPTY_PAGES 10000
 /* An object this large is looked at in full, to see whose it is. */
 #define MAX_COMPARED (1024 * 1024)
-#define MAX_PUT_HEADERS 4
+#define MAX_PUT_HEADERS (4 + OB_S3_LOCK_MAX_HEADERS)
+/* Packs are locked a quarter longer than they have to be, so that those which a later backup uses
+ * too are not locked anew with each. */
+#define EXTRA(days) ((gint64) (days) * 24 * 60 * 60 / 4)
 /* Bytes that are read at once where a pack is read in small pieces. */
 #define AHEAD (4 * 1024 * 1024)
 
@@ -33,6 +37,7 @@ struct _ObS3Store
   char *where;
   char *prefix; /* of the names of objects, "" or with "/" at its end */
   char *storage_class, *encryption, *kms_key;
+  ObS3Lock *lock;
   ObUploadQueue *uploads;
   ObReadAhead *ahead;
   guint n_connections;
@@ -77,13 +82,25 @@ is_same (ObS3Store *self, const char *key, const struct iovec *parts, gsize n_pa
   return strcmp (ours, theirs) == 0;
 }
 
+/* Packs, and what has to be there to read them, are used by later backups, too. */
+static gint64
+get_extra (ObS3Store *self, const char *name)
+{
+  return g_str_has_prefix (name, "snapshots/") || g_str_has_prefix (name, "index/")
+           ? 0
+           : EXTRA (ob_s3_lock_get_days (self->lock));
+}
+
 /* Headers for an object. Packs alone have the storage class, as with restic: all else is small and
  * read often. */
 static gsize
-add_headers (ObS3Store *self, const char *name, ObAwsHeader *headers)
+add_headers (ObS3Store *self, const char *name, const struct iovec *parts, gsize n_parts,
+             ObStorePutFlags flags, ObS3LockTexts *texts, ObAwsHeader *headers)
 {
   gsize n = 0;
 
+  if (ob_store_is_for_good (name) && (flags & OB_STORE_PUT_UNLOCKED) == 0)
+    n = ob_s3_lock_add_headers (self->lock, get_extra (self, name), parts, n_parts, texts, headers);
   if (self->storage_class != NULL && g_str_has_prefix (name, "data/"))
     headers[n++] = (ObAwsHeader){ "X-Amz-Storage-Class", self->storage_class };
   if (self->encryption != NULL)
@@ -96,25 +113,29 @@ add_headers (ObS3Store *self, const char *name, ObAwsHeader *headers)
 
 static gboolean
 put_now (ObS3Store *self, const char *name, const struct iovec *parts, gsize n_parts,
-         gboolean is_new, GCancellable *cancellable, GError **error)
+         ObStorePutFlags flags, GCancellable *cancellable, GError **error)
 {
   g_autofree char *key = get_key (self, name);
   g_autoptr (GError) local = NULL;
   g_auto (ObHttpAnswer) answer = { 0 };
   ObAwsHeader headers[MAX_PUT_HEADERS];
+  ObS3LockTexts texts = { 0 };
+  g_autofree char *digest = NULL;
+  gboolean is_new = (flags & OB_STORE_PUT_NEW) != 0;
   ObS3Request request = { .method = "PUT", .key = key, .query = "", .headers = headers,
                           .parts = parts, .n_parts = n_parts, .max = OB_HTTP_MAX_REFUSAL,
                           .verb = "written", .action = "s3:PutObject" };
 
   ob_read_ahead_forget (self->ahead, name);
-  request.n_headers = add_headers (self, name, headers);
+  request.n_headers = add_headers (self, name, parts, n_parts, flags, &texts, headers);
+  digest = texts.digest;
   if (is_new)
     headers[request.n_headers++] = (ObAwsHeader){ "If-None-Match", "*" };
   if (ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, &local))
     return TRUE;
   /* A server that knows no conditions: it is as if we had not asked. */
   if (is_new && g_error_matches (local, OB_ERROR, OB_ERROR_NOT_SUPPORTED))
-    return put_now (self, name, parts, n_parts, FALSE, cancellable, error);
+    return put_now (self, name, parts, n_parts, flags & ~OB_STORE_PUT_NEW, cancellable, error);
   /* Where an answer got lost, and the request was sent again, what is in the way is our own. */
   if (is_new && g_error_matches (local, OB_ERROR, OB_ERROR_EXISTS)
       && is_same (self, key, parts, n_parts, cancellable))
@@ -129,7 +150,7 @@ upload (const char *name, const void *data, gsize size, gpointer user_data,
 {
   const struct iovec part = { (void *) data, size };
 
-  return put_now (user_data, name, &part, 1, FALSE, cancellable, error);
+  return put_now (user_data, name, &part, 1, OB_STORE_PUT_NONE, cancellable, error);
 }
 
 /* Whether a 206 has what was asked for: @size bytes from @offset, or fewer at the end of the
@@ -224,7 +245,7 @@ ob_s3_store_put (ObStore *store, const char *name, const struct iovec *parts, gs
     }
   if ((flags & OB_STORE_PUT_DEFERRED) != 0)
     return ob_upload_queue_add (self->uploads, name, parts, n_parts, cancellable, error);
-  return put_now (self, name, parts, n_parts, (flags & OB_STORE_PUT_NEW) != 0, cancellable, error);
+  return put_now (self, name, parts, n_parts, flags, cancellable, error);
 }
 
 static gboolean
@@ -453,6 +474,39 @@ ob_s3_store_get_requests (ObStore *store)
   return ob_s3_http_get_requests (OB_S3_STORE (store)->http);
 }
 
+static guint
+ob_s3_store_get_lock_days (ObStore *store)
+{
+  return ob_s3_lock_get_days (OB_S3_STORE (store)->lock);
+}
+
+static gboolean
+ob_s3_store_can_lock (ObStore *store, gboolean *can, GCancellable *cancellable, GError **error)
+{
+  return ob_s3_lock_is_there (OB_S3_STORE (store)->lock, can, cancellable, error);
+}
+
+static gboolean
+ob_s3_store_get_lock (ObStore *store, const char *name, gint64 *until, GCancellable *cancellable,
+                      GError **error)
+{
+  ObS3Store *self = OB_S3_STORE (store);
+  g_autofree char *key = get_key (self, name);
+
+  return ob_s3_lock_get (self->lock, key, until, cancellable, error);
+}
+
+static gboolean
+ob_s3_store_extend_lock (ObStore *store, const char *name, gint64 until, gboolean *changed,
+                         GCancellable *cancellable, GError **error)
+{
+  ObS3Store *self = OB_S3_STORE (store);
+  g_autofree char *key = get_key (self, name);
+
+  return ob_s3_lock_extend (self->lock, key, until, get_extra (self, name), changed, cancellable,
+                            error);
+}
+
 static void
 ob_s3_store_finalize (GObject *object)
 {
@@ -460,6 +514,7 @@ ob_s3_store_finalize (GObject *object)
 
   ob_upload_queue_free (self->uploads);
   ob_read_ahead_free (self->ahead);
+  ob_s3_lock_free (self->lock);
   ob_s3_http_free (self->http);
   ob_s3_settings_free (self->settings);
   g_free (self->where);
@@ -492,6 +547,10 @@ ob_s3_store_class_init (ObS3StoreClass *klass)
   store_class->purge = ob_s3_store_purge;
   store_class->checkup = ob_s3_store_checkup;
   store_class->get_requests = ob_s3_store_get_requests;
+  store_class->get_lock_days = ob_s3_store_get_lock_days;
+  store_class->can_lock = ob_s3_store_can_lock;
+  store_class->get_lock = ob_s3_store_get_lock;
+  store_class->extend_lock = ob_s3_store_extend_lock;
 }
 
 static void
@@ -514,6 +573,7 @@ ob_s3_store_new (const ObS3Settings *settings, ObAwsCredentials *credentials,
   self = g_object_new (OB_TYPE_S3_STORE, NULL);
   self->http = http;
   self->settings = ob_s3_settings_copy (settings);
+  self->lock = ob_s3_lock_new (http, settings);
   self->where = ob_s3_settings_describe (settings);
   self->prefix = prefix != NULL ? g_strconcat (prefix, "/", NULL) : g_strdup ("");
   self->storage_class = g_strdup (ob_s3_settings_get (settings, "storage-class"));

@@ -225,10 +225,115 @@ ob_store_list (ObStore *self,
 }
 
 gboolean
-ob_store_remove (ObStore *self, const char *name, GCancellable *cancellable, GError **error)
+ob_store_hide (ObStore *self, const char *name, GCancellable *cancellable, GError **error)
 {
   return check_name (self, name, error) && check_cancelled (cancellable, error)
          && OB_STORE_GET_CLASS (self)->remove (self, name, cancellable, error);
+}
+
+gboolean
+ob_store_check_unlocked (ObStore *self, const char *name, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *when = NULL;
+  g_autofree char *where = NULL;
+  gint64 until;
+
+  if (!ob_store_get_lock (self, name, &until, cancellable, error))
+    return FALSE;
+  if (until == 0)
+    return TRUE;
+  when = ob_store_format_lock (until);
+  where = ob_store_describe (self);
+  g_set_error (error, OB_ERROR, OB_ERROR_LOCKED,
+               "%s in %s is locked until %s: nobody can remove it before", name, where, when);
+  return FALSE;
+}
+
+gboolean
+ob_store_remove (ObStore *self, const char *name, GCancellable *cancellable, GError **error)
+{
+  return ob_store_check_unlocked (self, name, cancellable, error)
+         && ob_store_hide (self, name, cancellable, error);
+}
+
+char *
+ob_store_format_lock (gint64 until)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_local (until);
+
+  return time != NULL ? g_date_time_format (time, "%Y-%m-%d %H:%M") : g_strdup ("the end of time");
+}
+
+gboolean
+ob_store_is_for_good (const char *name)
+{
+  static const char *const directories[] = { "data/", "index/", "keys/", "snapshots/" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (directories); i++)
+    if (g_str_has_prefix (name, directories[i]))
+      return TRUE;
+  return strcmp (name, "config") == 0;
+}
+
+guint
+ob_store_get_lock_days (ObStore *self)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  return klass->get_lock_days != NULL ? klass->get_lock_days (self) : 0;
+}
+
+gboolean
+ob_store_check_locks (ObStore *self, GCancellable *cancellable, GError **error)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+  g_autofree char *where = NULL;
+  gboolean can = FALSE;
+
+  if (ob_store_get_lock_days (self) == 0)
+    return TRUE;
+  if (!klass->can_lock (self, &can, cancellable, error))
+    return FALSE;
+  if (can)
+    return TRUE;
+  where = ob_store_describe (self);
+  g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
+               "Objects in %s cannot be locked, since the bucket has no object lock; make a bucket "
+               "that has (it keeps versions, too), or do without lock-days",
+               where);
+  return FALSE;
+}
+
+gboolean
+ob_store_get_lock (ObStore *self, const char *name, gint64 *until, GCancellable *cancellable,
+                   GError **error)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+  gboolean can = FALSE;
+
+  *until = 0;
+  if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
+    return FALSE;
+  if (klass->can_lock == NULL || !ob_store_is_for_good (name))
+    return TRUE;
+  return klass->can_lock (self, &can, cancellable, error)
+         && (!can || klass->get_lock (self, name, until, cancellable, error));
+}
+
+gboolean
+ob_store_extend_lock (ObStore *self, const char *name, gint64 until, gboolean *changed,
+                      GCancellable *cancellable, GError **error)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+  gboolean can = FALSE;
+
+  *changed = FALSE;
+  if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
+    return FALSE;
+  if (klass->can_lock == NULL || !ob_store_is_for_good (name))
+    return TRUE;
+  return klass->can_lock (self, &can, cancellable, error)
+         && (!can || klass->extend_lock (self, name, until, changed, cancellable, error));
 }
 
 gboolean

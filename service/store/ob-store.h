@@ -27,6 +27,9 @@ typedef enum
   /* The object will be read again and again (a pack of trees): a store that keeps copies of what is
    * far away may keep one. */
   OB_STORE_PUT_KEEP = 1 << 2,
+  /* Not locked as ob_store_get_lock_days() has it: it takes the place of another, whose lock it
+   * gets. */
+  OB_STORE_PUT_UNLOCKED = 1 << 3,
 } ObStorePutFlags;
 
 /* Called for each object; FALSE ends the listing without an error. @name is relative to the listed
@@ -68,6 +71,13 @@ struct _ObStoreClass
   gboolean (*distrust) (ObStore *self, const char *name); /* may be NULL: no copy */
   void (*set_rate) (ObStore *self, guint64 rate); /* may be NULL: all that is put and read counts */
   guint64 (*get_requests) (ObStore *self); /* may be NULL: 0 */
+  /* May be NULL, all of them: nothing can be locked. */
+  guint (*get_lock_days) (ObStore *self);
+  gboolean (*can_lock) (ObStore *self, gboolean *can, GCancellable *cancellable, GError **error);
+  gboolean (*get_lock) (ObStore *self, const char *name, gint64 *until, GCancellable *cancellable,
+                        GError **error);
+  gboolean (*extend_lock) (ObStore *self, const char *name, gint64 until, gboolean *changed,
+                           GCancellable *cancellable, GError **error);
 };
 
 /* Stores the parts one behind another under @name, as a whole or not at all: a reader never sees
@@ -107,9 +117,40 @@ gboolean ob_store_stat (ObStore *self, const char *name, guint64 *size, GCancell
 gboolean ob_store_list (ObStore *self, const char *directory, ObStoreListFunc func,
                         gpointer user_data, GCancellable *cancellable, GError **error);
 
-/* Removes an object; one that is not there is no error. */
+/* Removes an object; one that is not there is no error. Errors: LOCKED, saying until when. */
 gboolean ob_store_remove (ObStore *self, const char *name, GCancellable *cancellable,
                           GError **error);
+
+/* The same for one whose content is there under another name by now: locked or not it is seen no
+ * more, and where it is locked its bytes stay, as a version that is not the latest. */
+gboolean ob_store_hide (ObStore *self, const char *name, GCancellable *cancellable, GError **error);
+
+/* Whether an object is one of those that are locked: all of a repository but its lock files, which
+ * come and go. */
+gboolean ob_store_is_for_good (const char *name);
+
+/* For how many days what is put is locked from then on, so that nobody can remove it: 0 where it is
+ * not. Lock files of a repository, and what is no part of one, never are. Any thread. */
+guint ob_store_get_lock_days (ObStore *self);
+
+/* FALSE where objects are to be locked, and cannot be there. Errors: NOT_SUPPORTED. */
+gboolean ob_store_check_locks (ObStore *self, GCancellable *cancellable, GError **error);
+
+/* Until when @name cannot be removed: seconds since the epoch, in the future; 0 where it can be. */
+gboolean ob_store_get_lock (ObStore *self, const char *name, gint64 *until,
+                            GCancellable *cancellable, GError **error);
+
+/* FALSE with LOCKED, saying until when, where it cannot be removed. */
+gboolean ob_store_check_unlocked (ObStore *self, const char *name, GCancellable *cancellable,
+                                  GError **error);
+
+/* "2026-12-29 03:20", local time, for messages. Transfer full. Any thread. */
+char *ob_store_format_lock (gint64 until);
+
+/* Makes @name locked until @until at least (seconds since the epoch). *@changed: it was not. Nothing
+ * to do where nothing can be locked. Errors: NOT_FOUND, and those of the store. */
+gboolean ob_store_extend_lock (ObStore *self, const char *name, gint64 until, gboolean *changed,
+                               GCancellable *cancellable, GError **error);
 
 /* Free (for us) and total bytes; both G_MAXUINT64 where the store has no such notion. */
 gboolean ob_store_space (ObStore *self, guint64 *free_bytes, guint64 *total_bytes,

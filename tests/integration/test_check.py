@@ -260,9 +260,9 @@ class Bucket(CheckTest):
         return ["--kind", "s3", "--bucket", bucket, "--endpoint", endpoint or ceph().url,
                 "--access-key", ACCESS_KEY, "--secret-key-file", secret]
 
-    def make(self, bucket, *words, more=None, endpoint=None):
+    def make(self, bucket, *words, lockable=False, endpoint=None):
         """A bucket, and the destination "cloud" in it."""
-        ceph().make_bucket(bucket, more)
+        ceph().make_bucket(bucket, lockable)
         self.add("cloud", *self.words(bucket, endpoint), *words)
         self.bucket = bucket
 
@@ -334,7 +334,7 @@ class Bucket(CheckTest):
         self.assertEqual(self.check("cloud")["versioning"]["versioning"], "suspended")
 
     def test_object_lock(self):
-        self.make("locked", more={"x-amz-bucket-object-lock-enabled": "true"})
+        self.make("locked", lockable=True)
         steps = self.check("cloud")
         self.assertTrue(steps["object-lock"]["object-lock"])
         self.assertEqual(steps["object-lock"]["days"], 0)

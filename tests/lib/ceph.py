@@ -3,6 +3,7 @@
 checks signatures, hashes and conditions as AWS does, and is ready in two seconds."""
 
 import base64
+import datetime
 import hashlib
 import hmac
 import http.client
@@ -215,17 +216,14 @@ class Ceph:
 
     # requests of the tests' own
 
-    def request(self, method, path, body=b"", signed=True):
-        """Sends a request, signed by the few lines here, and returns the answer, with body."""
+    def request(self, method, path, body=b"", signed=True, **more):
+        """Sends a request, signed by the few lines here, and returns the answer, with body. The
+        names of further headers have "_" for "-"."""
         host = f"{self.address}:{self.port}"
         headers = {"Host": host}
-    def request(self, method, path, body=b"", signed=True, more=None):
-        """Sends a request, signed by the few lines here, and returns the answer, with body. more:
-        headers beside those that are signed."""
-        host = f"127.0.0.1:{self.port}"
-        headers = {"Host": host, **(more or {})}
         if signed:
-            headers |= self._sign(method, path, host, body)
+            more = {name.replace("_", "-"): value for name, value in more.items()}
+            headers |= self._sign(method, path, host, body, more)
         connection = http.client.HTTPConnection(host, timeout=30)
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -234,11 +232,12 @@ class Ceph:
         return answer
 
     @staticmethod
-    def _sign(method, path, host, body):
+    def _sign(method, path, host, body, more):
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         payload = hashlib.sha256(body).hexdigest()
         path, _, query = path.partition("?")
-        headers = {"host": host, "x-amz-content-sha256": payload, "x-amz-date": now}
+        headers = {"host": host, "x-amz-content-sha256": payload, "x-amz-date": now, **more}
+        headers = dict(sorted(headers.items()))
         names = ";".join(headers)
         canonical = "\n".join([method, path, query,
                                *(f"{name}:{value}" for name, value in headers.items()), "", names,
@@ -249,12 +248,13 @@ class Ceph:
         key = ("AWS4" + SECRET_KEY).encode()
         for step in (*scope.split("/"), text):
             key = hmac.new(key, step.encode(), hashlib.sha256).digest()
-        return {"x-amz-date": now, "x-amz-content-sha256": payload,
+        return {**more, "x-amz-date": now, "x-amz-content-sha256": payload,
                 "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{scope}, "
                                  f"SignedHeaders={names}, Signature={key.hex()}"}
 
-    def make_bucket(self, name, more=None):
-        answer = self.request("PUT", f"/{name}", more=more)
+    def make_bucket(self, name, lockable=False):
+        more = {"x_amz_bucket_object_lock_enabled": "true"} if lockable else {}
+        answer = self.request("PUT", f"/{name}", **more)
         if answer.status != 200:
             raise RuntimeError(f"the bucket {name} cannot be made: {answer.body}")
         return name
@@ -271,11 +271,12 @@ class Ceph:
         """What the objects of a bucket hold together."""
         told = json.loads(self._run("radosgw-admin", "bucket", "stats", f"--bucket={name}"))
         return told["usage"].get("rgw.main", {}).get("size", 0)
+
     def configure_bucket(self, name, what, text):
         """Sets a configuration of the bucket: "versioning", "policy", "lifecycle", "object-lock"."""
         body = text.encode()
         checksum = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-        answer = self.request("PUT", f"/{name}?{what}=", body, more={"Content-MD5": checksum})
+        answer = self.request("PUT", f"/{name}?{what}=", body, content_md5=checksum)
         if answer.status not in (200, 204):
             raise RuntimeError(f"{what} of {name} cannot be set: {answer.status} {answer.body}")
 
@@ -284,6 +285,37 @@ class Ceph:
         prefix = urllib.parse.quote(prefix, safe="")
         answer = self.request("GET", f"/{bucket}?list-type=2&prefix={prefix}")
         return [part.split("</Key>")[0] for part in answer.body.decode().split("<Key>")[1:]]
+
+    def versions(self, bucket, key):
+        """The ids of the versions of an object, and of the markers that hide it."""
+        prefix = urllib.parse.quote(key, safe="")
+        text = self.request("GET", f"/{bucket}?prefix={prefix}&versions=").body.decode()
+        found = [], []
+        for kind, ids in zip(("Version", "DeleteMarker"), found):
+            for part in text.split(f"<{kind}>")[1:]:
+                ids.append(part.split("<VersionId>")[1].split("</VersionId>")[0])
+        return found
+
+    def lock(self, bucket, key):
+        """Mode and end of an object's lock (seconds since the epoch); None where it has none."""
+        answer = self.request("GET", f"/{bucket}/{key}?retention=")
+        if answer.status == 404:
+            return None
+        text = answer.body.decode()
+        until = text.split("<RetainUntilDate>")[1].split("</RetainUntilDate>")[0]
+        until = datetime.datetime.fromisoformat(until.replace("Z", "+00:00"))
+        return text.split("<Mode>")[1].split("</Mode>")[0], until.timestamp()
+
+    def shorten_lock(self, bucket, key, seconds):
+        """As who has the right of its own to do so."""
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+        body = (f"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>{until}</RetainUntilDate>"
+                "</Retention>").encode()
+        digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+        answer = self.request("PUT", f"/{bucket}/{key}?retention=", body, content_md5=digest,
+                              x_amz_bypass_governance_retention="true")
+        if answer.status != 200:
+            raise RuntimeError(f"the lock of {key} cannot be shortened: {answer.body}")
 
     def remove(self):
         for process in [self.gateway, *reversed(self.daemons)]:

@@ -41,6 +41,8 @@ struct _Peer
   gboolean ended;
   char *headers;
   char *last;
+  gboolean lockable;
+  GHashTable *locks; /* key to "MODE until TIME" */
   guint page, delay;
   guint n_requests, n_connections, n_now, most;
 };
@@ -252,6 +254,77 @@ get (Peer *peer, const char *key, const char *range)
   return answer (peer, 206, header, data + first, (gsize) (last - first + 1));
 }
 
+static void
+set_lock (Peer *peer, const char *key, const char *mode, const char *until)
+{
+  g_hash_table_replace (peer->locks, g_strdup (key),
+                        g_strconcat (mode, " until ", until, NULL));
+}
+
+static char *
+get_between (const char *text, const char *before, const char *after)
+{
+  const char *begin = g_strstr_len (text, -1, before);
+  const char *end = begin != NULL ? g_strstr_len (begin, -1, after) : NULL;
+
+  return end != NULL ? g_strndup (begin + strlen (before),
+                                  (gsize) (end - begin) - strlen (before))
+                     : g_strdup ("");
+}
+
+static GString *
+serve_retention (Peer *peer, const Request *request, const char *key)
+{
+  const char *lock = g_hash_table_lookup (peer->locks, key);
+  g_auto (GStrv) words = lock != NULL ? g_strsplit (lock, " ", 3) : NULL;
+  g_autofree char *body = NULL;
+
+  if (!g_hash_table_contains (peer->objects, key))
+    return answer_error (peer, 404, "NoSuchKey");
+  if (strcmp (request->method, "PUT") == 0)
+    {
+      g_autofree char *text = g_strndup (g_bytes_get_data (request->body, NULL),
+                                         g_bytes_get_size (request->body));
+      g_autofree char *mode = get_between (text, "<Mode>", "</Mode>");
+      g_autofree char *until = get_between (text, "<RetainUntilDate>", "</RetainUntilDate>");
+
+      set_lock (peer, key, mode, until);
+      return answer (peer, 200, "", "", 0);
+    }
+  if (lock == NULL)
+    return answer_error (peer, 404, "NoSuchObjectLockConfiguration");
+  body = g_strdup_printf ("<Retention><Mode>%s</Mode><RetainUntilDate>%s</RetainUntilDate>"
+                          "</Retention>",
+                          words[0], words[2]);
+  return answer (peer, 200, "", body, strlen (body));
+}
+
+static GString *
+serve_object_lock (Peer *peer)
+{
+  const char *body = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
+                     "</ObjectLockConfiguration>";
+
+  return peer->lockable ? answer (peer, 200, "", body, strlen (body))
+                        : answer_error (peer, 404, "ObjectLockConfigurationNotFoundError");
+}
+
+static GString *
+put (Peer *peer, const Request *request, const char *key)
+{
+  g_autofree char *mode = get_header (request->head, "X-Amz-Object-Lock-Mode");
+  g_autofree char *until = get_header (request->head, "X-Amz-Object-Lock-Retain-Until-Date");
+  g_autofree char *digest = get_header (request->head, "Content-MD5");
+
+  if (mode != NULL && (digest == NULL || until == NULL))
+    return answer_error (peer, 400, "InvalidRequest");
+  g_hash_table_remove (peer->locks, key);
+  if (mode != NULL)
+    set_lock (peer, key, mode, until);
+  g_hash_table_replace (peer->objects, g_strdup (key), g_bytes_ref (request->body));
+  return answer (peer, 200, "", "", 0);
+}
+
 /* With the lock held. */
 static GString *
 serve (Peer *peer, const Request *request)
@@ -262,6 +335,10 @@ serve (Peer *peer, const Request *request)
 
   if (!g_str_has_prefix (request->path, ROOT))
     return answer_error (peer, 404, "NoSuchBucket");
+  if (g_str_has_prefix (request->query, "object-lock"))
+    return serve_object_lock (peer);
+  if (g_str_has_prefix (request->query, "retention"))
+    return serve_retention (peer, request, key);
   if (strcmp (request->method, "GET") == 0)
     {
       if (*key != '\0')
@@ -274,8 +351,7 @@ serve (Peer *peer, const Request *request)
     {
       if (condition != NULL && g_hash_table_contains (peer->objects, key))
         return answer_error (peer, 412, "PreconditionFailed");
-      g_hash_table_replace (peer->objects, g_strdup (key), g_bytes_ref (request->body));
-      return answer (peer, 200, "", "", 0);
+      return put (peer, request, key);
     }
   g_hash_table_remove (peer->objects, key);
   return answer (peer, 204, "", "", 0);
@@ -493,6 +569,7 @@ peer_new (void)
   pthread_mutex_init (&peer->mutex, NULL);
   peer->objects
     = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
+  peer->locks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   peer->open = g_hash_table_new (NULL, NULL);
   peer->threads = g_ptr_array_new_with_free_func (g_free);
   peer->headers = g_strdup ("");
@@ -528,6 +605,7 @@ peer_free (Peer *peer)
   g_ptr_array_unref (peer->threads);
   g_hash_table_unref (peer->open);
   g_hash_table_unref (peer->objects);
+  g_hash_table_unref (peer->locks);
   g_queue_clear_full (&peer->steps, (GDestroyNotify) step_free);
   g_queue_clear_full (&peer->rules, (GDestroyNotify) rule_free);
   pthread_mutex_destroy (&peer->mutex);
@@ -621,6 +699,33 @@ peer_set_delay (Peer *peer, guint milliseconds)
 {
   pthread_mutex_lock (&peer->mutex);
   peer->delay = milliseconds;
+  pthread_mutex_unlock (&peer->mutex);
+}
+
+void
+peer_set_lockable (Peer *peer)
+{
+  pthread_mutex_lock (&peer->mutex);
+  peer->lockable = TRUE;
+  pthread_mutex_unlock (&peer->mutex);
+}
+
+char *
+peer_get_lock (Peer *peer, const char *key)
+{
+  char *lock;
+
+  pthread_mutex_lock (&peer->mutex);
+  lock = g_strdup (g_hash_table_lookup (peer->locks, key));
+  pthread_mutex_unlock (&peer->mutex);
+  return lock;
+}
+
+void
+peer_set_lock (Peer *peer, const char *key, const char *mode, const char *until)
+{
+  pthread_mutex_lock (&peer->mutex);
+  set_lock (peer, key, mode, until);
   pthread_mutex_unlock (&peer->mutex);
 }
 

@@ -66,6 +66,15 @@ guint peer_count_requests (Peer *peer);
 guint peer_count_connections (Peer *peer);
 guint peer_get_most (Peer *peer);
 
+/* Objects of the bucket can be locked from now on. It is told how they are, and holds nobody to
+ * it. */
+void peer_set_lockable (Peer *peer);
+
+/* How an object is locked: "GOVERNANCE until 2026-12-29T03:20:17Z"; NULL where it is not. Transfer
+ * full. */
+char *peer_get_lock (Peer *peer, const char *key);
+void peer_set_lock (Peer *peer, const char *key, const char *mode, const char *until);
+
 /* Each request takes so long. */
 void peer_set_delay (Peer *peer, guint milliseconds);
 
