@@ -349,7 +349,8 @@ print_details (GVariant *properties, GVariant *details)
   static const char *const keys[]
     = { "name",          "kind",       "path",       "repository",   "region",
         "style",         "ca-file",    "storage-class", "encryption", "kms-key",
-        "lock-mode",     "credentials",   "access-key", "profile",    "profile-file", "bandwidth-limit", "problem" };
+        "lock-mode",     "credentials",   "access-key", "profile",    "profile-file",
+        "bandwidth-limit", "problem" };
   guint64 free_bytes = 0, total = 0;
   gboolean flag = FALSE;
   const char *text;

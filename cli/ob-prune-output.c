@@ -37,8 +37,8 @@ print_locked (GVariant *result)
   g_autofree char *until = ob_format_time (ob_dict_number (result, "locked-until"));
 
   if (n > 0)
-    g_print ("  %s in %" G_GUINT64_FORMAT " packs stay although nobody needs them: they are locked, "
-             "the first until %s\n",
+    g_print ("  %s in %" G_GUINT64_FORMAT " packs stay although nobody needs them: they are "
+             "locked, the first until %s\n",
              size, n, until);
 }
 

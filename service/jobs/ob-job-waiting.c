@@ -82,8 +82,7 @@ ob_job_waiting_new (void)
   ObJobWaiting *self = g_new0 (ObJobWaiting, 1);
 
   pthread_mutex_init (&self->mutex, NULL);
-  self->destinations
-    = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_destination_unref);
+  self->destinations = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_destination_unref);
   return self;
 }
 

@@ -149,8 +149,7 @@ ob_adopt_packs (ObRepository *repository, ObLock *lock, ObAdopted *adopted,
 {
   g_autoptr (GArray) loose = g_array_new (FALSE, FALSE, sizeof (Loose));
   g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (ObId));
-  g_autoptr (GPtrArray) entries
-    = g_ptr_array_new_with_free_func ((GDestroyNotify) g_array_unref);
+  g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_array_unref);
   Adoption self = { .repository = repository,
                     .index = ob_repository_get_index (repository),
                     .lock = lock,

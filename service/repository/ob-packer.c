@@ -60,6 +60,7 @@ struct _ObPacker
   gboolean stopped;
   gboolean keeps;
   guint64 stored_bytes;
+  GHashTable *stored; /* of ObId: packs */
   GHashTable *claimed[N_TYPES]; /* of ObId: on their way, in no saved index yet */
   ObUnsavedPacks *unsaved;      /* of the thread */
 };
@@ -112,6 +113,7 @@ store_pack (ObPacker *packer, Pack *pack, ObId *id, GError **error)
 
   pthread_mutex_lock (&packer->mutex);
   packer->stored_bytes += pack->used + header->len;
+  g_hash_table_add (packer->stored, g_memdup2 (id, sizeof *id));
   pthread_mutex_unlock (&packer->mutex);
   return TRUE;
 }
@@ -253,6 +255,7 @@ ob_packer_new (ObRepository *repository, ObFirstError *first_error, GCancellable
   packer->crypto = ob_crypto_new (ob_repository_get_key (repository));
   packer->hasher = ob_hasher_new ();
   packer->unsaved = ob_unsaved_packs_new ();
+  packer->stored = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
   pthread_mutex_init (&packer->mutex, NULL);
   ob_cond_init (&packer->freed);
   ob_cond_init (&packer->ready);
@@ -310,6 +313,7 @@ ob_packer_free (ObPacker *packer)
     }
   free_list (packer->first);
   ob_unsaved_packs_free (packer->unsaved);
+  g_hash_table_unref (packer->stored);
   pthread_mutex_destroy (&packer->mutex);
   pthread_cond_destroy (&packer->freed);
   pthread_cond_destroy (&packer->ready);
@@ -500,6 +504,17 @@ ob_packer_stop (ObPacker *packer)
   pthread_cond_broadcast (&packer->freed);
   pthread_cond_broadcast (&packer->ready);
   pthread_mutex_unlock (&packer->mutex);
+}
+
+gboolean
+ob_packer_has_stored (ObPacker *packer, const ObId *pack)
+{
+  gboolean has;
+
+  pthread_mutex_lock (&packer->mutex);
+  has = g_hash_table_contains (packer->stored, pack);
+  pthread_mutex_unlock (&packer->mutex);
+  return has;
 }
 
 guint64

@@ -48,6 +48,9 @@ gboolean ob_packer_finish (ObPacker *packer);
 /* Ends all waiting. */
 void ob_packer_stop (ObPacker *packer);
 
+/* Whether it has stored this pack itself. */
+gboolean ob_packer_has_stored (ObPacker *packer, const ObId *pack);
+
 /* Bytes of the packs stored so far. */
 guint64 ob_packer_get_stored_bytes (ObPacker *packer);
 

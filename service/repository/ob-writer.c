@@ -254,7 +254,8 @@ collect_blob (ObWriter *writer, ObBlobType type, const ObId *id)
   ObBlobLocation location;
 
   if (ob_index_lookup (ob_repository_get_index (writer->repository), type, id, &location)
-      && !g_hash_table_contains (writer->reused, &location.pack))
+      && !g_hash_table_contains (writer->reused, &location.pack)
+      && !ob_packer_has_stored (writer->packer, &location.pack))
     g_hash_table_add (writer->reused, g_memdup2 (&location.pack, sizeof location.pack));
 }
 

@@ -39,7 +39,7 @@ gboolean ob_writer_add_tree (ObWriter *writer, GPtrArray *nodes, ObId *id, GErro
  * Nothing can be added afterwards. Only after it may a snapshot that refers to it be saved. */
 gboolean ob_writer_finish (ObWriter *writer, GError **error);
 
-/* From now on remembers the packs of what trees refer to and was stored before. Before the first
+/* From now on remembers the packs of what trees refer to and others have stored. Before the first
  * blob. */
 void ob_writer_set_collects (ObWriter *writer);
 

@@ -48,11 +48,14 @@ digest_of (const struct iovec *parts, gsize n_parts)
 
 /* NOT_FOUND where it is not locked, or not there. */
 static gboolean
-get_retention (ObS3Lock *self, const char *key, ObS3Retention *retention,
-               GCancellable *cancellable, GError **error)
+get_retention (ObS3Lock *self, const char *key, ObS3Retention *retention, GCancellable *cancellable,
+               GError **error)
 {
-  const ObS3Request request = { .method = "GET", .key = key, .query = QUERY,
-                                .max = OB_HTTP_MAX_REFUSAL, .verb = "looked at",
+  const ObS3Request request = { .method = "GET",
+                                .key = key,
+                                .query = QUERY,
+                                .max = OB_HTTP_MAX_REFUSAL,
+                                .verb = "looked at",
                                 .action = "s3:GetObjectRetention" };
   g_auto (ObHttpAnswer) answer = { 0 };
 
@@ -60,10 +63,11 @@ get_retention (ObS3Lock *self, const char *key, ObS3Retention *retention,
     return FALSE;
   if (ob_s3_retention_parse ((const char *) answer.body->data, answer.body->len, retention))
     return TRUE;
-  g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-               "Until when %s is locked in %s cannot be told: the server has answered with something "
-               "else than it was asked for",
-               key, self->where);
+  g_set_error (
+    error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+    "Until when %s is locked in %s cannot be told: the server has answered with something "
+    "else than it was asked for",
+    key, self->where);
   return FALSE;
 }
 
@@ -75,9 +79,15 @@ put_retention (ObS3Lock *self, const char *key, const ObS3Retention *retention,
   const struct iovec part = { body, strlen (body) };
   g_autofree char *digest = digest_of (&part, 1);
   const ObAwsHeader header = { "Content-MD5", digest };
-  const ObS3Request request = { .method = "PUT", .key = key, .query = QUERY, .headers = &header,
-                                .n_headers = 1, .parts = &part, .n_parts = 1,
-                                .max = OB_HTTP_MAX_REFUSAL, .verb = "locked",
+  const ObS3Request request = { .method = "PUT",
+                                .key = key,
+                                .query = QUERY,
+                                .headers = &header,
+                                .n_headers = 1,
+                                .parts = &part,
+                                .n_parts = 1,
+                                .max = OB_HTTP_MAX_REFUSAL,
+                                .verb = "locked",
                                 .action = "s3:PutObjectRetention" };
   g_auto (ObHttpAnswer) answer = { 0 };
 
@@ -87,8 +97,11 @@ put_retention (ObS3Lock *self, const char *key, const ObS3Retention *retention,
 static gboolean
 ask_bucket (ObS3Lock *self, gboolean *there, GCancellable *cancellable, GError **error)
 {
-  const ObS3Request request = { .method = "GET", .key = "", .query = "object-lock=",
-                                .max = OB_HTTP_MAX_REFUSAL, .verb = "looked at",
+  const ObS3Request request = { .method = "GET",
+                                .key = "",
+                                .query = "object-lock=",
+                                .max = OB_HTTP_MAX_REFUSAL,
+                                .verb = "looked at",
                                 .action = "s3:GetBucketObjectLockConfiguration" };
   g_auto (ObHttpAnswer) answer = { 0 };
   g_autoptr (GError) local = NULL;

@@ -42,8 +42,8 @@ gboolean ob_s3_lock_is_there (ObS3Lock *lock, gboolean *there, GCancellable *can
 
 /* Until when the object @key (its name in the bucket) is locked; 0 where it is not, or is not there.
  * Blocks. Errors: as ob_s3_http_send(), DESTINATION_UNAVAILABLE (an answer that makes no sense). */
-gboolean ob_s3_lock_get (ObS3Lock *lock, const char *key, gint64 *until,
-                         GCancellable *cancellable, GError **error);
+gboolean ob_s3_lock_get (ObS3Lock *lock, const char *key, gint64 *until, GCancellable *cancellable,
+                         GError **error);
 
 /* Makes it locked until @wanted at least; where that has to be changed, for @extra seconds longer, so
  * that it need not be changed again soon. *@changed tells. Blocks. Errors: as ob_s3_lock_get(). */

@@ -108,8 +108,7 @@ static void
 test_told (JobsFixture *fixture, gconstpointer data)
 {
   g_autofree char *path = g_build_filename (fixture->base.path, "disk", NULL);
-  g_autoptr (ObDestination) destination
-    = jobs_new_destination ("disk", path, NULL, FALSE, NULL);
+  g_autoptr (ObDestination) destination = jobs_new_destination ("disk", path, NULL, FALSE, NULL);
   g_autoptr (LazyStore) store = g_object_new (TYPE_LAZY_STORE, NULL);
   Work work = { .destination = destination };
   g_autoptr (ObJob) job = ob_job_new ("backup", NULL, "disk", 0, run, &work, NULL);
@@ -155,8 +154,7 @@ static void
 test_moment (JobsFixture *fixture, gconstpointer data)
 {
   g_autofree char *path = g_build_filename (fixture->base.path, "disk", NULL);
-  g_autoptr (ObDestination) destination
-    = jobs_new_destination ("disk", path, NULL, FALSE, NULL);
+  g_autoptr (ObDestination) destination = jobs_new_destination ("disk", path, NULL, FALSE, NULL);
   LazyStore *store = g_object_new (TYPE_LAZY_STORE, NULL);
   g_autoptr (ObJobWaiting) waiting = ob_job_waiting_new ();
   g_autoptr (GPtrArray) destinations = g_ptr_array_new ();

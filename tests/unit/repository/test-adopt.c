@@ -159,8 +159,7 @@ test_broken_off (Pipeline *pipeline, gconstpointer unused)
   guint64 added;
 
   {
-    g_autoptr (ObWriter) writer
-      = ob_writer_new (pipeline->core.repository, 2, cancellable);
+    g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 2, cancellable);
     g_autoptr (GArray) content = NULL;
     ObWriterStats stats = { 0 };
 

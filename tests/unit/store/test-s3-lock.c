@@ -60,21 +60,20 @@ test_put (S3Fixture *fixture, gconstpointer data)
   {
     const char *name;
     gint64 days;
-  } objects[] = { { "data/ab/x", 50 }, { "keys/x", 50 }, { "config", 50 },
-                  { "index/x", 40 },   { "snapshots/x", 40 }, { "locks/x", 0 },
-                  { "obbackup-check", 0 } };
+  } objects[]
+    = { { "data/ab/x", 50 },   { "keys/x", 50 }, { "config", 50 },       { "index/x", 40 },
+        { "snapshots/x", 40 }, { "locks/x", 0 }, { "obbackup-check", 0 } };
 
   lock_for (fixture, "40", NULL);
   g_assert_cmpuint (ob_store_get_lock_days (fixture->store), ==, 40);
   for (guint i = 0; i < G_N_ELEMENTS (objects); i++)
     {
-      put (fixture->store, objects[i].name,
-           i % 2 == 0 ? OB_STORE_PUT_NONE : OB_STORE_PUT_DEFERRED);
+      put (fixture->store, objects[i].name, i % 2 == 0 ? OB_STORE_PUT_NONE : OB_STORE_PUT_DEFERRED);
       g_test_message ("%s", objects[i].name);
       g_assert_cmpint (get_days (fixture, objects[i].name, "GOVERNANCE"), ==, objects[i].days);
       /* The MD5 of "content", which S3 wants with a lock. */
-      s3_fixture_assert_header (fixture, "Content-MD5: mgNkuembtIDdJeHwKEyFVQ==",
-                                objects[i].days > 0);
+      s3_fixture_assert_header (fixture,
+                                "Content-MD5: mgNkuembtIDdJeHwKEyFVQ==", objects[i].days > 0);
     }
   put (fixture->store, "snapshots/y", OB_STORE_PUT_UNLOCKED);
   g_assert_cmpint (get_days (fixture, "snapshots/y", NULL), ==, 0);
@@ -201,29 +200,29 @@ test_extend (S3Fixture *fixture, gconstpointer data)
   lock_for (fixture, "40", NULL);
   put (fixture->store, "data/ab/x", OB_STORE_PUT_NONE);
   n = peer_count_requests (fixture->peer);
-  g_assert_true (ob_store_extend_lock (fixture->store, "data/ab/x", now () + 45 * DAY, &changed,
-                                       NULL, &error));
+  g_assert_true (
+    ob_store_extend_lock (fixture->store, "data/ab/x", now () + 45 * DAY, &changed, NULL, &error));
   g_assert_false (changed);
   /* Whether there are locks, and the object. */
   g_assert_cmpuint (peer_count_requests (fixture->peer) - n, ==, 2);
-  g_assert_true (ob_store_extend_lock (fixture->store, "data/ab/x", now () + 55 * DAY, &changed,
-                                       NULL, &error));
+  g_assert_true (
+    ob_store_extend_lock (fixture->store, "data/ab/x", now () + 55 * DAY, &changed, NULL, &error));
   g_assert_true (changed);
   g_assert_cmpint (get_days (fixture, "data/ab/x", "GOVERNANCE"), ==, 65);
   s3_fixture_assert_header (fixture, "Content-MD5: ", TRUE);
 
   peer_set_lock (fixture->peer, PREFIX "data/ab/x", "COMPLIANCE", "2020-01-01T00:00:00Z");
-  g_assert_true (ob_store_extend_lock (fixture->store, "data/ab/x", now () + 40 * DAY, &changed,
-                                       NULL, &error));
+  g_assert_true (
+    ob_store_extend_lock (fixture->store, "data/ab/x", now () + 40 * DAY, &changed, NULL, &error));
   g_assert_cmpint (get_days (fixture, "data/ab/x", "COMPLIANCE"), ==, 50);
   /* One that was not locked at all, and one that is not there. */
   put (fixture->store, "snapshots/x", OB_STORE_PUT_UNLOCKED);
-  g_assert_true (ob_store_extend_lock (fixture->store, "snapshots/x", now () + 7 * DAY, &changed,
-                                       NULL, &error));
+  g_assert_true (
+    ob_store_extend_lock (fixture->store, "snapshots/x", now () + 7 * DAY, &changed, NULL, &error));
   g_assert_cmpint (get_days (fixture, "snapshots/x", "GOVERNANCE"), ==, 7);
   g_assert_no_error (error);
-  g_assert_false (ob_store_extend_lock (fixture->store, "data/ab/none", now () + DAY, &changed,
-                                        NULL, &error));
+  g_assert_false (
+    ob_store_extend_lock (fixture->store, "data/ab/none", now () + DAY, &changed, NULL, &error));
   g_assert_ob_error (error, OB_ERROR_NOT_FOUND);
   g_assert_false (changed);
 }
@@ -233,7 +232,9 @@ static void
 test_senseless (S3Fixture *fixture, gconstpointer data)
 {
   static const char *const bodies[]
-    = { "", "<html/>", "<Retention/>",
+    = { "",
+        "<html/>",
+        "<Retention/>",
         "<Retention><Mode>GOVERNANCE</Mode></Retention>",
         "<Retention><RetainUntilDate>2999-01-01T00:00:00Z</RetainUntilDate></Retention>",
         "<Retention><Mode>NONE</Mode><RetainUntilDate>2999-01-01T00:00:00Z</RetainUntilDate>"
