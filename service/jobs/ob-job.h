@@ -29,8 +29,8 @@ G_DECLARE_FINAL_TYPE (ObJob, ob_job, OB, JOB, GObject)
 
 /* Something being done in a thread of its own. It belongs to the main context; only the functions
  * that say so may be called from its thread. Signals, in the main context:
- *   "changed"            state, phase, waiting, warnings or times did; for warnings at most four times a
- *                        second
+ *   "changed"            state, phase, waiting, warnings or times did; for warnings at most four
+ *                        times a second
  *   "progress"           counters did; at most four times a second
  *   "finished"           once, after the last "changed"
  */

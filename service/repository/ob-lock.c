@@ -142,8 +142,8 @@ fail_locked (const ObLockFile *other, const struct timespec *now, ObRepository *
   return FALSE;
 }
 
-/* Looks at one lock file of another: removes it where it is stale (and sets *@leftover), fails where
- * it is in the way. */
+/* Looks at one lock file of another: removes it where it is stale (and sets *@leftover), fails
+ * where it is in the way. */
 static gboolean
 check_other (ObRepository *repository, const char *name, gboolean exclusive, gboolean *leftover,
              GCancellable *cancellable, GError **error)

@@ -16,8 +16,8 @@ ObRepository *ob_writer_get_repository (ObWriter *writer);
 gboolean ob_writer_add_blob (ObWriter *writer, ObBlobType type, const ObId *id, const guint8 *data,
                              gsize size, GCancellable *cancellable, GError **error);
 
-/* Tells of a tree of these nodes (of ObNode) that is stored already, as it is: what of it and of its
- * files there is counts as reused. What its directories have was told of when they were. Any
+/* Tells of a tree of these nodes (of ObNode) that is stored already, as it is: what of it and of
+ * its files there is counts as reused. What its directories have was told of when they were. Any
  * thread. */
 void ob_writer_reuse_tree (ObWriter *writer, GPtrArray *nodes, const ObId *tree);
 

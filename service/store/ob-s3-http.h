@@ -69,10 +69,10 @@ guint64 ob_s3_http_get_requests (ObS3Http *http);
 /* How many there may be at once now. */
 guint ob_s3_http_get_allowed (ObS3Http *http);
 
-/* What requests wait for at present, from their first failure until they have succeeded or are given
- * up, for people: "HOST: the server does not answer (Connection refused)". NULL where none does.
- * *@since: when the first of them failed (g_get_monotonic_time()); not set where none does. Transfer
- * full. */
+/* What requests wait for at present, from their first failure until they have succeeded or are
+ * given up, for people: "HOST: the server does not answer (Connection refused)". NULL where none
+ * does. *@since: when the first of them failed (g_get_monotonic_time()); not set where none does.
+ * Transfer full. */
 char *ob_s3_http_get_waiting (ObS3Http *http, gint64 *since);
 
 G_END_DECLS

@@ -22,8 +22,8 @@ G_BEGIN_DECLS
  *   connections    at most so many at once: 1 to 32; 5 if it is not set
  *   lock-days      so many days nobody can remove what is stored (object lock of the bucket): 1 to
  *                  36500; "0" or not set: it is not locked
- *   lock-mode      "governance" (who has a right of its own to can take the lock back; this if it is
- *                  not set) or "compliance" (nobody can)
+ *   lock-mode      "governance" (who has a right of its own to can take the lock back; this if it
+ *                  is not set) or "compliance" (nobody can)
  *   credentials    where the keys come from: "keys" (access-key, and a secret key in a file of its
  *                  own), "profile" (profile, profile-file), "environment" (of the service), "role"
  *                  (of the EC2 instance). If it is not set: keys where there is an access-key,

@@ -147,8 +147,8 @@ gboolean ob_store_check_unlocked (ObStore *self, const char *name, GCancellable 
 /* "2026-12-29 03:20", local time, for messages. Transfer full. Any thread. */
 char *ob_store_format_lock (gint64 until);
 
-/* Makes @name locked until @until at least (seconds since the epoch). *@changed: it was not. Nothing
- * to do where nothing can be locked. Errors: NOT_FOUND, and those of the store. */
+/* Makes @name locked until @until at least (seconds since the epoch). *@changed: it was not.
+ * Nothing to do where nothing can be locked. Errors: NOT_FOUND, and those of the store. */
 gboolean ob_store_extend_lock (ObStore *self, const char *name, gint64 until, gboolean *changed,
                                GCancellable *cancellable, GError **error);
 

@@ -327,8 +327,8 @@ class Outage(S3Test):
             (self.installation.source / f"large-{number}").write_bytes(os.urandom(16 * MIB))
 
     def break_off(self, path):
-        """Kills the server when the job has got somewhere, and brings it back. Meanwhile the job says
-        why it waits, and no longer."""
+        """Kills the server when the job has got somewhere, and brings it back. Meanwhile the job
+        says why it waits, and no longer."""
         wait_until(lambda: self.bus.job(path)["BytesDone"] > 24 * MIB, "nothing happens")
         self.assertEqual(self.bus.job(path)["WaitingSince"], 0)
         self.assertEqual(self.bus.waiting(path), "")
@@ -423,8 +423,8 @@ class Outage(S3Test):
 
 
 class CutOff(S3Test):
-    """Cut off for good: nothing of it can be seen, the lock that could not be removed is in nobody's
-    way, and the next backup stores nothing anew that had arrived."""
+    """Cut off for good: nothing of it can be seen, the lock that could not be removed is in
+    nobody's way, and the next backup stores nothing anew that had arrived."""
 
     size = Size(orders=50, source_files=20, webapp_files=20, attachments=20, extra_tables=2)
     FILES = 16

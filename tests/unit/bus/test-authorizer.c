@@ -21,7 +21,8 @@ static const struct
   const char *methods;
   const char *any, *inactive, *active;
 } design[] = {
-  { "view", "ListBackups GetBackup GetResult GetLog GetWaiting GetDetails PlanRestore PlanRetention "
+  { "view",
+    "ListBackups GetBackup GetResult GetLog GetWaiting GetDetails PlanRestore PlanRetention "
     "GetProblems",
     "auth_admin_keep", "auth_admin_keep", "yes" },
   { "backup", "Backup BeginChange Verify Trigger", "auth_admin_keep", "auth_admin_keep",

@@ -82,7 +82,7 @@ test_put (S3Fixture *fixture, gconstpointer data)
   g_assert_cmpint (get_days (fixture, "data/ab/y", "COMPLIANCE"), ==, 10);
 }
 
-/* Without days nothing is locked, and nothing asked of the bucket but where something is removed. */
+/* Without days nothing is locked, and the bucket is asked only where something is removed. */
 static void
 test_none (S3Fixture *fixture, gconstpointer data)
 {
