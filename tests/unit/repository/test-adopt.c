@@ -73,7 +73,7 @@ test_adopted (Pipeline *pipeline, gconstpointer unused)
   pipeline_reopen (pipeline);
   g_assert_cmpuint (ob_repository_get_stored_size (pipeline->core.repository), ==, adopted.bytes);
   g_assert_cmpuint (store_again (pipeline, data, 40 * MIB), ==, 0);
-  node = ob_node_new_file ("f", 40 * MIB, g_steal_pointer (&content), &when);
+  node = ob_node_new_file ("f", 40 * MIB, content, &when);
   back = pipeline_read (pipeline, node);
   g_assert_cmpmem (g_bytes_get_data (back, NULL), g_bytes_get_size (back), data, 40 * MIB);
 
