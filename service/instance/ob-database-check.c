@@ -69,8 +69,8 @@ check_owner (const ObDatabaseConfig *config, ObPostgres *postgres, GPtrArray *to
   const char *parameters[] = { config->user, NULL };
   PGresult *result = ob_postgres_query (
     postgres,
-    "SELECT pg_database_size (d.oid), pg_get_userbyid (d.datdba), d.datdba = r.oid, r.rolsuper,"
-    "       r.rolcreatedb"
+    "SELECT pg_database_size (d.oid), pg_get_userbyid (d.datdba),"
+    "       pg_has_role (r.oid, d.datdba, 'USAGE'), r.rolsuper, r.rolcreatedb"
     "  FROM pg_database d, pg_roles r WHERE d.datname = current_database () AND r.rolname = $1",
     parameters, cancellable, error);
 

@@ -22,6 +22,7 @@ typedef struct
   ObPassFile *pass_file;
   int schema_fd;        /* memfd with schema.dump */
   gboolean no_tablespaces;
+  gboolean user_is_member; /* bbdd.user is another than the owner, and has all that he has */
   ObProgress *progress;
   ObRowTally *tally;
 } ObRestoreRun;
@@ -118,7 +119,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreGrants, ob_restore_grants_free)
 
 /* ---- ob-database-roles.c: what pg_restore leaves out */
 
-/* Creates roles that the backup names and the server lacks. */
+/* Creates roles that the backup names and the server lacks, and bbdd.user where it is another than
+ * the owner, whom it is then made a member of if he was created too. */
 gboolean ob_restore_roles (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
 /* CREATE DATABASE, closed to everybody but owner and superusers. */

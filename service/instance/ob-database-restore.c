@@ -83,7 +83,7 @@ warn_of_other_owner (ObRestoreRun *run)
   const char *owner
     = json_object_get_string_member_with_default (run->request->facts, "owner", "");
 
-  if (strcmp (owner, run->config->user) != 0)
+  if (strcmp (owner, run->config->user) != 0 && !run->user_is_member)
     ob_progress_warn (run->progress, FALSE,
                       "The backup's database belongs to the role %s, but the installation "
                       "connects as %s, which may lack rights in it",
@@ -165,8 +165,9 @@ ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *re
     }
   if (ok)
     {
+      ok = ob_restore_roles (&run, inner, error);
       warn_of_other_owner (&run);
-      ok = ob_restore_roles (&run, inner, error) && create_and_fill (&run, inner, error);
+      ok = ok && create_and_fill (&run, inner, error);
     }
 
   g_cancellable_disconnect (cancellable, handler);

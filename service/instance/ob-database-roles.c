@@ -156,6 +156,57 @@ add_memberships (ObRestoreRun *run, ObPostgres *postgres, JsonObject *role, cons
   return TRUE;
 }
 
+/* Whether bbdd.user has all the rights of the role @owner already. */
+static gboolean
+has_rights_of (ObRestoreRun *run, ObPostgres *postgres, const char *owner,
+               GCancellable *cancellable)
+{
+  const char *parameters[] = { run->config->user, owner, NULL };
+  g_autofree char *count
+    = ob_postgres_get_text (postgres,
+                            "SELECT count(*) FROM pg_roles u, pg_roles o WHERE u.rolname = $1"
+                            " AND o.rolname = $2 AND pg_has_role (u.oid, o.oid, 'USAGE')",
+                            parameters, cancellable, NULL);
+
+  return g_strcmp0 (count, "1") == 0;
+}
+
+/* Of those in @roles; NULL where there is none. */
+static JsonObject *
+find_role (GPtrArray *roles, const char *name)
+{
+  for (guint i = 0; name != NULL && i < roles->len; i++)
+    if (g_strcmp0 (get_text (roles->pdata[i], "name"), name) == 0)
+      return roles->pdata[i];
+  return NULL;
+}
+
+/* The installation connects as somebody else than the owner was: then the user is made where it is
+ * missing, with what the owner may do on the server. Where the owner had to be made too, nothing
+ * but this database is his, and the user becomes a member of him, which gives it all rights in it.
+ * A role that others may use is never given away so. */
+static gboolean
+add_user (ObRestoreRun *run, ObPostgres *postgres, GPtrArray *created, GCancellable *cancellable,
+          GError **error)
+{
+  const char *user = run->config->user;
+  const char *name = get_text (run->request->facts, "owner");
+  JsonObject *owner = find_role (created, name);
+  gboolean exists = FALSE;
+
+  if (owner == NULL || strcmp (name, user) == 0)
+    {
+      run->user_is_member = name != NULL && has_rights_of (run, postgres, name, cancellable);
+      return TRUE;
+    }
+  if (!role_exists (postgres, user, &exists, cancellable, error)
+      || (!exists && !create_role (run, postgres, owner, user, cancellable, error))
+      || !ob_postgres_runf (postgres, cancellable, error, "GRANT %I TO %I", name, user))
+    return FALSE;
+  run->user_is_member = TRUE;
+  return TRUE;
+}
+
 /* A database's ACL as it was: everything taken away first, then each grant. */
 static gboolean
 restore_acl (ObRestoreRun *run, ObPostgres *postgres, GCancellable *cancellable, GError **error)
@@ -358,7 +409,7 @@ ob_restore_roles (ObRestoreRun *run, GCancellable *cancellable, GError **error)
     if (!add_memberships (run, postgres, created->pdata[i],
                           get_text (created->pdata[i], "name"), cancellable, error))
       return FALSE;
-  return TRUE;
+  return add_user (run, postgres, created, cancellable, error);
 }
 
 gboolean

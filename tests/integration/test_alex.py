@@ -140,12 +140,13 @@ def story():
 class NewHost:
     """The second host: a clean PostgreSQL, properties, and nothing else."""
 
-    def __init__(self, name, number):
+    def __init__(self, name, number, owner="tad"):
         self.host = Host(SANDBOX, name, number, uid=NEW_UID)
         with self.host:
             self.server = Postgres(self.host.directory, sync=False).start()
             self.installation = Installation(self.host.directory / "srv", self.server,
-                                             database="production", password="changed-año",
+                                             database="production", owner=owner,
+                                             password="changed-año",
                                              uid=NEW_UID, gid=NEW_UID)
             self.installation.directory.mkdir()
             self.properties = self.host.directory / "root" / "Openbravo.properties"
@@ -161,10 +162,11 @@ class NewHost:
 class Restored(unittest.TestCase):
     maxDiff = None
 
-    def setUp(self):
+    def begin(self, **how):
         self.story = story()
-        self.new = NewHost("erp-oslo", 2)
+        self.new = NewHost("erp-oslo", 2, **how)
         self.addCleanup(self.new.remove)
+        return self.new.host
 
     def check_installation(self):
         """Database and files are as they were, but for the properties and the owner's number."""
@@ -211,7 +213,7 @@ class Restored(unittest.TestCase):
         ok(host, "instance", "check", "erp")
 
     def test_passphrase(self):
-        host = self.new.host
+        host = self.begin()
         out = ok(host, "destination", "add", "cloud", *self.story.words(), "--existing",
                  "--passphrase-file", "-", stdin=self.story.passphrase + "\n")
         self.assertIn("already", out)
@@ -224,8 +226,9 @@ class Restored(unittest.TestCase):
                          "complete")
 
     def test_role(self):
-        """An instance of EC2 whose role alone may read the bucket: no key and no passphrase."""
-        host = self.new.host
+        """An instance of EC2 whose role alone may read the bucket: no key and no passphrase. And
+        the application connects as another user than it did."""
+        host = self.begin(owner="acme")
         self.story.give_role(host)
         ok(host, "destination", "add", "cloud",
            *self.story.words(OPEN_BUCKET, None, access_key=None, secret_key_file=None),
