@@ -11,6 +11,23 @@
 
 /* internal methods */
 
+/* Not on a host that has nothing yet. */
+static gboolean
+replaces_anything (GVariant *plan)
+{
+  g_autoptr (GVariant) replaces
+    = g_variant_lookup_value (plan, "replaces", G_VARIANT_TYPE ("aa{sv}"));
+  gboolean exists = FALSE;
+
+  for (gsize i = 0; !exists && replaces != NULL && i < g_variant_n_children (replaces); i++)
+    {
+      g_autoptr (GVariant) entry = g_variant_get_child_value (replaces, i);
+
+      g_variant_lookup (entry, "exists", "b", &exists);
+    }
+  return exists;
+}
+
 static void
 add_heading (GString *text, GVariant *plan)
 {
@@ -18,8 +35,9 @@ add_heading (GString *text, GVariant *plan)
   g_autofree char *when = ob_format_time (time);
   g_autofree char *age = ob_format_age (time);
 
-  g_string_append_printf (text, "Backup %.8s of %s (%s) takes the place of:\n",
-                          ob_dict_text (plan, "id"), when, age);
+  g_string_append_printf (text, "Backup %.8s of %s (%s) %s:\n", ob_dict_text (plan, "id"),
+                          when, age,
+                          replaces_anything (plan) ? "takes the place of" : "is brought to");
 }
 
 static void
@@ -37,8 +55,9 @@ add_replaced (GString *text, GVariant *plan)
       gboolean exists = FALSE;
 
       g_variant_lookup (entry, "exists", "b", &exists);
-      g_string_append_printf (text, "  %-12s %s (%s, by %s)\n", ob_dict_text (entry, "part"), where,
-                              exists ? size : "not there now", backup_size);
+      g_string_append_printf (text, "  %-12s %s (%s%s%s)\n", ob_dict_text (entry, "part"), where,
+                              exists ? size : "not there now", exists ? ", by " : "; ",
+                              backup_size);
     }
 }
 
@@ -70,6 +89,11 @@ add_modules (GString *text, GVariant *plan)
     = g_variant_lookup_value (plan, "modules", G_VARIANT_TYPE ("aa{ss}"));
   gsize n = modules != NULL ? g_variant_n_children (modules) : 0;
 
+  if (n > 0 && !replaces_anything (plan))
+    {
+      g_string_append_printf (text, "It brings %" G_GSIZE_FORMAT " modules back.\n", n);
+      return;
+    }
   if (n > 0)
     g_string_append (text, "Modules:\n");
   for (gsize i = 0; i < n && i < MAX_MODULES; i++)
@@ -160,7 +184,9 @@ ob_plan_describe (GVariant *plan)
   add_times (text, plan);
   add_space (text, plan);
   add_sentences (text, plan, "notes", "");
-  g_string_append (text, "What is replaced is kept; \"obbackupctl undo-restore\" brings it back.\n");
+  if (replaces_anything (plan))
+    g_string_append (text,
+                     "What is replaced is kept; \"obbackupctl undo-restore\" brings it back.\n");
   add_sentences (text, plan, "obstacles", "! ");
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
