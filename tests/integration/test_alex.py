@@ -8,10 +8,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import time
 import unittest
 from pathlib import Path
+
+import pexpect
 
 import compare
 import hosts
@@ -83,6 +83,16 @@ class Story:
         host.run("ip", "address", "add", "169.254.169.254/32", "dev", "lo")
         host.start("/usr/bin/python3", "-B", HERE.parent / "lib" / "metadata.py", file)
 
+    def allow(self, user, action):
+        """The policy of the bucket: this user may do this, and nothing else."""
+        policy = {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": [f"arn:aws:iam:::user/{user}"]},
+            "Action": [action],
+            "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]}]}
+        answer = self.ceph.request("PUT", f"/{BUCKET}?policy=", json.dumps(policy).encode())
+        if answer.status != 204:
+            raise RuntimeError(f"the bucket takes no policy: {answer.body}")
+
     def live(self, host):
         """The life of the first host: two destinations, backups by hand and by itself."""
         with host, Postgres(host.directory, sync=False) as server:
@@ -140,10 +150,12 @@ def story():
 class NewHost:
     """The second host: a clean PostgreSQL, properties, and nothing else."""
 
-    def __init__(self, name, number, owner="tad"):
+    def __init__(self, name, number, owner="tad", port=None):
         self.host = Host(SANDBOX, name, number, uid=NEW_UID)
         with self.host:
-            self.server = Postgres(self.host.directory, sync=False).start()
+            self.server = Postgres(self.host.directory, sync=False)
+            self.server.port = port
+            self.server.start()
             self.installation = Installation(self.host.directory / "srv", self.server,
                                              database="production", owner=owner,
                                              password="changed-año",
@@ -319,15 +331,9 @@ class Refused(unittest.TestCase):
         ceph = self.story.ceph
         ceph.add_user("alex", "AKIDALEX", "alex-secret")
         secret = self.story.write("alex-secret", "alex-secret")
-        self.addCleanup(ceph.request, "DELETE", f"/{BUCKET}?policy=")
         for allowed, lacking in (("s3:ListBucket", "s3:GetObject"),
                                  ("s3:GetObject", "s3:ListBucket")):
-            policy = {"Version": "2012-10-17", "Statement": [{
-                "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/alex"]},
-                "Action": [allowed],
-                "Resource": [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]}]}
-            answer = ceph.request("PUT", f"/{BUCKET}?policy=", json.dumps(policy).encode())
-            self.assertEqual(answer.status, 204)
+            self.story.allow("alex", allowed)
             self.not_added(FAILED, f"who looks after the bucket {BUCKET} has to allow it {lacking}",
                            *self.story.words(access_key="AKIDALEX", secret=secret))
 
@@ -435,6 +441,79 @@ class Nothing(unittest.TestCase):
             done = host.ctl(*words)
             self.assertEqual(done.status, status, done.err)
             self.assertRegex(done.err, "No place for backups is known here.*destination add")
+
+
+class Written(unittest.TestCase):
+    """What README.md says under "Your machine is gone", as it is printed there: its properties and
+    its commands, one after the other."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.story = story()
+        self.new = NewHost("erp-here", 5, port=5432)
+        self.addCleanup(self.new.remove)
+        self.host = self.new.host
+        self.story.give_role(self.host)
+        self.story.ceph.add_user("acme", "ACMEBACKUP", SECRET_KEY)
+        self.story.allow("acme", "s3:*")
+        text = (HERE.parent.parent / "README.md").read_text(encoding="utf-8")
+        section = text.split("### Your machine is gone\n")[1].split("\n### ")[0]
+        blocks = re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
+        self.properties = "".join(line[4:] + "\n" for line in blocks[0].splitlines())
+        self.commands = [line.strip() for block in blocks[1:]
+                         for line in block.replace("\\\n", " ").splitlines()]
+        self.make_places()
+
+    def make_places(self):
+        """A /root and an /opt of the host's own, and the server's certificate among those that are
+        trusted there."""
+        trusted = Path("/etc/ssl/certs/ca-certificates.crt")
+        copy = self.host.directory / "trusted"
+        copy.write_bytes(trusted.read_bytes() + self.story.ceph.certificate.read_bytes())
+        files = {"Openbravo.properties": self.properties, "secret-key": SECRET_KEY,
+                 "passphrase": self.story.passphrase}
+        for name in ("root", "opt"):
+            (self.host.directory / name).mkdir(exist_ok=True)
+        for name, text in files.items():
+            (self.host.directory / "root" / name).write_text(text)
+        for source, target in ((copy, trusted), (self.host.directory / "root", "/root"),
+                               (self.host.directory / "opt", "/opt")):
+            done = self.host.run("mount", "--bind", source, target)
+            self.assertEqual(done.status, 0, done.err)
+
+    def type_in(self, command):
+        """On a terminal, where a question is answered with yes."""
+        with self.host:
+            child = pexpect.spawn("bash", ["-c", command], encoding="utf-8", timeout=300, cwd="/",
+                                  dimensions=(40, 250),
+                                  env={"PATH": f"{self.host.programs}:/usr/bin:/bin",
+                                       "LC_ALL": "C.UTF-8"})
+            asked = child.expect([r"\? \[y/N\] ", pexpect.EOF])
+            said = child.before
+            if asked == 0:
+                child.sendline("y")
+                child.expect(pexpect.EOF)
+                said += child.before
+            child.close()
+        self.assertEqual(child.exitstatus, 0, f"{command}\n{said}")
+        return said
+
+    def test_readme(self):
+        said = {command: self.type_in(command) for command in self.commands}
+        for command, text in said.items():
+            for secret in (SECRET_KEY, self.story.passphrase, "a-new-password"):
+                self.assertNotIn(secret, text, command)
+        self.assertEqual(len(said), 7)
+        self.assertRegex(said["obbackupctl list"], r"HOST .*\n.* erp-madrid ")
+        self.assertIn("OpenbravoERP (not there now; ", "".join(said.values()))
+        installation = self.new.installation
+        with self.host:
+            installation.application_commands()
+            installation.webapp = Path("/opt/tomcat/webapps/openbravo")
+            installation.start_application()
+            answer = installation.ask_application()
+        self.assertEqual(answer, self.story.answer)
 
 
 if __name__ == "__main__":
