@@ -120,8 +120,8 @@ add_row (ObTable *table, GVariant *backup)
   ob_table_add (table, id, when, ob_dict_text (backup, "instance"),
                 ob_dict_text (backup, "hostname"), ob_dict_text (backup, "kind"),
                 damaged ? "damaged" : ob_dict_text (backup, "result"), size, stored, took,
-                ob_dict_text (backup, "destination"), parts_text != NULL ? parts_text : "",
-                modules, proven, pinned ? "yes" : "-", ob_dict_text (backup, "label"), NULL);
+                ob_dict_text (backup, "destination"), parts_text != NULL ? parts_text : "", modules,
+                proven, pinned ? "yes" : "-", ob_dict_text (backup, "label"), NULL);
 }
 
 static void

@@ -35,9 +35,8 @@ add_heading (GString *text, GVariant *plan)
   g_autofree char *when = ob_format_time (time);
   g_autofree char *age = ob_format_age (time);
 
-  g_string_append_printf (text, "Backup %.8s of %s (%s) %s:\n", ob_dict_text (plan, "id"),
-                          when, age,
-                          replaces_anything (plan) ? "takes the place of" : "is brought to");
+  g_string_append_printf (text, "Backup %.8s of %s (%s) %s:\n", ob_dict_text (plan, "id"), when,
+                          age, replaces_anything (plan) ? "takes the place of" : "is brought to");
 }
 
 static void

@@ -101,8 +101,8 @@ fail_to_connect (ObPostgres *self, GError **error)
     g_set_error (error, OB_ERROR, OB_ERROR_CREDENTIALS_REJECTED,
                  "The role \"%s\" may not connect to %s: %s", self->role, self->title, clean);
   else
-    g_set_error (error, OB_ERROR, code,
-                 "The role \"%s\" cannot reach %s: %s%s", self->role, self->title, clean,
+    g_set_error (error, OB_ERROR, code, "The role \"%s\" cannot reach %s: %s%s", self->role,
+                 self->title, clean,
                  code == OB_ERROR_DATABASE_UNREACHABLE
                    ? ". Start the server, or correct bbdd.url in the properties"
                    : "");

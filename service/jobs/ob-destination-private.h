@@ -18,7 +18,7 @@ struct _ObDestination
   const char *path; /* the place's */
   char *passphrase; /* until set up has written it */
   gboolean no_passphrase;
-  gboolean existing; /* set up makes no repository */
+  gboolean existing;     /* set up makes no repository */
   char *bandwidth_limit; /* as ob_rate_limit_parse() reads it; NULL: none */
   char *repository_id;
 

@@ -188,8 +188,8 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
   *generated = FALSE;
   if (!check_free_name (destination, context, error))
     return FALSE;
-  store = ob_place_open (destination->place, context, destination->name, !destination->existing,
-                         error);
+  store
+    = ob_place_open (destination->place, context, destination->name, !destination->existing, error);
   if (store == NULL)
     return FALSE;
   ob_destination_limit_store (destination, store);

@@ -236,6 +236,24 @@ class Restored(unittest.TestCase):
         # From here on it is this host's own.
         self.assertEqual(json.loads(ok(host, "backup", "--json").splitlines()[-1])["result"],
                          "complete")
+        self.check_names()
+
+    def check_names(self):
+        """Once it is known here, other properties are another installation; and where there are
+        backups of several, one has to say which."""
+        host, installation = self.new.host, self.new.installation
+        other = host.directory / "other.properties"
+        installation.write_properties(other)
+        words = ["restore", "latest", "--yes", "--properties", other]
+        done = host.ctl(*words)
+        self.assertEqual(done.status, FAILED, done.err)
+        self.assertRegex(done.err, "installation erp here already.*--properties out.*--instance")
+        ok(host, "instance", "add", "shop", "--properties", installation.properties, "--webapp",
+           installation.webapp)
+        ok(host, "backup", "shop", "--only", "webapp")
+        done = host.ctl(*words)
+        self.assertEqual(done.status, USAGE, done.err)
+        self.assertRegex(done.err, r"several installations \((shop, erp|erp, shop)\).*--instance")
 
     def test_role(self):
         """An instance of EC2 whose role alone may read the bucket: no key and no passphrase. And
