@@ -140,6 +140,19 @@ get_remedy (const GError *failure)
   return "see to the server, and to the network and the firewalls on the way to it";
 }
 
+/* A name that a name server does not know is not worth another try, unless the server had that name
+ * a moment ago. */
+static gboolean
+is_wrong_name (ObS3Http *self, const GError *failure)
+{
+  gboolean answered;
+
+  pthread_mutex_lock (&self->mutex);
+  answered = self->answered;
+  pthread_mutex_unlock (&self->mutex);
+  return !answered && g_error_matches (failure, G_RESOLVER_ERROR, G_RESOLVER_ERROR_NOT_FOUND);
+}
+
 /* There is none. */
 static Outcome
 judge_failure (ObS3Http *self, const Try *try, GError *failure, gboolean too_slow, GError **error)
@@ -171,7 +184,7 @@ judge_failure (ObS3Http *self, const Try *try, GError *failure, gboolean too_slo
   else
     g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
                  "the server does not answer (%s): %s", failure->message, get_remedy (failure));
-  return PASSING;
+  return is_wrong_name (self, failure) ? REFUSED : PASSING;
 }
 
 static Outcome
