@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import time
 import unittest
 from pathlib import Path
 
@@ -363,9 +364,17 @@ class Refused(unittest.TestCase):
         self.not_added(FAILED, "clock of this machine is 6[01] minutes ahead .*timedatectl",
                        *self.story.words())
 
+    def test_certificate(self):
+        self.host.restart_service()
+        self.not_added(UNAVAILABLE, "certificate of .* is not one that is trusted.*ca-file",
+                       *self.story.words(ca_file=None))
+
     def test_unknown_name(self):
+        began = time.monotonic()
         self.not_added(UNAVAILABLE, "s3.acme.exampel.*: correct the endpoint, or .*name server",
                        *self.story.words(endpoint="https://s3.acme.exampel"))
+        # It is not tried again and again while somebody waits.
+        self.assertLess(time.monotonic() - began, 8)
 
     def test_nobody_listens(self):
         self.not_added(UNAVAILABLE, "refused.: correct the port of the endpoint",
