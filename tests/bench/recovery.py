@@ -218,8 +218,8 @@ def main():
         print(f"{name:<26} {statistics.median(seconds):7.2f} {min(seconds):7.2f} "
               f"{max(seconds):7.2f}")
     ratios = [ours[0] / peer[0] for ours, peer in zip(found[OURS], found[PEER], strict=True)]
-    print(f"ratio, median of neighbouring runs: {statistics.median(ratios):.2f} (below 1 obbackup is "
-          "faster)")
+    print(f"ratio, median of neighbouring runs: {statistics.median(ratios):.2f} (below 1 obbackup "
+          "is faster)")
     if options.json:
         options.json.write_text(json.dumps(found))
 

@@ -251,10 +251,12 @@ class Restored(unittest.TestCase):
         self.assertRegex(done.err, "installation erp here already.*--properties out.*--instance")
         ok(host, "instance", "add", "shop", "--properties", installation.properties, "--webapp",
            installation.webapp)
-        ok(host, "backup", "shop", "--only", "webapp")
+        told = ok(host, "backup", "shop", "--only", "webapp", "--json")
+        identifier = json.loads(told.splitlines()[-1])["id"]
         done = host.ctl(*words)
         self.assertEqual(done.status, USAGE, done.err)
         self.assertRegex(done.err, r"several installations \((shop, erp|erp, shop)\).*--instance")
+        ok(host, "delete", identifier, "--yes", "--force")
 
     def test_role(self):
         """An instance of EC2 whose role alone may read the bucket: no key and no passphrase. And
@@ -532,7 +534,7 @@ class Written(unittest.TestCase):
             for secret in (SECRET_KEY, self.story.passphrase, "a-new-password"):
                 self.assertNotIn(secret, text, command)
         self.assertEqual(len(said), 7)
-        self.assertRegex(said["obbackupctl list"], r"HOST .*\n.* erp-madrid ")
+        self.assertRegex(said["obbackupctl list"], r"(?s)HOST .*\n.* erp-madrid ")
         self.assertIn("OpenbravoERP (not there now; ", "".join(said.values()))
         installation = self.new.installation
         with self.host:
