@@ -180,7 +180,10 @@ class Host:
     # its end
 
     def destroy(self):
-        """All at once: the kernel kills what runs there when its first process dies."""
+        """All at once: the kernel kills what runs there when its first process dies. Fails where the
+        service has complained of itself."""
+        complaint = re.search(r".*(CRITICAL|Sanitizer|runtime error:|assertion .* failed).*",
+                              self.log())
         if self.process.poll() is None:
             os.kill(int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
                         .read_text().split()[0]), signal.SIGKILL)
@@ -192,3 +195,5 @@ class Host:
         for descriptor in [*self.namespaces.values(), *self.home.values()]:
             os.close(descriptor)
         shutil.rmtree(self.directory)
+        if complaint is not None:
+            raise AssertionError(f"{self.name}: obbackupd complains: {complaint[0]}")
