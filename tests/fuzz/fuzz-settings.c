@@ -8,6 +8,7 @@
 static const ObFuzzSeed seeds[] = {
   OB_FUZZ_SEED ("# settings\n[obbackup]\nthreads=2\nlock-timeout=300\ncommand-timeout=120\n"),
   OB_FUZZ_SEED ("[obbackup]\nthreads=18446744073709551616\nlock-timeout=-1\n[other]\na\\s=b;c\n"),
+  OB_FUZZ_SEED ("[obbackup]\ncache-size=500M\nkeep-previous=3d\ndrill-directory=/srv/x\n"),
   OB_FUZZ_SEED ("\n"),
 };
 
@@ -28,5 +29,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_assert_true (context->n_threads >= 1 && context->n_threads <= 16);
   g_assert_cmpuint (context->lock_timeout, >=, 1);
   g_assert_cmpuint (context->command_timeout, >=, 1);
+  g_assert_cmpuint (context->cache_size, ==, ob_cache_directory_get_limit (context->cache));
   return 0;
 }

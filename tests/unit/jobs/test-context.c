@@ -154,6 +154,38 @@ test_durations (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_cache_size (Fixture *fixture, gconstpointer data)
+{
+  static const struct
+  {
+    const char *text;
+    guint64 bytes;
+  } cases[] = {
+    { "", 1000 * 1000 * 1000 },
+    { "cache-size=0\n", 0 },
+    { "cache-size= 500M \n", 500 * 1000 * 1000 },
+    { "cache-size=123456\n", 123456 },
+    { "cache-size=20G\n", G_GUINT64_CONSTANT (20000000000) },
+  };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObContext) running = make_context (fixture, &error);
+
+  g_assert_no_error (error);
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = g_strdup_printf ("[obbackup]\n%s", cases[i].text);
+      g_autoptr (ObContext) context = NULL;
+
+      write_config (fixture, text);
+      context = make_context (fixture, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (ob_cache_directory_get_limit (context->cache), ==, cases[i].bytes);
+      g_assert_true (ob_context_read_config (running, &error));
+      g_assert_cmpuint (ob_cache_directory_get_limit (running->cache), ==, cases[i].bytes);
+    }
+}
+
+static void
 test_bad_config (Fixture *fixture, gconstpointer data)
 {
   static const struct
@@ -176,6 +208,11 @@ test_bad_config (Fixture *fixture, gconstpointer data)
     { "keep-previous=3661d", "keep-previous" },
     { "keep-previous=18446744073709551617d", "keep-previous" },
     { "what is this", "obbackup.conf" },
+    { "cache-size=", "cache-size" },
+    { "cache-size=1", "cache-size" },
+    { "cache-size=-1", "cache-size" },
+    { "cache-size=1T", "cache-size" },
+    { "cache-size=18446744073709551616G", "cache-size" },
     { "drill-directory=drills", "drill-directory" },
     { "drill-directory=/srv/../etc", "drill-directory" },
   };
@@ -242,6 +279,7 @@ main (int argc, char **argv)
   ADD ("/context/links", test_links);
   ADD ("/context/config", test_config);
   ADD ("/context/durations", test_durations);
+  ADD ("/context/cache-size", test_cache_size);
   ADD ("/context/bad-config", test_bad_config);
   ADD ("/context/read-again", test_read_again);
   return g_test_run ();
