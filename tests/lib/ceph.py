@@ -259,6 +259,17 @@ class Ceph:
             raise RuntimeError(f"the bucket {name} cannot be made: {answer.body}")
         return name
 
+    def count_requests(self):
+        """How many the gateway has had so far, as it counts them itself; ours and those of tests."""
+        out = self._run("ceph", "--admin-daemon", self.directory / "client.rgw.asok", "perf", "dump",
+                        "rgw")
+        return json.loads(out)["rgw"]["req"]
+
+    def last_requests(self, number):
+        """The latest ones, each as its first line, as far as they are in the log already."""
+        log = (self.directory / "client.rgw.log").read_text(errors="replace")
+        return re.findall(r'beast: .*?"([^"]+) HTTP/1.1" (?=\d)', log)[-number:]
+
     def has_bucket(self, name):
         return self.request("HEAD", f"/{name}").status == 200
 
