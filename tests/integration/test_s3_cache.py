@@ -7,11 +7,9 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 import urllib.parse
 
-from ceph import ACCESS_KEY, SECRET_KEY
-from harness import (DONE, FAILED, SANDBOX, InstallationTest, Size, compare, ctl, run, unittest)
+from harness import DONE, FAILED, SANDBOX, InstallationTest, Size, compare, ctl, unittest
 from test_s3 import S3Test, ceph, s3_words
 
 CACHE = SANDBOX / "cache"
