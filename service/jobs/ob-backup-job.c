@@ -340,9 +340,9 @@ static void
 tell_requests (ObBackupRun *run, guint64 before)
 {
   if (!ob_place_is_local (ob_destination_get_place (run->destination)))
-    ob_job_set_result (run->job, "requests",
-                       g_variant_new_uint64 (ob_destination_get_requests (run->destination)
-                                             - before));
+    ob_job_set_result (
+      run->job, "requests",
+      g_variant_new_uint64 (ob_destination_get_requests (run->destination) - before));
 }
 
 static gboolean

@@ -26,9 +26,8 @@ ob_job_lock_repository (ObJob *job, ObContext *context, ObRepository *repository
   ObProgress *progress = ob_job_get_progress (job);
   const char *phase = ob_progress_get_phase (progress);
   Waiting waiting = { .job = job };
-  g_autoptr (ObLock) lock
-    = ob_lock_acquire_within (repository, exclusive, context->repository_timeout, tell, &waiting,
-                              cancellable, error);
+  g_autoptr (ObLock) lock = ob_lock_acquire_within (
+    repository, exclusive, context->repository_timeout, tell, &waiting, cancellable, error);
 
   /* Much can have happened to the repository meanwhile. */
   if (lock == NULL

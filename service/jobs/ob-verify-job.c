@@ -252,9 +252,8 @@ repair_target (Task *task, const Target *target, ObRepository *repository, ObVer
 static gboolean
 verify_target (Task *task, const Target *target, GError **error)
 {
-  g_autoptr (ObRepository) repository
-    = ob_destination_open_directly (target->destination, task->data->context, task->cancellable,
-                                    error);
+  g_autoptr (ObRepository) repository = ob_destination_open_directly (
+    target->destination, task->data->context, task->cancellable, error);
   g_autoptr (ObLock) lock = NULL;
   g_autoptr (ObVerify) verify = NULL;
   const ObVerifyReport *report;

@@ -157,8 +157,8 @@ set_pack_error (const char *name, GError *failure, GError **error)
 /* Reads what there is of the range; -1 on error. Packs of trees are worth keeping where the store
  * is far away. */
 static gssize
-read_some (ObBlobReader *reader, ObBlobType type, const ObId *pack, guint64 offset,
-           guint8 *buffer, gsize length, GCancellable *cancellable, GError **error)
+read_some (ObBlobReader *reader, ObBlobType type, const ObId *pack, guint64 offset, guint8 *buffer,
+           gsize length, GCancellable *cancellable, GError **error)
 {
   ObStore *store = ob_repository_get_store (reader->repository);
   g_autofree char *name = pack_name (pack);
@@ -173,8 +173,8 @@ read_some (ObBlobReader *reader, ObBlobType type, const ObId *pack, guint64 offs
 }
 
 static gboolean
-read_range (ObBlobReader *reader, ObBlobType type, const ObId *pack, guint64 offset,
-            guint8 *buffer, gsize length, GCancellable *cancellable, GError **error)
+read_range (ObBlobReader *reader, ObBlobType type, const ObId *pack, guint64 offset, guint8 *buffer,
+            gsize length, GCancellable *cancellable, GError **error)
 {
   gssize n = read_some (reader, type, pack, offset, buffer, length, cancellable, error);
   char hex[OB_ID_HEX_SIZE];
@@ -353,9 +353,8 @@ distrust (ObBlobReader *reader, const ObId *pack)
 
 /* As load_from(), once more where it was a copy of the pack that is damaged. */
 static const guint8 *
-load_surely (ObBlobReader *reader, ObBlobType type, const ObId *id,
-             const ObBlobLocation *location, gsize *size, GCancellable *cancellable,
-             GError **error)
+load_surely (ObBlobReader *reader, ObBlobType type, const ObId *id, const ObBlobLocation *location,
+             gsize *size, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GError) failure = NULL;
   const guint8 *plain = load_from (reader, type, id, location, size, cancellable, &failure);
