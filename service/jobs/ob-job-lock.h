@@ -8,8 +8,9 @@
 G_BEGIN_DECLS
 
 /* Locks the repository for a job; while somebody else's lock is in the way, waits as long as the
- * configuration says. Then the phase is "waiting", and the log says for whom. Transfer full. Errors
- * and the thread as ob_lock_acquire_within(). */
+ * configuration says. Then the phase is "waiting", the log says for whom, and the repository is
+ * confirmed once more before anything is done to it. Transfer full. Errors and the thread as
+ * ob_lock_acquire_within(), and those of ob_repository_confirm(). */
 ObLock *ob_job_lock_repository (ObJob *job, ObContext *context, ObRepository *repository,
                                 gboolean exclusive, GCancellable *cancellable, GError **error);
 
