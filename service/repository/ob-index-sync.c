@@ -6,11 +6,15 @@
 
 #include "ob-error.h"
 #include "ob-index-file.h"
+#include "ob-parallel.h"
 
 #define DIRECTORY "index"
 
 /* As restic has it: some 10 MB of text. */
 #define MAX_BLOBS_IN_FILE 50000
+
+/* Each has a text in memory. */
+#define MAX_READERS 4
 
 struct _ObIndexSync
 {
@@ -72,21 +76,53 @@ add_name (const char *name, guint64 size, gpointer user_data)
 }
 
 static gboolean
+parse_file (const char *name, GBytes *text, ObIndex *index, GError **error)
+{
+  if (ob_index_file_parse (g_bytes_get_data (text, NULL), g_bytes_get_size (text), index, error))
+    return TRUE;
+  g_prefix_error (error, "%s: ", name);
+  return FALSE;
+}
+
+static gboolean
 load_file (ObRepository *repository, const char *name, ObIndex *index, GCancellable *cancellable,
            GError **error)
 {
-  g_autoptr (GBytes) text = NULL;
+  g_autoptr (GBytes) text = ob_repository_get_unpacked (repository, name, OB_INDEX_FILE_MAX_SIZE,
+                                                        cancellable, error);
 
-  text = ob_repository_get_unpacked (repository, name, OB_INDEX_FILE_MAX_SIZE, cancellable, error);
+  return text != NULL && parse_file (name, text, index, error);
+}
+
+typedef struct
+{
+  ObRepository *repository;
+  GPtrArray *missing; /* names of files */
+  GCancellable *cancellable;
+
+  pthread_mutex_t mutex; /* guards what follows */
+  ObIndex *index;
+  GHashTable *files;
+} Loading;
+
+/* Reading waits for answers, several at once; one at a time goes into the index. */
+static gboolean
+load_one (guint i, gpointer user_data, GError **error)
+{
+  Loading *self = user_data;
+  const char *name = g_ptr_array_index (self->missing, i);
+  g_autoptr (GBytes) text = ob_repository_get_unpacked (
+    self->repository, name, OB_INDEX_FILE_MAX_SIZE, self->cancellable, error);
+  gboolean done;
+
   if (text == NULL)
     return FALSE;
-
-  if (!ob_index_file_parse (g_bytes_get_data (text, NULL), g_bytes_get_size (text), index, error))
-    {
-      g_prefix_error (error, "%s: ", name);
-      return FALSE;
-    }
-  return TRUE;
+  pthread_mutex_lock (&self->mutex);
+  done = parse_file (name, text, self->index, error);
+  if (done)
+    g_hash_table_add (self->files, g_strdup (name));
+  pthread_mutex_unlock (&self->mutex);
+  return done;
 }
 
 /* Takes what is in @names and not yet in @files into @index and @files. */
@@ -94,19 +130,20 @@ static gboolean
 load_files (ObRepository *repository, GHashTable *names, ObIndex *index, GHashTable *files,
             GCancellable *cancellable, GError **error)
 {
+  g_autoptr (GPtrArray) missing = g_ptr_array_new ();
+  Loading loading = { repository, missing, cancellable, PTHREAD_MUTEX_INITIALIZER, index, files };
   GHashTableIter iter;
   gpointer name;
+  gboolean done;
 
   g_hash_table_iter_init (&iter, names);
   while (g_hash_table_iter_next (&iter, &name, NULL))
-    {
-      if (g_hash_table_contains (files, name))
-        continue;
-      if (!load_file (repository, name, index, cancellable, error))
-        return FALSE;
-      g_hash_table_add (files, g_strdup (name));
-    }
-  return TRUE;
+    if (!g_hash_table_contains (files, name))
+      g_ptr_array_add (missing, name);
+  done = ob_parallel_run (missing->len, ob_repository_count_readers (repository, 1, MAX_READERS),
+                          load_one, &loading, error);
+  pthread_mutex_destroy (&loading.mutex);
+  return done;
 }
 
 static gboolean

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-protect.h"
 
-#include <pthread.h>
-
 #include "ob-error.h"
 #include "ob-pack-check.h"
-#include "ob-wait.h"
+#include "ob-parallel.h"
 
-/* Each waits for an answer most of the time; the store has a limit of its own. */
-#define N_THREADS 8
+/* The store has a limit of its own. */
+#define MAX_THREADS 32
 
 typedef struct
 {
   ObStore *store;
   gint64 until;
   GPtrArray *names;
-  guint next;      /* atomic */
   guint n_changed; /* atomic */
-  ObFirstError *first_error;
   GCancellable *cancellable;
 } Protection;
 
@@ -29,56 +25,36 @@ add_name (const char *name, guint64 size, gpointer user_data)
 }
 
 /* Sentences of the store name the object, and not what that means. */
-static void
-fail (Protection *self, const char *name, GError *failure)
+static GError *
+explain (const char *name, GError *failure)
 {
-  if (g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
-    {
-      g_autoptr (GError) owned = failure;
+  g_autoptr (GError) owned = NULL;
 
-      failure = g_error_new (OB_ERROR, OB_ERROR_CORRUPT,
-                             "%s, which the backup needs, is not there; look with \"obbackupctl "
-                             "verify\": %s",
-                             name, owned->message);
-    }
-  ob_first_error_take (self->first_error, failure);
+  if (!g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return failure;
+  owned = failure;
+  return g_error_new (OB_ERROR, OB_ERROR_CORRUPT,
+                      "%s, which the backup needs, is not there; look with \"obbackupctl "
+                      "verify\": %s",
+                      name, owned->message);
 }
 
-static void *
-run (void *data)
+static gboolean
+protect (guint i, gpointer user_data, GError **error)
 {
-  Protection *self = data;
-  guint i;
+  Protection *self = user_data;
+  const char *name = g_ptr_array_index (self->names, i);
+  GError *failure = NULL;
+  gboolean changed;
 
-  while ((i = g_atomic_int_add (&self->next, 1)) < self->names->len
-         && !ob_first_error_is_set (self->first_error))
+  if (!ob_store_extend_lock (self->store, name, self->until, &changed, self->cancellable, &failure))
     {
-      const char *name = g_ptr_array_index (self->names, i);
-      GError *failure = NULL;
-      gboolean changed;
-
-      if (!ob_store_extend_lock (self->store, name, self->until, &changed, self->cancellable,
-                                 &failure))
-        fail (self, name, failure);
-      else if (changed)
-        g_atomic_int_inc (&self->n_changed);
+      g_propagate_error (error, explain (name, failure));
+      return FALSE;
     }
-  return NULL;
-}
-
-static void
-run_all (Protection *self)
-{
-  pthread_t threads[N_THREADS];
-  guint n = 0;
-
-  while (n < MIN (N_THREADS, self->names->len)
-         && pthread_create (&threads[n], NULL, run, self) == 0)
-    n++;
-  if (n == 0)
-    run (self);
-  for (guint i = 0; i < n; i++)
-    pthread_join (threads[i], NULL);
+  if (changed)
+    g_atomic_int_inc (&self->n_changed);
+  return TRUE;
 }
 
 gboolean
@@ -86,12 +62,11 @@ ob_protect (ObRepository *repository, GArray *packs, gint64 until, guint *n_chan
             GCancellable *cancellable, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (ObFirstError) first_error = ob_first_error_new ();
   Protection self = { .store = ob_repository_get_store (repository),
                       .until = until,
                       .names = names,
-                      .first_error = first_error,
                       .cancellable = cancellable };
+  gboolean done;
 
   *n_changed = 0;
   g_ptr_array_add (names, g_strdup ("config"));
@@ -99,7 +74,8 @@ ob_protect (ObRepository *repository, GArray *packs, gint64 until, guint *n_chan
     return FALSE;
   for (guint i = 0; i < packs->len; i++)
     g_ptr_array_add (names, ob_pack_get_name (&g_array_index (packs, ObId, i)));
-  run_all (&self);
+  done = ob_parallel_run (names->len, ob_repository_count_readers (repository, 1, MAX_THREADS),
+                          protect, &self, error);
   *n_changed = self.n_changed;
-  return ob_first_error_check (first_error, error);
+  return done;
 }

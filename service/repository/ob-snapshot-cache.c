@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-parallel.h"
 
 #define DIRECTORY "snapshots/"
+#define MAX_THREADS 32
 
 struct _ObSnapshotCache
 {
@@ -104,6 +106,55 @@ load (ObSnapshotCache *self, ObRepository *repository, const char *name, GCancel
   return g_steal_pointer (&snapshot);
 }
 
+typedef struct
+{
+  ObSnapshotCache *cache;
+  ObRepository *repository;
+  GPtrArray *names;
+  GCancellable *cancellable;
+} Fetching;
+
+/* What is wrong with one is told by who takes it. */
+static gboolean
+fetch (guint i, gpointer user_data, GError **error)
+{
+  Fetching *self = user_data;
+  g_autoptr (GError) local = NULL;
+  g_autoptr (ObSnapshot) snapshot = load (self->cache, self->repository,
+                                          g_ptr_array_index (self->names, i), self->cancellable,
+                                          &local);
+
+  if (snapshot != NULL || g_error_matches (local, OB_ERROR, OB_ERROR_CORRUPT)
+      || g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+/* From far away they come several at once. */
+static gboolean
+fetch_all (ObSnapshotCache *self, ObRepository *repository, GHashTable *names,
+           GCancellable *cancellable, GError **error)
+{
+  guint n_readers = ob_repository_count_readers (repository, 1, MAX_THREADS);
+  g_autoptr (GPtrArray) missing = g_ptr_array_new ();
+  Fetching fetching = { self, repository, missing, cancellable };
+  GHashTableIter iter;
+  gpointer name;
+
+  if (n_readers == 1)
+    return TRUE;
+  g_hash_table_iter_init (&iter, names);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    {
+      g_autoptr (GBytes) text = look_up (self, name);
+
+      if (text == NULL)
+        g_ptr_array_add (missing, name);
+    }
+  return ob_parallel_run (missing->len, n_readers, fetch, &fetching, error);
+}
+
 /* One that does not open is a problem; one that has gone since it was listed is nothing; a store
  * that does not answer is an error. */
 static gboolean
@@ -155,6 +206,8 @@ ob_snapshot_cache_list (ObSnapshotCache *self, ObRepository *repository, GPtrArr
     return NULL;
 
   forget_others (self, names);
+  if (!fetch_all (self, repository, names, cancellable, error))
+    return NULL;
   g_hash_table_iter_init (&iter, names);
   while (g_hash_table_iter_next (&iter, &name, NULL))
     if (!add_snapshot (self, repository, name, snapshots, found, cancellable, error))
