@@ -142,7 +142,6 @@ run_check (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **err
   guint64 total_bytes = G_MAXUINT64;
 
   ob_job_watch (job, data->destination);
-  return check (job, data, data->destination, cancellable, error);
   if (ob_destination_checkup (data->destination, data->context, &free_bytes, &total_bytes, checkup))
     set_space (job, free_bytes, total_bytes);
   steps = ob_checkup_dup_steps (checkup);

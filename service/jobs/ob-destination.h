@@ -103,8 +103,6 @@ gboolean ob_destination_check (ObDestination *destination, ObContext *context,
 gboolean ob_destination_checkup (ObDestination *destination, ObContext *context,
                                  guint64 *free_bytes, guint64 *total_bytes, ObCheckup *checkup);
 
-/* Removes the configuration, and with it the secret that only reaches the place; the key that opens
- * the repository stays, and so does the repository. */
 /* Removes the configuration, and with it what the cache keeps of it, and the secret that only
  * reaches the place; the key that opens the repository stays, and so does the repository. */
 gboolean ob_destination_remove (ObDestination *destination, ObContext *context, GError **error);
