@@ -204,7 +204,7 @@ def main(names):
     modules = integration_modules(others) if others or not names else []
     report = Report()
     # Readable for every user: the servers and the test users work below it.
-    top = Path(tempfile.mkdtemp(prefix="obbackup-tests-", dir=os.environ.get("TMPDIR", "/tmp")))
+    top = Path(tempfile.mkdtemp(prefix="tests-", dir=os.environ.get("TMPDIR", "/tmp")))
     top.chmod(0o755)
     try:
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
