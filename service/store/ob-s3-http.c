@@ -53,6 +53,7 @@ typedef struct
   char hash[OB_AWS_HASH_SIZE];
   gint64 skew;
   guint wait;          /* milliseconds that the server wants us to wait */
+  const char *remedy;  /* what to do about the failure; NULL: nothing is known */
   gboolean unanswered; /* nobody has */
   gboolean waits;      /* counted among those that wait */
 } Try;
@@ -155,7 +156,7 @@ is_wrong_name (ObS3Http *self, const GError *failure)
 
 /* There is none. */
 static Outcome
-judge_failure (ObS3Http *self, const Try *try, GError *failure, gboolean too_slow, GError **error)
+judge_failure (ObS3Http *self, Try *try, GError *failure, gboolean too_slow, GError **error)
 {
   g_autoptr (GError) owned = failure;
 
@@ -182,8 +183,11 @@ judge_failure (ObS3Http *self, const Try *try, GError *failure, gboolean too_slo
       return REFUSED;
     }
   else
-    g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-                 "the server does not answer (%s): %s", failure->message, get_remedy (failure));
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
+                   "the server does not answer (%s)", failure->message);
+      try->remedy = get_remedy (failure);
+    }
   return is_wrong_name (self, failure) ? REFUSED : PASSING;
 }
 
@@ -294,10 +298,11 @@ get_patience (ObS3Http *self, const Try *try)
   return (gint64) seconds * G_USEC_PER_SEC;
 }
 
-/* Puts before an error what could not be done. */
+/* Puts before an error what could not be done, and behind it what to do. */
 static void
-tell_what (ObS3Http *self, const ObS3Request *request, guint retries, GError **error)
+tell_what (ObS3Http *self, const Try *try, guint retries, GError **error)
 {
+  const ObS3Request *request = try->request;
   g_autofree char *shown = g_strescape (request->key, NULL);
 
   if (error == NULL || g_error_matches (*error, OB_ERROR, OB_ERROR_CANCELLED))
@@ -307,6 +312,12 @@ tell_what (ObS3Http *self, const ObS3Request *request, guint retries, GError **e
       g_autofree char *former = (*error)->message;
 
       (*error)->message = g_strdup_printf ("%s; tried %u times", former, retries + 1);
+    }
+  if (try->remedy != NULL)
+    {
+      g_autofree char *former = (*error)->message;
+
+      (*error)->message = g_strconcat (former, ": ", try->remedy, NULL);
     }
   if (*shown != '\0')
     g_prefix_error (error, "%s cannot be %s in %s: ", shown, request->verb, self->where);
@@ -406,6 +417,7 @@ ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answe
         break;
       try.keys = keys;
       try.wait = 0;
+      try.remedy = NULL;
       ob_http_answer_clear (answer);
       outcome = try_once (http, &try, &failure);
       if (outcome == DONE)
@@ -432,7 +444,7 @@ ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answe
   if (retries != NULL)
     *retries = n;
   if (outcome != DONE)
-    tell_what (http, request, n, error);
+    tell_what (http, &try, n, error);
   return outcome == DONE;
 }
 

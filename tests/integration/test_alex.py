@@ -379,7 +379,7 @@ class Refused(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 8)
 
     def test_nobody_listens(self):
-        self.not_added(UNAVAILABLE, "refused.: correct the port of the endpoint",
+        self.not_added(UNAVAILABLE, "refused.*: correct the port of the endpoint",
                        *self.story.words(endpoint=ENDPOINT + ":444"))
 
     # the way back

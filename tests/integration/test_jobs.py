@@ -12,7 +12,7 @@ from harness import (BUSY, CANCELLED, DONE, FAILED, FINAL, NAME, ROOT, Installat
 
 PROPERTIES = {"Operation", "Instance", "Destination", "State", "Phase", "ErrorName", "BytesDone",
               "BytesTotal", "Rate", "StartTime", "EndTime", "ExpectedEnd", "StartedByUid",
-              "Warnings", "Cancelable"}
+              "Warnings", "Cancelable", "WaitingSince"}
 
 
 class JobsTest(InstallationTest):

@@ -55,7 +55,7 @@ assert_steps (ObCheckup *checkup, const char *words)
 {
   g_autofree char *all = g_strconcat (
     "resolve=ok;connect=ok;tls=skipped;credentials=ok;bucket=ok;clock=not told;"
-    "versioning=not told;object-lock=not told;list=ok;write=ok;read=ok;delete=ok;latency=ok;"
+    "versioning=not told;object-lock=ok;list=ok;write=ok;read=ok;delete=ok;latency=ok;"
     "upload=ok;download=ok;space=not told;",
     words, NULL);
   g_auto (GStrv) pairs = g_strsplit (all, ";", -1);
@@ -345,9 +345,9 @@ test_settings (S3Fixture *fixture, gconstpointer data)
     { "versioning", FAULT_ENDLESS, 0, NULL, "" },
     { "versioning", FAULT_HUGE, 0, NULL, "" },
     { "versioning", FAULT_RAW, 0, VERSIONS_ON, "versioning=warning" },
-    { "object-lock", FAULT_STATUS, 403, "AccessDenied", "" },
-    { "object-lock", FAULT_STATUS, 501, "NotImplemented", "" },
-    { "object-lock", FAULT_STATUS, 404, "ObjectLockConfigurationNotFoundError", "object-lock=ok" },
+    { "object-lock", FAULT_STATUS, 403, "AccessDenied", "object-lock=not told" },
+    { "object-lock", FAULT_STATUS, 501, "NotImplemented", "object-lock=not told" },
+    { "object-lock", FAULT_STATUS, 404, "ObjectLockConfigurationNotFoundError", "" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
