@@ -3,9 +3,11 @@
 
 #include "ob-blob-reader.h"
 #include "ob-error.h"
+#include "ob-parallel.h"
 #include "ob-wait.h"
 
 #define MAX_PROBLEMS 100
+#define MAX_THREADS 32
 
 /* One walk. Trees and packs are looked at once. */
 typedef struct
@@ -15,6 +17,8 @@ typedef struct
   GPtrArray *problems;
   GHashTable *trees; /* of ObId: seen */
   GHashTable *packs; /* of ObId: seen */
+  GArray *to_look_at; /* of ObId: the same packs, in the order in which they were seen */
+  char **wrong;       /* of each of them: a problem, or NULL */
   GArray *to_visit;  /* of ObId: trees */
   GCancellable *cancellable;
 } Check;
@@ -43,68 +47,86 @@ add_to_set (GHashTable *set, const ObId *id)
 
 /* Errors are those of the store that say nothing of the pack. */
 static gboolean
-check_pack (Check *check, const ObId *pack, GError **error)
+check_pack (guint number, gpointer user_data, GError **error)
 {
-  ObStore *store = ob_repository_get_store (check->repository);
-  ObIndex *index = ob_repository_get_index (check->repository);
+  Check *check = user_data;
+  const ObId *pack = &g_array_index (check->to_look_at, ObId, number);
   g_autoptr (GError) failure = NULL;
   g_autofree char *name = NULL;
   char hex[OB_ID_HEX_SIZE];
   guint64 expected;
   guint64 actual;
 
-  if (!add_to_set (check->packs, pack))
-    return TRUE;
   ob_id_to_hex (pack, hex);
   name = g_strdup_printf ("data/%.2s/%s", hex, hex);
-  if (!ob_store_stat (store, name, &actual, check->cancellable, &failure))
+  if (!ob_store_stat (ob_repository_get_store (check->repository), name, &actual,
+                      check->cancellable, &failure))
     {
       if (!g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
         {
           g_propagate_error (error, g_steal_pointer (&failure));
           return FALSE;
         }
-      add_problem (check, "Pack %s is missing from the destination", hex);
+      check->wrong[number] = g_strdup_printf ("Pack %s is missing from the destination", hex);
     }
-  else if (ob_index_get_pack_size (index, pack, &expected) && actual != expected)
-    add_problem (check,
-                 "Pack %s has %" G_GUINT64_FORMAT " bytes on the destination and should have "
-                 "%" G_GUINT64_FORMAT,
-                 hex, actual, expected);
+  else if (ob_index_get_pack_size (ob_repository_get_index (check->repository), pack, &expected)
+           && actual != expected)
+    check->wrong[number]
+      = g_strdup_printf ("Pack %s has %" G_GUINT64_FORMAT " bytes on the destination and should "
+                         "have %" G_GUINT64_FORMAT,
+                         hex, actual, expected);
   return TRUE;
 }
 
 static gboolean
-check_blob (Check *check, ObBlobType type, const ObId *id, const char *name, GError **error)
+check_packs (Check *check, GError **error)
+{
+  guint n = check->to_look_at->len;
+  gboolean done;
+
+  check->wrong = g_new0 (char *, n);
+  done = ob_parallel_run (n, ob_repository_count_readers (check->repository, 1, MAX_THREADS),
+                          check_pack, check, error);
+  for (guint i = 0; i < n; i++)
+    if (check->wrong[i] != NULL)
+      {
+        add_problem (check, "%s", check->wrong[i]);
+        g_free (check->wrong[i]);
+      }
+  g_clear_pointer (&check->wrong, g_free);
+  return done;
+}
+
+static void
+check_blob (Check *check, ObBlobType type, const ObId *id, const char *name)
 {
   g_autofree char *shown = NULL;
   ObBlobLocation location;
   char hex[OB_ID_HEX_SIZE];
 
   if (ob_index_lookup (ob_repository_get_index (check->repository), type, id, &location))
-    return check_pack (check, &location.pack, error);
+    {
+      if (add_to_set (check->packs, &location.pack))
+        g_array_append_val (check->to_look_at, location.pack);
+      return;
+    }
 
   shown = g_filename_display_name (name);
   ob_id_to_hex (id, hex);
   add_problem (check, "The %s blob %s of “%s” is in no index of the repository",
                type == OB_BLOB_TREE ? "tree" : "data", hex, shown);
-  return TRUE;
 }
 
-static gboolean
-check_node (Check *check, const ObNode *node, GError **error)
+static void
+check_node (Check *check, const ObNode *node)
 {
   for (guint i = 0; node->content != NULL && i < node->content->len; i++)
-    if (!check_blob (check, OB_BLOB_DATA, &g_array_index (node->content, ObId, i), node->name,
-                     error))
-      return FALSE;
+    check_blob (check, OB_BLOB_DATA, &g_array_index (node->content, ObId, i), node->name);
   if (node->type == OB_NODE_DIRECTORY && add_to_set (check->trees, &node->subtree))
     {
-      if (!check_blob (check, OB_BLOB_TREE, &node->subtree, node->name, error))
-        return FALSE;
+      check_blob (check, OB_BLOB_TREE, &node->subtree, node->name);
       g_array_append_val (check->to_visit, node->subtree);
     }
-  return TRUE;
 }
 
 /* A tree that cannot be read is a problem of the backup; what else fails is an error. */
@@ -126,8 +148,7 @@ check_tree (Check *check, const ObId *id, GError **error)
       return TRUE;
     }
   for (guint i = 0; i < nodes->len; i++)
-    if (!check_node (check, g_ptr_array_index (nodes, i), error))
-      return FALSE;
+    check_node (check, g_ptr_array_index (nodes, i));
   return ob_check_cancelled (check->cancellable, error);
 }
 
@@ -139,16 +160,17 @@ ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *probl
   g_autoptr (GHashTable) trees = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
   g_autoptr (GHashTable) packs = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
   g_autoptr (GArray) to_visit = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (GArray) to_look_at = g_array_new (FALSE, FALSE, sizeof (ObId));
   Check check = { .repository = repository,
                   .reader = reader,
                   .problems = problems,
                   .trees = trees,
                   .packs = packs,
+                  .to_look_at = to_look_at,
                   .to_visit = to_visit,
                   .cancellable = cancellable };
 
-  if (!check_blob (&check, OB_BLOB_TREE, id, "/", error))
-    return FALSE;
+  check_blob (&check, OB_BLOB_TREE, id, "/");
   g_array_append_vals (to_visit, id, 1);
   while (to_visit->len > 0)
     {
@@ -158,5 +180,5 @@ ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *probl
       if (!check_tree (&check, &next, error))
         return FALSE;
     }
-  return TRUE;
+  return check_packs (&check, error);
 }
