@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Sourced by what measures the whole service: run_in_sandbox PROGRAM [OPTION…] installs what is
-# missing, builds, and runs the Python program of this directory in a sandbox. Needs $bench and
-# $source_tree; leaves nothing running and nothing behind but packages and the build directory.
+# missing, builds, and runs the Python program of this directory in a sandbox; where
+# $own_file_system is not empty, in a file system made for it (see tests/lib/own-file-system). Needs
+# $bench and $source_tree; leaves nothing running and nothing behind but packages and the build
+# directory.
 
 if ((EUID != 0)); then
   echo "tests/bench: it makes a system bus and users of its own, for which it needs root" >&2
@@ -43,7 +45,12 @@ run_in_sandbox ()
   # Readable for every user: the database server lives below it.
   directory=$(mktemp -d "${TMPDIR:-/tmp}/obbackup-bench-XXXXXX")
   chmod 755 "$directory"
-  "$source_tree/tests/sandbox" "$directory" -- /usr/bin/python3 -B "$bench/$1" "${@:2}" &
+  local place=()
+  if [[ -n ${own_file_system-} ]]; then
+    place=(unshare --mount --propagation private -- "$source_tree/tests/lib/own-file-system"
+           "$directory")
+  fi
+  "${place[@]}" "$source_tree/tests/sandbox" "$directory" -- /usr/bin/python3 -B "$bench/$1" "${@:2}" &
   sandbox=$!
   local status=0
   # A signal for this script alone has to reach the sandbox, and what lies in the directory may go
