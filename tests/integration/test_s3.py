@@ -11,6 +11,7 @@ import pexpect
 from ceph import ACCESS_KEY, SECRET_KEY, Ceph
 from harness import (BUSY, DONE, FAILED, NAME, SANDBOX, UNAVAILABLE, USAGE, InstallationTest, Size,
                      as_variants, compare, ctl, run, start_ctl, unittest, wait_until)
+from watcher import Watcher
 
 MIB = 1024 * 1024
 PASSPHRASE = "a second passphrase, with año"
@@ -138,6 +139,17 @@ class Backups(S3Test):
         configuration = (SANDBOX / "etc" / "destinations" / "disk.conf").read_text()
         self.assertNotIn(SECRET_KEY, configuration)
         self.assertNotIn(SECRET_KEY, self.log())
+        watcher = Watcher([SECRET_KEY, self.passphrase()])
+        self.ok("backup", "erp")
+        self.ok("verify", "latest", "--drill")
+        self.ok("destination", "check", "disk")
+        self.kill_service()
+        self.ok("list")
+        watcher.stop()
+        self.assertGreater(watcher.looked, 100)
+        self.assertEqual(watcher.found, set())
+        self.assertNotIn(SECRET_KEY, self.log())
+        self.assertNotIn(SECRET_KEY, str(self.bus.objects()))
         self.add("gone", *s3_words(self.bucket), "--prefix", "gone")
         self.assertTrue((SANDBOX / "etc" / "keys" / "gone.s3").exists())
         self.ok("destination", "remove", "gone")
