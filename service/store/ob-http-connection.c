@@ -16,6 +16,7 @@ struct _ObHttpConnection
   GMainContext *context;
   SoupSession *session;
   GSocket *socket; /* NULL before it is connected */
+  gboolean is_untrusted;
 };
 
 /* internal methods */
@@ -39,13 +40,33 @@ make_stream (const ObHttpRequest *request, gssize *size)
   return stream;
 }
 
-/* Keeps the socket of a new connection. */
+/* GIO takes up the session of a former connection to the same server, whoever had it, and does not
+ * look at the certificate then: it may be one that this connection does not trust. */
+static gboolean
+is_trusted (ObHttpConnection *self, GTlsConnection *tls)
+{
+  GTlsCertificate *certificate = g_tls_connection_get_peer_certificate (tls);
+  GTlsDatabase *database = soup_session_get_tls_database (self->session);
+  GSocketConnectable *identity = NULL;
+
+  if (G_IS_TLS_CLIENT_CONNECTION (tls))
+    identity = g_tls_client_connection_get_server_identity (G_TLS_CLIENT_CONNECTION (tls));
+  return certificate != NULL && database != NULL
+         && g_tls_database_verify_chain (database, certificate,
+                                         G_TLS_DATABASE_PURPOSE_AUTHENTICATE_SERVER, identity, NULL,
+                                         G_TLS_DATABASE_VERIFY_NONE, NULL, NULL)
+              == 0;
+}
+
+/* Keeps the socket of a new connection, and looks whom it leads to. */
 static void
 on_network_event (SoupMessage *message, GSocketClientEvent event, GIOStream *stream,
                   gpointer user_data)
 {
   ObHttpConnection *self = user_data;
 
+  if (event == G_SOCKET_CLIENT_TLS_HANDSHAKED && G_IS_TLS_CONNECTION (stream))
+    self->is_untrusted = !is_trusted (self, G_TLS_CONNECTION (stream));
   if (event != G_SOCKET_CLIENT_CONNECTED || !G_IS_SOCKET_CONNECTION (stream))
     return;
   g_set_object (&self->socket, g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)));
@@ -210,6 +231,12 @@ exchange (ObHttpConnection *self, const ObHttpRequest *request, ObHttpAnswer *an
   stream = soup_session_send (self->session, message, cancellable, error);
   if (stream == NULL)
     return FALSE;
+  if (self->is_untrusted)
+    {
+      g_set_error_literal (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE,
+                           "Unacceptable TLS certificate");
+      return FALSE;
+    }
   acknowledge (self);
   if (!check_whole (message, error))
     return FALSE;

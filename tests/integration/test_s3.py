@@ -254,6 +254,9 @@ class Refusals(S3Test):
         self.add("safe", *words, "--prefix", "tls", "--ca-file", ceph().certificate)
         identifier = self.json("backup", "erp", "--to", "safe", "--only", "webapp")["id"]
         self.ok("restore", identifier, "--from", "safe", "--into", self.directory / "new")
+        # A session that somebody else began is no reason to trust who is not trusted.
+        self.refuse(UNAVAILABLE, "certificate", *words)
+        self.refuse(UNAVAILABLE, "certificate", *words, "--prefix", "tls")
 
     def test_options(self):
         self.refuse(USAGE, "--bucket", "--kind", "s3")

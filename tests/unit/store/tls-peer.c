@@ -79,6 +79,7 @@ static void
 serve (TlsPeer *peer, GSocketConnection *connection)
 {
   static const char text[] = "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n";
+  static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
   g_autoptr (GIOStream) tls = NULL;
   char buffer[1024];
 
@@ -92,8 +93,11 @@ serve (TlsPeer *peer, GSocketConnection *connection)
     }
   tls = g_tls_server_connection_new (G_IO_STREAM (connection), peer->certificate, NULL);
   g_tls_connection_handshake (G_TLS_CONNECTION (tls), peer->stop, NULL);
-  /* Until the client goes. */
-  g_input_stream_read (g_io_stream_get_input_stream (tls), buffer, 1, peer->stop, NULL);
+  /* Each piece that comes is a request. */
+  while (g_input_stream_read (g_io_stream_get_input_stream (tls), buffer, sizeof buffer, peer->stop,
+                              NULL) > 0)
+    g_output_stream_write (g_io_stream_get_output_stream (tls), answer, strlen (answer), peer->stop,
+                           NULL);
 }
 
 static gpointer
