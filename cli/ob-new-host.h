@@ -29,11 +29,11 @@ gboolean ob_new_host_choose (ObClient *client, const char *wanted, const char *f
                              char **instance, GError **error);
 
 /* Adds the installation of @backup (what GetBackup gives) with the new host's properties, as
- * @wanted or else under its own name; one that was added before with the same properties is taken as it is,
- * so that a restore which failed can be tried again. @parts: what is restored of it, NULL for all
- * that is there. Nothing stays added on error. Errors: EXISTS (an installation of other properties
- * has the name), INVALID_ARGUMENT (no place for the web application; not a backup of ours), and
- * those of AddInstance. */
+ * @wanted or else under its own name; one that was added before with the same properties is
+ * taken as it is, so that a restore which failed can be tried again. @parts: what is restored of
+ * it, NULL for all that is there. Nothing stays added on error. Errors: EXISTS (an installation
+ * of other properties has the name), INVALID_ARGUMENT (no place for the web application; not a
+ * backup of ours), and those of AddInstance. */
 gboolean ob_new_host_begin (ObNewHost *self, ObClient *client, GVariant *backup, const char *wanted,
                             const char *const *parts, GError **error);
 

@@ -9,8 +9,8 @@ G_BEGIN_DECLS
  * another one. */
 typedef struct _ObDeadline ObDeadline;
 
-/* Begins now. @milliseconds: until then. @cancellable: the caller's, may be NULL. Where no thread can
- * be had for it the time is up at once. Transfer full. Any thread. */
+/* Begins now. @milliseconds: until then. @cancellable: the caller's, may be NULL. Where no
+ * thread can be had for it the time is up at once. Transfer full. Any thread. */
 ObDeadline *ob_deadline_new (guint milliseconds, GCancellable *cancellable);
 
 /* Waits for nothing. By the thread that made it. */

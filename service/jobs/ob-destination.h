@@ -63,8 +63,8 @@ ObRepository *ob_destination_open (ObDestination *destination, ObContext *contex
 /* What jobs wait for there at present, and since when, as ob_store_get_waiting(). Transfer full.
  * Any thread. */
 char *ob_destination_get_waiting (ObDestination *destination, gint64 *since);
-/* As ob_destination_open(), but what is read comes from the destination itself, never from copies on
- * this host: for verifying. Of a remote one it is a repository of the caller's own. */
+/* As ob_destination_open(), but what is read comes from the destination itself, never from
+ * copies on this host: for verifying. Of a remote one it is a repository of the caller's own. */
 ObRepository *ob_destination_open_directly (ObDestination *destination, ObContext *context,
                                             GCancellable *cancellable, GError **error);
 
@@ -98,8 +98,8 @@ gboolean ob_destination_check (ObDestination *destination, ObContext *context,
  *   repository      figures "id" (s), "version" (u: of the format). It is there, it is the right
  *                   one, and opens with the kept passphrase
  * Where the repository is missing, or another one is there, nothing is written. *@free_bytes,
- * *@total_bytes: G_MAXUINT64 where they are not told. Gives whether they were. Blocks. Errors: those
- * of the steps. */
+ * *@total_bytes: G_MAXUINT64 where they are not told. Gives whether they were. Blocks. Errors:
+ * those of the steps. */
 gboolean ob_destination_checkup (ObDestination *destination, ObContext *context,
                                  guint64 *free_bytes, guint64 *total_bytes, ObCheckup *checkup);
 

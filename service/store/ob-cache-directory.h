@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Copies of objects of remote repositories in a directory of this host, within a limit of bytes for
- * all of them. Nothing depends on it: whatever happens to the directory, the worst is that a copy is
- * not there. What a copy holds may be anything, so whoever reads one checks it. */
+/* Copies of objects of remote repositories in a directory of this host, within a limit of bytes
+ * for all of them. Nothing depends on it: whatever happens to the directory, the worst is that a
+ * copy is not there. What a copy holds may be anything, so whoever reads one checks it. */
 #pragma once
 
 #include <glib.h>
@@ -28,10 +28,10 @@ guint64 ob_cache_directory_get_limit (ObCacheDirectory *directory);
 /* Names of places are words of [0-9a-z]; @name is that of an object ("data/ab/abcd…"), of which the
  * first component (KIND) and the last are taken. */
 
-/* Keeps a copy of the parts one behind another, as a whole or not at all; what has been used longest
- * ago makes room for it. Whether it is kept: not where it is more than a quarter of the limit, nor
- * where it would leave the file system with less than a twentieth (or 1 GiB) free, and not where
- * that fails; the log tells why, once an hour at most. */
+/* Keeps a copy of the parts one behind another, as a whole or not at all; what has been used
+ * longest ago makes room for it. Whether it is kept: not where it is more than a quarter of the
+ * limit, nor where it would leave the file system with less than a twentieth (or 1 GiB) free,
+ * and not where that fails; the log tells why, once an hour at most. */
 gboolean ob_cache_directory_put (ObCacheDirectory *directory, const char *place, const char *name,
                                  const struct iovec *parts, gsize n_parts);
 

@@ -11,10 +11,10 @@ G_BEGIN_DECLS
 #define OB_S3_VERSIONS_MAX 1000
 #define OB_S3_VERSIONS_MAX_ID 1024
 
-/* The ids (char *) of all versions of the object @key that an answer tells of, and behind them those
- * of the marks that it was removed: without a mark the last version would be seen again. Those of
- * other objects are left out. NULL where it is no whole, sound answer
- * within the bounds. Transfer full. Any thread. */
+/* The ids (char *) of all versions of the object @key that an answer tells of, and behind them
+ * those of the marks that it was removed: without a mark the last version would be seen again.
+ * Those of other objects are left out. NULL where it is no whole, sound answer within the
+ * bounds. Transfer full. Any thread. */
 GPtrArray *ob_s3_versions_parse (const char *text, gsize size, const char *key);
 
 /* Removes every version of the object @key for good, up to OB_S3_VERSIONS_MAX of them; if one stays

@@ -2,8 +2,9 @@
 /*
  * copy-snapshots DIRECTORY COUNT
  *
- * Copies the newest snapshot of the repository in DIRECTORY until it has COUNT of them, each an hour
- * older than the one before: years of backups in a second. The passphrase is $RESTIC_PASSWORD.
+ * Copies the newest snapshot of the repository in DIRECTORY until it has COUNT of them, each an
+ * hour older than the one before: years of backups in a second. The passphrase is
+ * $RESTIC_PASSWORD.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A server of a test's own on loopback that shakes hands, and answers each request with "hello"; one
- * client at a time. */
+/* A server of a test's own on loopback that shakes hands, and answers each request with "hello";
+ * one client at a time. */
 #pragma once
 
 #include <gio/gio.h>
