@@ -10,8 +10,8 @@ from pathlib import Path
 from harness import BUSY, FAILED, LONG, SANDBOX, Size, compare, ctl, run, server, wait_until
 from survival import SurvivalTest
 
-KILLS = 200 if LONG else 3
-KILLS_IN_RESTORE = 60 if LONG else 3
+KILLS = 200 if LONG else 2
+KILLS_IN_RESTORE = 60 if LONG else 2
 # Two seconds are promised; the machine of the tests may be busy with others.
 SECONDS_TO_CANCEL = 10
 

@@ -9,7 +9,7 @@ from disks import LosingDisk
 from harness import LONG, SANDBOX, ctl, wait_until
 from survival import SurvivalTest
 
-LOSSES = 40 if LONG else 3
+LOSSES = 40 if LONG else 2
 
 
 class PowerLoss(SurvivalTest):

@@ -23,7 +23,7 @@
 #define MIB (1024 * 1024)
 #define LARGE (20 * MIB) /* more than a pack */
 #define N_ENTRIES 30
-#define N_SAMPLE 12 /* trials */
+#define N_SAMPLE 6 /* trials */
 
 /* The two states of the source directory: that of the backup that is there, and that of the
  * next. */
