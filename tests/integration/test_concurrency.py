@@ -15,7 +15,7 @@ from pathlib import Path
 from harness import (LONG, SANDBOX, SOURCE, InstallationTest, Size, compare, run,
                      unittest, wait_until)
 
-SECONDS = 60 if LONG else 15
+SECONDS = 60 if LONG else 10
 SEED = 20250612
 BUSY_PROGRAM = Path(__file__).resolve().parent.parent / "lib" / "busy.py"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import (BUSY, FAILED, LONG, NAME, NOT_FOUND, PARTIAL, SANDBOX, USAGE, InstallationTest,
                      Size, compare, ctl, run, start_ctl, wait_until)
 
-KILLS = 200 if LONG else 6
+KILLS = 200 if LONG else 4
 SEED = 20250611
 SECONDS_TO_WAIT = 3  # for the lock of another
 

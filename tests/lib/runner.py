@@ -19,7 +19,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ["OBBACKUP_BUILD"])
 LONG = os.environ.get("OBBACKUP_LONG") == "1"
-AT_ONCE = min(3, (os.cpu_count() or 1) + 1)
+AT_ONCE = min(4, (os.cpu_count() or 1) + 2)
 SECONDS_A_MODULE = 4 * 3600 if LONG else 1800
 LINES_A_FAILURE = 30
 # The longest first, so that at the end nothing is waited for alone.
