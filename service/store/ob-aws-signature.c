@@ -165,6 +165,21 @@ derive_key (ObAwsKeys *keys, const char *date, const char *region, const char *s
   ob_secret_wipe (next, sizeof next);
 }
 
+static struct tm
+split_time (gint64 when)
+{
+  time_t seconds = (time_t) when;
+  struct tm parts = { 0 };
+
+  if (gmtime_r (&seconds, &parts) == NULL || parts.tm_year + 1900 < 1
+      || parts.tm_year + 1900 > 9999)
+    {
+      seconds = 0;
+      gmtime_r (&seconds, &parts);
+    }
+  return parts;
+}
+
 /* public methods */
 
 char *
@@ -198,16 +213,17 @@ ob_aws_hash (const struct iovec *parts, gsize n_parts, char hash[OB_AWS_HASH_SIZ
 void
 ob_aws_format_time (gint64 when, char text[OB_AWS_TIME_SIZE])
 {
-  time_t seconds = (time_t) when;
-  struct tm parts = { 0 };
+  struct tm parts = split_time (when);
 
-  if (gmtime_r (&seconds, &parts) == NULL || parts.tm_year + 1900 < 1
-      || parts.tm_year + 1900 > 9999)
-    {
-      seconds = 0;
-      gmtime_r (&seconds, &parts);
-    }
   strftime (text, OB_AWS_TIME_SIZE, "%Y%m%dT%H%M%SZ", &parts);
+}
+
+void
+ob_aws_format_long_time (gint64 when, char text[OB_AWS_LONG_TIME_SIZE])
+{
+  struct tm parts = split_time (when);
+
+  strftime (text, OB_AWS_LONG_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
 char *

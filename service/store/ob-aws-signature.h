@@ -11,9 +11,11 @@
 
 G_BEGIN_DECLS
 
-/* A hash in hexadecimal digits, and a time as "20130524T000000Z", each with its NUL. */
+/* A hash in hexadecimal digits, and times as "20130524T000000Z" and "2013-05-24T00:00:00Z", each with
+ * its NUL. */
 #define OB_AWS_HASH_SIZE 65
 #define OB_AWS_TIME_SIZE 17
+#define OB_AWS_LONG_TIME_SIZE 21
 
 typedef struct
 {
@@ -41,6 +43,9 @@ void ob_aws_hash (const struct iovec *parts, gsize n_parts, char hash[OB_AWS_HAS
 
 /* @when, seconds since the epoch, as the header x-amz-date has it. Years 1 to 9999; or 1970. */
 void ob_aws_format_time (gint64 when, char text[OB_AWS_TIME_SIZE]);
+
+/* The same as bodies and other headers have it. */
+void ob_aws_format_long_time (gint64 when, char text[OB_AWS_LONG_TIME_SIZE]);
 
 /* The canonical form of a request, a step on the way that tests look at. S3 normalizes no path:
  * "//" and "/./" stay. Transfer full. */

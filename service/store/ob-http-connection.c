@@ -9,9 +9,10 @@
 #include "ob-error.h"
 
 #define CHUNK (256 * 1024)
-/* One connection is in use, but one that the server has ended counts until libsoup has dealt with
- * it, and with no room beside it a request waits for ever. */
-#define MAX_DEAD 8
+/* One is in use. libsoup looks twice whether the one that is kept is still open; where the server
+ * ends it in between, it counts until the next request, and with no room beside it this one waits
+ * for ever (soup-connection-manager.c, soup_connection_manager_get_connection_locked()). */
+#define MAX_CONNECTIONS 2
 #define MAX_RETRY_AFTER 3600
 
 struct _ObHttpConnection
@@ -293,7 +294,8 @@ ob_http_connection_new (GTlsDatabase *tls, gboolean direct, guint timeout)
   self->context = g_main_context_new ();
   g_main_context_push_thread_default (self->context);
   self->session = soup_session_new_with_options ("timeout", timeout, "idle-timeout", 0,
-                                                 "max-conns", MAX_DEAD, "max-conns-per-host", MAX_DEAD,
+                                                 "max-conns", MAX_CONNECTIONS,
+                                                 "max-conns-per-host", MAX_CONNECTIONS,
                                                  "user-agent", "obbackup", NULL);
   if (tls != NULL)
     soup_session_set_tls_database (self->session, tls);

@@ -159,7 +159,7 @@ ob_s3_lock_add_headers (ObS3Lock *lock, gint64 extra, const struct iovec *parts,
   if (lock->days == 0)
     return 0;
   retention.until = g_get_real_time () / G_USEC_PER_SEC + (gint64) lock->days * DAY + extra;
-  ob_s3_retention_format_time (retention.until, texts->until);
+  ob_aws_format_long_time (retention.until, texts->until);
   texts->digest = digest_of (parts, n_parts);
   headers[0] = (ObAwsHeader){ "X-Amz-Object-Lock-Mode", ob_s3_retention_get_mode (&retention) };
   headers[1] = (ObAwsHeader){ "X-Amz-Object-Lock-Retain-Until-Date", texts->until };

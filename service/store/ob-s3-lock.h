@@ -25,7 +25,7 @@ guint ob_s3_lock_get_days (ObS3Lock *lock);
 
 typedef struct
 {
-  char until[OB_S3_RETENTION_TIME_SIZE];
+  char until[OB_AWS_LONG_TIME_SIZE];
   char *digest;
 } ObS3LockTexts;
 

@@ -2,8 +2,8 @@
 #include "ob-s3-retention.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "ob-aws-signature.h"
 #include "ob-s3-xml.h"
 
 #define COMPLIANCE "COMPLIANCE"
@@ -80,9 +80,9 @@ ob_s3_retention_parse (const char *text, gsize size, ObS3Retention *retention)
 char *
 ob_s3_retention_build (const ObS3Retention *retention)
 {
-  char until[OB_S3_RETENTION_TIME_SIZE];
+  char until[OB_AWS_LONG_TIME_SIZE];
 
-  ob_s3_retention_format_time (retention->until, until);
+  ob_aws_format_long_time (retention->until, until);
   return g_strdup_printf ("<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>%s"
                           "</Mode><RetainUntilDate>%s</RetainUntilDate></Retention>",
                           ob_s3_retention_get_mode (retention), until);
@@ -100,19 +100,4 @@ const char *
 ob_s3_retention_get_mode (const ObS3Retention *retention)
 {
   return retention->compliance ? COMPLIANCE : GOVERNANCE;
-}
-
-void
-ob_s3_retention_format_time (gint64 when, char text[OB_S3_RETENTION_TIME_SIZE])
-{
-  time_t seconds = (time_t) when;
-  struct tm parts = { 0 };
-
-  if (gmtime_r (&seconds, &parts) == NULL || parts.tm_year + 1900 < 1
-      || parts.tm_year + 1900 > 9999)
-    {
-      seconds = 0;
-      gmtime_r (&seconds, &parts);
-    }
-  strftime (text, OB_S3_RETENTION_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }

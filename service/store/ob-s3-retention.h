@@ -8,9 +8,6 @@
 
 G_BEGIN_DECLS
 
-/* "2026-12-29T03:20:17Z" with its NUL. */
-#define OB_S3_RETENTION_TIME_SIZE 21
-
 typedef struct
 {
   gboolean compliance; /* nobody at all can take it back; else who has the right to can */
@@ -28,8 +25,5 @@ gboolean ob_s3_retention_is_enabled (const char *text, gsize size);
 
 /* "COMPLIANCE" or "GOVERNANCE", as headers and bodies have it. */
 const char *ob_s3_retention_get_mode (const ObS3Retention *retention);
-
-/* @when: years 1 to 9999; or 1970. */
-void ob_s3_retention_format_time (gint64 when, char text[OB_S3_RETENTION_TIME_SIZE]);
 
 G_END_DECLS

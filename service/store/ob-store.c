@@ -304,36 +304,42 @@ ob_store_check_locks (ObStore *self, GCancellable *cancellable, GError **error)
   return FALSE;
 }
 
+/* *@may: whether there may be a lock on the object at all. */
+static gboolean
+may_be_locked (ObStore *self, const char *name, gboolean *may, GCancellable *cancellable,
+               GError **error)
+{
+  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
+
+  *may = FALSE;
+  if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
+    return FALSE;
+  return klass->can_lock == NULL || !ob_store_is_for_good (name)
+         || klass->can_lock (self, may, cancellable, error);
+}
+
 gboolean
 ob_store_get_lock (ObStore *self, const char *name, gint64 *until, GCancellable *cancellable,
                    GError **error)
 {
-  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
-  gboolean can = FALSE;
+  gboolean may;
 
   *until = 0;
-  if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
-    return FALSE;
-  if (klass->can_lock == NULL || !ob_store_is_for_good (name))
-    return TRUE;
-  return klass->can_lock (self, &can, cancellable, error)
-         && (!can || klass->get_lock (self, name, until, cancellable, error));
+  return may_be_locked (self, name, &may, cancellable, error)
+         && (!may || OB_STORE_GET_CLASS (self)->get_lock (self, name, until, cancellable, error));
 }
 
 gboolean
 ob_store_extend_lock (ObStore *self, const char *name, gint64 until, gboolean *changed,
                       GCancellable *cancellable, GError **error)
 {
-  ObStoreClass *klass = OB_STORE_GET_CLASS (self);
-  gboolean can = FALSE;
+  gboolean may;
 
   *changed = FALSE;
-  if (!check_name (self, name, error) || !check_cancelled (cancellable, error))
-    return FALSE;
-  if (klass->can_lock == NULL || !ob_store_is_for_good (name))
-    return TRUE;
-  return klass->can_lock (self, &can, cancellable, error)
-         && (!can || klass->extend_lock (self, name, until, changed, cancellable, error));
+  return may_be_locked (self, name, &may, cancellable, error)
+         && (!may
+             || OB_STORE_GET_CLASS (self)->extend_lock (self, name, until, changed, cancellable,
+                                                        error));
 }
 
 gboolean

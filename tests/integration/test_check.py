@@ -8,28 +8,17 @@ import subprocess
 
 import pexpect
 
-from ceph import ACCESS_KEY, SECRET_KEY, Ceph
+from ceph import ACCESS_KEY, SECRET_KEY
 from disks import flip_byte
 from harness import (CANCELLED, DONE, FAILED, NAME, NOT_FOUND, ROOT, SANDBOX, UNAVAILABLE,
                      SandboxTest, ctl, run, start_ctl, unittest, wait_until)
+from test_s3 import ceph
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 LOCAL = ["directory", "permissions", "file-system", "separate-disk", "list", "repository", "write",
          "read", "delete", "latency", "upload", "download", "space"]
 S3 = ["resolve", "connect", "tls", "credentials", "bucket", "clock", "versioning", "object-lock",
       *LOCAL[4:]]
-
-_ceph = None
-
-
-def ceph():
-    """The module's server, started when it is first asked for."""
-    global _ceph
-    if _ceph is None:
-        _ceph = Ceph(SANDBOX)
-        unittest.addModuleCleanup(_ceph.remove)
-        _ceph.start()
-    return _ceph
 
 
 class CheckTest(SandboxTest):

@@ -354,6 +354,7 @@ class Outage(S3Test):
             job = wait_until(lambda: (job := self.bus.job(path))["WaitingSince"] and job,
                              "it does not wait")
             waiting = self.bus.waiting(path)
+            # An outage lasts, and so does what is told of it.
             time.sleep(1)
             self.assertTrue(self.bus.job(path)["WaitingSince"])
         finally:

@@ -329,25 +329,28 @@ static void
 test_changing (Pipeline *pipeline, gconstpointer data)
 {
   g_autofree guint8 *bytes = make_random (16 * 1024 * 1024, 1);
-  g_autoptr (ObNode) root = NULL;
-  g_autoptr (GPtrArray) nodes = NULL;
-  ObFileBackupStats stats;
   Change change = { 0 };
   pthread_t thread;
 
   pipeline_write (pipeline, "file", bytes, 16 * 1024 * 1024);
   change.fd = openat (pipeline->source_fd, "file", O_WRONLY | O_CLOEXEC);
   g_assert_cmpint (pthread_create (&thread, NULL, run_change, &change), ==, 0);
-  root = pipeline_backup (pipeline, NULL, NULL, &stats);
+  /* A busy file system may keep the writer waiting for as long as one reading takes. */
+  for (guint i = 0; i < 20 && !pipeline_has_warning (pipeline, "changed each time"); i++)
+    {
+      ObFileBackupStats stats;
+      g_autoptr (ObNode) root = pipeline_backup (pipeline, NULL, NULL, &stats);
+      g_autoptr (GPtrArray) nodes = load (pipeline, root);
+
+      g_assert_cmpuint (find (nodes, "file")->size, ==, 16 * 1024 * 1024);
+      g_assert_cmpuint (stats.files, ==, 1);
+    }
   g_atomic_int_set (&change.stopped, 1);
   pthread_join (thread, NULL);
   close (change.fd);
 
-  nodes = load (pipeline, root);
-  g_assert_cmpuint (find (nodes, "file")->size, ==, 16 * 1024 * 1024);
   g_assert_true (pipeline_has_warning (pipeline, "changed each time"));
   g_assert_false (pipeline_has_warning (pipeline, "lost: "));
-  g_assert_cmpuint (stats.files, ==, 1);
 }
 
 #define N_VANISHING 400

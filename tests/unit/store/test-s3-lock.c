@@ -267,14 +267,14 @@ test_texts (void)
   ObS3Retention retention = { TRUE, 1798514417 };
   g_autofree char *body = ob_s3_retention_build (&retention);
   ObS3Retention back = { 0 };
-  char text[OB_S3_RETENTION_TIME_SIZE];
+  char text[OB_AWS_LONG_TIME_SIZE];
 
   g_assert_true (ob_s3_retention_parse (body, strlen (body), &back));
   g_assert_true (back.compliance);
   g_assert_cmpint (back.until, ==, 1798514417);
-  ob_s3_retention_format_time (1798514417, text);
+  ob_aws_format_long_time (1798514417, text);
   g_assert_cmpstr (text, ==, "2026-12-29T03:20:17Z");
-  ob_s3_retention_format_time (G_MAXINT64, text);
+  ob_aws_format_long_time (G_MAXINT64, text);
   g_assert_cmpstr (text, ==, "1970-01-01T00:00:00Z");
 }
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-s3-store.h"
 
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "s3-fixture.h"
 
 #define MANY 25
@@ -8,6 +12,22 @@
 #define PIECE (256 * 1024)
 /* Of "one two". */
 #define HASH "8ab63e29a4ba14e4e1688f9c15e5af90895421358c945b0431f85d66977bd3d2"
+
+/* libsoup looks whether a connection that it kept is still open by reading a byte. */
+static struct
+{
+  GThread *thread; /* NULL: nobody counts */
+  guint n_looks;
+} looks;
+
+/* In place of that of libc: at the second look of this thread the server has ended the connection. */
+ssize_t
+recv (int fd, void *buffer, size_t size, int flags)
+{
+  if (looks.thread == g_thread_self () && size == 1 && ++looks.n_looks == 2)
+    return 0;
+  return syscall (SYS_recvfrom, fd, buffer, size, flags, NULL, NULL);
+}
 
 static void
 assert_stored (S3Fixture *fixture, const char *key, const char *text)
@@ -141,6 +161,24 @@ test_acknowledged_at_once (S3Fixture *fixture, gconstpointer data)
   for (guint i = 0; i < 100; i++)
     assert_object (fixture->store, "x", "0123456789");
   g_assert_cmpint (g_get_monotonic_time () - began, <, 2 * G_USEC_PER_SEC);
+}
+
+/* A connection may end at any moment, also while libsoup looks whether it has: no reason to wait for
+ * ever. */
+static void
+test_connection_ends (S3Fixture *fixture, gconstpointer data)
+{
+  peer_put (fixture->peer, "a b/c/x", "0123456789");
+  assert_object (fixture->store, "x", "0123456789");
+  looks.thread = g_thread_self ();
+  looks.n_looks = 0;
+  alarm (30);
+  assert_object (fixture->store, "x", "0123456789");
+  alarm (0);
+  looks.thread = NULL;
+  g_assert_cmpuint (looks.n_looks, >=, 2);
+  g_assert_cmpuint (peer_count_connections (fixture->peer), ==, 2);
+  assert_object (fixture->store, "x", "0123456789");
 }
 
 /* A pack that is read from its begin to its end in pieces costs few requests; one that is read here
@@ -335,6 +373,7 @@ main (int argc, char **argv)
   add ("put-new", test_put_new);
   add ("read", test_read);
   add ("acknowledged-at-once", test_acknowledged_at_once);
+  add ("connection-ends", test_connection_ends);
   add ("read-ahead", test_read_ahead);
   add ("list", test_list);
   add ("list-stops", test_list_stops);
