@@ -1,43 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-cache-store.h"
 
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
 
 #include "ob-aws-signature.h"
+#include "ob-cache-packs.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
-#include "ob-wait.h"
 
 #define PACKS "data"
 /* Packs of ours that hold trees have 4 MiB, those of restic 16 to 20, if nobody chose otherwise. */
 #define MAX_PACK (32 * 1024 * 1024)
-/* Packs that are read as a whole at once, each of which is in memory meanwhile. */
-#define MAX_FETCHES 2
 #define HASH_LENGTH 64
 #define PLACE_LENGTH 32
 #define ROOM (128 * 1024)
-
-/* Which file, in which state: anything done to its content shows in it. */
-typedef struct
-{
-  dev_t device;
-  ino_t inode;
-  off_t size;
-  struct timespec changed;
-} State;
-
-typedef struct
-{
-  gboolean is_fetched;  /* somebody reads the whole of it now */
-  gboolean was_fetched; /* it was read as a whole: not again */
-  gboolean is_checked;  /* the copy in this state is what it should be */
-  State state;
-} Pack;
 
 struct _ObCacheStore
 {
@@ -46,11 +26,7 @@ struct _ObCacheStore
   ObStore *origin;
   ObCacheDirectory *directory;
   char *place;
-
-  pthread_mutex_t mutex; /* guards what follows */
-  pthread_cond_t fetched;
-  GHashTable *packs; /* name → Pack */
-  guint n_fetches;
+  ObCachePacks *packs;
 };
 
 G_DEFINE_FINAL_TYPE (ObCacheStore, ob_cache_store, OB_TYPE_STORE)
@@ -145,58 +121,6 @@ keep (ObCacheStore *self, const char *name, GBytes *bytes)
 
 /* internal methods: copies of packs */
 
-static State
-get_state (const struct stat *info)
-{
-  return (State){ info->st_dev, info->st_ino, info->st_size, info->st_mtim };
-}
-
-static gboolean
-is_same_state (const State *a, const State *b)
-{
-  return a->device == b->device && a->inode == b->inode && a->size == b->size
-         && a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
-/* Called with the mutex held. */
-static Pack *
-get_pack (ObCacheStore *self, const char *name)
-{
-  Pack *pack = g_hash_table_lookup (self->packs, name);
-
-  if (pack == NULL)
-    {
-      pack = g_new0 (Pack, 1);
-      g_hash_table_insert (self->packs, g_strdup (name), pack);
-    }
-  return pack;
-}
-
-static gboolean
-is_checked (ObCacheStore *self, const char *name, const State *state)
-{
-  const Pack *pack;
-  gboolean result;
-
-  pthread_mutex_lock (&self->mutex);
-  pack = get_pack (self, name);
-  result = pack->is_checked && is_same_state (&pack->state, state);
-  pthread_mutex_unlock (&self->mutex);
-  return result;
-}
-
-static void
-set_checked (ObCacheStore *self, const char *name, const State *state)
-{
-  Pack *pack;
-
-  pthread_mutex_lock (&self->mutex);
-  pack = get_pack (self, name);
-  pack->is_checked = TRUE;
-  pack->state = *state;
-  pthread_mutex_unlock (&self->mutex);
-}
-
 /* Whether the open file has the hash that its name promises. */
 static gboolean
 check_file (int fd, const char *name)
@@ -230,13 +154,13 @@ read_from_copy (ObCacheStore *self, const char *name, guint64 offset, void *buff
 {
   struct stat info;
   ob_autofd int fd = ob_cache_directory_open (self->directory, self->place, name, &info);
-  State state, after;
+  ObCopyState state, after;
   gssize n = -1;
 
   if (fd < 0)
     return -1;
-  state = get_state (&info);
-  if (!is_checked (self, name, &state))
+  state = ob_copy_state_get (&info);
+  if (!ob_cache_packs_is_checked (self->packs, name, &state))
     {
       if (info.st_size > MAX_PACK || !check_file (fd, name))
         {
@@ -244,7 +168,7 @@ read_from_copy (ObCacheStore *self, const char *name, guint64 offset, void *buff
           ob_cache_directory_remove (self->directory, self->place, name);
           return -1;
         }
-      set_checked (self, name, &state);
+      ob_cache_packs_set_checked (self->packs, name, &state);
     }
   if (offset >= (guint64) info.st_size)
     n = 0;
@@ -253,49 +177,8 @@ read_from_copy (ObCacheStore *self, const char *name, guint64 offset, void *buff
   /* Somebody may have done something to it in the middle of that. */
   if (fstat (fd, &info) < 0)
     return -1;
-  after = get_state (&info);
-  return is_same_state (&state, &after) ? n : -1;
-}
-
-/* Waits for one's turn. *@is_ours: to fetch the pack, and call end_fetch() then; where it was
- * fetched before, it is not fetched again. */
-static gboolean
-begin_fetch (ObCacheStore *self, const char *name, gboolean *is_ours, GCancellable *cancellable,
-             GError **error)
-{
-  Pack *pack;
-  gboolean ok = TRUE;
-
-  pthread_mutex_lock (&self->mutex);
-  pack = get_pack (self, name);
-  while (!pack->was_fetched && (pack->is_fetched || self->n_fetches >= MAX_FETCHES) && ok)
-    {
-      ob_cond_wait_slice (&self->fetched, &self->mutex);
-      ok = ob_check_cancelled (cancellable, error);
-    }
-  *is_ours = ok && !pack->was_fetched;
-  if (*is_ours)
-    {
-      pack->is_fetched = TRUE;
-      self->n_fetches++;
-    }
-  pthread_mutex_unlock (&self->mutex);
-  return ok;
-}
-
-/* @done: it makes no sense to try again. */
-static void
-end_fetch (ObCacheStore *self, const char *name, gboolean done)
-{
-  Pack *pack;
-
-  pthread_mutex_lock (&self->mutex);
-  pack = get_pack (self, name);
-  pack->is_fetched = FALSE;
-  pack->was_fetched = done;
-  self->n_fetches--;
-  pthread_cond_broadcast (&self->fetched);
-  pthread_mutex_unlock (&self->mutex);
+  after = ob_copy_state_get (&info);
+  return ob_copy_state_equal (&state, &after) ? n : -1;
 }
 
 /* Reads a whole pack, and keeps it where it is what its name promises: whatever is in a damaged one
@@ -368,12 +251,13 @@ ob_cache_store_read_kept (ObStore *store, const char *name, guint64 offset, void
 
   if (n >= 0)
     return n;
-  if (is_pack (name) && !begin_fetch (self, name, &is_ours, cancellable, error))
+  if (is_pack (name)
+      && !ob_cache_packs_begin_fetch (self->packs, name, &is_ours, cancellable, error))
     return -1;
   if (is_ours)
     {
       bytes = fetch (self, name, &is_large, cancellable, error);
-      end_fetch (self, name, bytes != NULL || is_large);
+      ob_cache_packs_end_fetch (self->packs, name, bytes != NULL || is_large);
       if (bytes != NULL)
         return copy_range (bytes, offset, buffer, size);
       if (!is_large)
@@ -392,9 +276,7 @@ ob_cache_store_distrust (ObStore *store, const char *name)
 
   if (!is_pack (name))
     return FALSE;
-  pthread_mutex_lock (&self->mutex);
-  get_pack (self, name)->was_fetched = TRUE;
-  pthread_mutex_unlock (&self->mutex);
+  ob_cache_packs_give_up (self->packs, name);
   return ob_cache_directory_remove (self->directory, self->place, name);
 }
 
@@ -552,6 +434,18 @@ ob_cache_store_forget_read (ObStore *store, const char *name)
   ob_store_forget (OB_CACHE_STORE (store)->origin, name);
 }
 
+static gboolean
+ob_cache_store_purge (ObStore *store, const char *name, GCancellable *cancellable, GError **error)
+{
+  return ob_store_purge (OB_CACHE_STORE (store)->origin, name, cancellable, error);
+}
+
+static void
+ob_cache_store_checkup (ObStore *store, ObCheckup *checkup)
+{
+  ob_store_checkup (OB_CACHE_STORE (store)->origin, checkup);
+}
+
 /* What is read from a copy goes nowhere. */
 static void
 ob_cache_store_set_rate (ObStore *store, guint64 rate)
@@ -573,9 +467,7 @@ ob_cache_store_finalize (GObject *object)
   g_clear_object (&self->origin);
   ob_cache_directory_unref (self->directory);
   g_free (self->place);
-  g_hash_table_unref (self->packs);
-  pthread_cond_destroy (&self->fetched);
-  pthread_mutex_destroy (&self->mutex);
+  ob_cache_packs_free (self->packs);
   G_OBJECT_CLASS (ob_cache_store_parent_class)->finalize (object);
 }
 
@@ -606,6 +498,8 @@ ob_cache_store_class_init (ObCacheStoreClass *klass)
   store_class->extend_lock = ob_cache_store_extend_lock;
   store_class->get_waiting = ob_cache_store_get_waiting;
   store_class->forget = ob_cache_store_forget_read;
+  store_class->purge = ob_cache_store_purge;
+  store_class->checkup = ob_cache_store_checkup;
   store_class->set_rate = ob_cache_store_set_rate;
   store_class->get_requests = ob_cache_store_get_requests;
 }
@@ -613,9 +507,7 @@ ob_cache_store_class_init (ObCacheStoreClass *klass)
 static void
 ob_cache_store_init (ObCacheStore *self)
 {
-  pthread_mutex_init (&self->mutex, NULL);
-  ob_cond_init (&self->fetched);
-  self->packs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->packs = ob_cache_packs_new ();
 }
 
 /* public methods */

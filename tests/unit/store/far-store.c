@@ -16,6 +16,8 @@ struct _FarStore
   guint n_requests, n_counted, n_waiting;
   gboolean is_broken, is_stuck;
   guint64 rate;
+  gint64 locked_until; /* 0: it has no locks */
+  guint n_forgotten, n_purged, n_checked;
 };
 
 G_DEFINE_FINAL_TYPE (FarStore, far_store, OB_TYPE_STORE)
@@ -212,6 +214,68 @@ far_store_get_requests (ObStore *store)
   return n;
 }
 
+static guint
+far_store_get_reads_at_once (ObStore *store)
+{
+  return 7;
+}
+
+static char *
+far_store_get_waiting (ObStore *store, gint64 *since)
+{
+  *since = 42;
+  return g_strdup ("far: it is far away");
+}
+
+static guint
+far_store_get_lock_days (ObStore *store)
+{
+  return 9;
+}
+
+static gboolean
+far_store_can_lock (ObStore *store, gboolean *can, GCancellable *cancellable, GError **error)
+{
+  *can = FAR_STORE (store)->locked_until != 0;
+  return TRUE;
+}
+
+static gboolean
+far_store_get_lock (ObStore *store, const char *name, gint64 *until, GCancellable *cancellable,
+                    GError **error)
+{
+  *until = FAR_STORE (store)->locked_until;
+  return TRUE;
+}
+
+static gboolean
+far_store_extend_lock (ObStore *store, const char *name, gint64 until, gboolean *changed,
+                       GCancellable *cancellable, GError **error)
+{
+  FAR_STORE (store)->locked_until = until;
+  *changed = TRUE;
+  return TRUE;
+}
+
+static void
+far_store_forget (ObStore *store, const char *name)
+{
+  FAR_STORE (store)->n_forgotten++;
+}
+
+static gboolean
+far_store_purge (ObStore *store, const char *name, GCancellable *cancellable, GError **error)
+{
+  FAR_STORE (store)->n_purged++;
+  return TRUE;
+}
+
+static void
+far_store_checkup (ObStore *store, ObCheckup *checkup)
+{
+  FAR_STORE (store)->n_checked++;
+}
+
 static void
 far_store_finalize (GObject *object)
 {
@@ -243,6 +307,15 @@ far_store_class_init (FarStoreClass *klass)
   store_class->is_consistent = far_store_is_consistent;
   store_class->set_rate = far_store_set_rate;
   store_class->get_requests = far_store_get_requests;
+  store_class->get_reads_at_once = far_store_get_reads_at_once;
+  store_class->get_waiting = far_store_get_waiting;
+  store_class->get_lock_days = far_store_get_lock_days;
+  store_class->can_lock = far_store_can_lock;
+  store_class->get_lock = far_store_get_lock;
+  store_class->extend_lock = far_store_extend_lock;
+  store_class->forget = far_store_forget;
+  store_class->purge = far_store_purge;
+  store_class->checkup = far_store_checkup;
 }
 
 static void
@@ -298,6 +371,30 @@ far_store_is_waiting (FarStore *store)
   result = store->n_waiting > 0;
   pthread_mutex_unlock (&store->mutex);
   return result;
+}
+
+void
+far_store_set_locked_until (FarStore *store, gint64 until)
+{
+  store->locked_until = until;
+}
+
+guint
+far_store_count_forgotten (FarStore *store)
+{
+  return store->n_forgotten;
+}
+
+guint
+far_store_count_purged (FarStore *store)
+{
+  return store->n_purged;
+}
+
+guint
+far_store_count_checked (FarStore *store)
+{
+  return store->n_checked;
 }
 
 guint64

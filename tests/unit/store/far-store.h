@@ -21,6 +21,15 @@ void far_store_set_broken (FarStore *store, gboolean broken);
 void far_store_set_stuck (FarStore *store, gboolean stuck);
 gboolean far_store_is_waiting (FarStore *store);
 
+/* Whatever is there is locked until then (seconds since the epoch), or 0: nothing can be. Seven may
+ * read at once; nine days are what it locks for; it always waits, since 42. */
+void far_store_set_locked_until (FarStore *store, gint64 until);
+
+/* How often ob_store_forget(), ob_store_purge() and ob_store_checkup() were called. */
+guint far_store_count_forgotten (FarStore *store);
+guint far_store_count_purged (FarStore *store);
+guint far_store_count_checked (FarStore *store);
+
 /* What ob_store_set_rate() said last. */
 guint64 far_store_get_rate (FarStore *store);
 
