@@ -9,7 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ROOT "/erp/"
+#include "peer-bucket.h"
+
 #define MAX_HEAD (64 * 1024)
 #define DRIP_US (50 * 1000)
 
@@ -33,17 +34,14 @@ struct _Peer
   pthread_t thread;
 
   pthread_mutex_t mutex;
-  GHashTable *objects; /* key to GBytes */
-  GQueue steps;        /* of Step */
-  GQueue rules;        /* of Rule, the last first */
-  GPtrArray *threads;  /* of pthread_t * */
-  GHashTable *open;    /* descriptors of connections */
+  PeerBucket bucket;
+  GQueue steps;       /* of Step */
+  GQueue rules;       /* of Rule, the last first */
+  GPtrArray *threads; /* of pthread_t * */
+  GHashTable *open;   /* descriptors of connections */
   gboolean ended;
-  char *headers;
   char *last;
-  gboolean lockable;
-  GHashTable *locks; /* key to "MODE until TIME" */
-  guint page, delay;
+  guint delay;
   guint n_requests, n_connections, n_now, most;
 };
 
@@ -53,15 +51,8 @@ typedef struct
   int fd;
 } Connection;
 
-typedef struct
-{
-  char *head;
-  char *method, *path, *query; /* decoded path */
-  GBytes *body;
-} Request;
-
 static void
-request_clear (Request *request)
+request_clear (PeerRequest *request)
 {
   g_free (request->head);
   g_free (request->method);
@@ -101,21 +92,8 @@ send_all (int fd, const char *text, gsize size)
   return TRUE;
 }
 
-/* The value of a header of @head, or NULL. Transfer full. */
-static char *
-get_header (const char *head, const char *name)
-{
-  g_auto (GStrv) lines = g_strsplit (head, "\r\n", -1);
-  gsize length = strlen (name);
-
-  for (char **line = lines; *line != NULL; line++)
-    if (g_ascii_strncasecmp (*line, name, length) == 0 && (*line)[length] == ':')
-      return g_strdup (g_strstrip (*line + length + 1));
-  return NULL;
-}
-
 static gboolean
-read_request (int fd, Request *request)
+read_request (int fd, PeerRequest *request)
 {
   g_autoptr (GString) text = g_string_new (NULL);
   g_autofree char *length = NULL;
@@ -140,7 +118,7 @@ read_request (int fd, Request *request)
   if (mark != NULL)
     *mark = '\0';
   request->path = g_uri_unescape_string (words[1], NULL);
-  length = get_header (request->head, "Content-Length");
+  length = peer_request_get_header (request->head, "Content-Length");
   size = length != NULL ? (gsize) g_ascii_strtoull (length, NULL, 10) : 0;
   body = g_malloc (size + 1);
   for (have = 0; have < size;)
@@ -156,205 +134,6 @@ read_request (int fd, Request *request)
     }
   request->body = g_bytes_new_take (body, size);
   return TRUE;
-}
-
-/* ---- the bucket */
-
-static GString *
-answer (Peer *peer, guint status, const char *headers, const char *body, gsize size)
-{
-  GString *text = g_string_new (NULL);
-
-  g_string_append_printf (text, "HTTP/1.1 %u Status\r\n%s%sContent-Length: %" G_GSIZE_FORMAT "\r\n"
-                          "\r\n",
-                          status, peer->headers, headers, size);
-  g_string_append_len (text, body, (gssize) size);
-  return text;
-}
-
-static GString *
-answer_error (Peer *peer, guint status, const char *code)
-{
-  g_autofree char *body
-    = g_strdup_printf ("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>%s</Code><Message>"
-                       "Told so</Message></Error>",
-                       code);
-
-  return answer (peer, status, "Content-Type: application/xml\r\n", body, strlen (body));
-}
-
-static int
-compare_keys (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-/* The token of a page is the last key of the one before. */
-static GString *
-list (Peer *peer, const char *query)
-{
-  g_autoptr (GHashTable) words = g_uri_parse_params (query, -1, "&", 0, NULL);
-  const char *prefix = g_hash_table_lookup (words, "prefix");
-  const char *token = g_hash_table_lookup (words, "continuation-token");
-  g_autofree gpointer *keys = g_hash_table_get_keys_as_array (peer->objects, NULL);
-  guint n = g_hash_table_size (peer->objects);
-  g_autoptr (GString) xml = g_string_new ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
-                                          "<ListBucketResult xmlns=\"http://s3/\">");
-  const char *last = NULL;
-  guint count = 0;
-
-  if (n > 0)
-    qsort (keys, n, sizeof (gpointer), compare_keys);
-  for (guint i = 0; i < n; i++)
-    {
-      g_autofree char *quoted = g_markup_escape_text (keys[i], -1);
-
-      if (!g_str_has_prefix (keys[i], prefix) || (token != NULL && strcmp (keys[i], token) <= 0))
-        continue;
-      if (count++ == peer->page)
-        break;
-      last = keys[i];
-      g_string_append_printf (
-        xml, "<Contents><Key>%s</Key><Size>%" G_GSIZE_FORMAT "</Size></Contents>", quoted,
-        g_bytes_get_size (g_hash_table_lookup (peer->objects, keys[i])));
-    }
-  g_string_append_printf (xml, "<IsTruncated>%s</IsTruncated>",
-                          count > peer->page ? "true" : "false");
-  if (count > peer->page)
-    {
-      g_autofree char *quoted = g_markup_escape_text (last, -1);
-
-      g_string_append_printf (xml, "<NextContinuationToken>%s</NextContinuationToken>", quoted);
-    }
-  g_string_append (xml, "</ListBucketResult>");
-  return answer (peer, 200, "Content-Type: application/xml\r\n", xml->str, xml->len);
-}
-
-static GString *
-get (Peer *peer, const char *key, const char *range)
-{
-  GBytes *bytes = g_hash_table_lookup (peer->objects, key);
-  gsize size;
-  const char *data = bytes != NULL ? g_bytes_get_data (bytes, &size) : NULL;
-  guint64 first, last;
-  g_autofree char *header = NULL;
-  char *end;
-
-  if (bytes == NULL)
-    return answer_error (peer, 404, "NoSuchKey");
-  if (range == NULL)
-    return answer (peer, 200, "", data, size);
-  first = g_ascii_strtoull (range + strlen ("bytes="), &end, 10);
-  last = MIN (g_ascii_strtoull (end + 1, NULL, 10), (guint64) size - 1);
-  if (first >= size)
-    return answer_error (peer, 416, "InvalidRange");
-  header = g_strdup_printf ("Content-Range: bytes %" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT
-                            "/%" G_GSIZE_FORMAT "\r\n",
-                            first, last, size);
-  return answer (peer, 206, header, data + first, (gsize) (last - first + 1));
-}
-
-static void
-set_lock (Peer *peer, const char *key, const char *mode, const char *until)
-{
-  g_hash_table_replace (peer->locks, g_strdup (key),
-                        g_strconcat (mode, " until ", until, NULL));
-}
-
-static char *
-get_between (const char *text, const char *before, const char *after)
-{
-  const char *begin = g_strstr_len (text, -1, before);
-  const char *end = begin != NULL ? g_strstr_len (begin, -1, after) : NULL;
-
-  return end != NULL ? g_strndup (begin + strlen (before),
-                                  (gsize) (end - begin) - strlen (before))
-                     : g_strdup ("");
-}
-
-static GString *
-serve_retention (Peer *peer, const Request *request, const char *key)
-{
-  const char *lock = g_hash_table_lookup (peer->locks, key);
-  g_auto (GStrv) words = lock != NULL ? g_strsplit (lock, " ", 3) : NULL;
-  g_autofree char *body = NULL;
-
-  if (!g_hash_table_contains (peer->objects, key))
-    return answer_error (peer, 404, "NoSuchKey");
-  if (strcmp (request->method, "PUT") == 0)
-    {
-      g_autofree char *text = g_strndup (g_bytes_get_data (request->body, NULL),
-                                         g_bytes_get_size (request->body));
-      g_autofree char *mode = get_between (text, "<Mode>", "</Mode>");
-      g_autofree char *until = get_between (text, "<RetainUntilDate>", "</RetainUntilDate>");
-
-      set_lock (peer, key, mode, until);
-      return answer (peer, 200, "", "", 0);
-    }
-  if (lock == NULL)
-    return answer_error (peer, 404, "NoSuchObjectLockConfiguration");
-  body = g_strdup_printf ("<Retention><Mode>%s</Mode><RetainUntilDate>%s</RetainUntilDate>"
-                          "</Retention>",
-                          words[0], words[2]);
-  return answer (peer, 200, "", body, strlen (body));
-}
-
-static GString *
-serve_object_lock (Peer *peer)
-{
-  const char *body = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
-                     "</ObjectLockConfiguration>";
-
-  return peer->lockable ? answer (peer, 200, "", body, strlen (body))
-                        : answer_error (peer, 404, "ObjectLockConfigurationNotFoundError");
-}
-
-static GString *
-put (Peer *peer, const Request *request, const char *key)
-{
-  g_autofree char *mode = get_header (request->head, "X-Amz-Object-Lock-Mode");
-  g_autofree char *until = get_header (request->head, "X-Amz-Object-Lock-Retain-Until-Date");
-  g_autofree char *digest = get_header (request->head, "Content-MD5");
-
-  if (mode != NULL && (digest == NULL || until == NULL))
-    return answer_error (peer, 400, "InvalidRequest");
-  g_hash_table_remove (peer->locks, key);
-  if (mode != NULL)
-    set_lock (peer, key, mode, until);
-  g_hash_table_replace (peer->objects, g_strdup (key), g_bytes_ref (request->body));
-  return answer (peer, 200, "", "", 0);
-}
-
-/* With the lock held. */
-static GString *
-serve (Peer *peer, const Request *request)
-{
-  g_autofree char *range = get_header (request->head, "Range");
-  g_autofree char *condition = get_header (request->head, "If-None-Match");
-  const char *key = request->path + strlen (ROOT);
-
-  if (!g_str_has_prefix (request->path, ROOT))
-    return answer_error (peer, 404, "NoSuchBucket");
-  if (g_str_has_prefix (request->query, "object-lock"))
-    return serve_object_lock (peer);
-  if (g_str_has_prefix (request->query, "retention"))
-    return serve_retention (peer, request, key);
-  if (strcmp (request->method, "GET") == 0)
-    {
-      if (*key != '\0')
-        return get (peer, key, range);
-      return strstr (request->query, "list-type") != NULL
-               ? list (peer, request->query)
-               : answer_error (peer, 501, "NotImplemented");
-    }
-  if (strcmp (request->method, "PUT") == 0)
-    {
-      if (condition != NULL && g_hash_table_contains (peer->objects, key))
-        return answer_error (peer, 412, "PreconditionFailed");
-      return put (peer, request, key);
-    }
-  g_hash_table_remove (peer->objects, key);
-  return answer (peer, 204, "", "", 0);
 }
 
 /* ---- what is done to it */
@@ -455,7 +234,7 @@ respond (int fd, const Step *step, const GString *good)
 
 /* What is done to a request that has no step. With the lock held. Transfer full. */
 static Step *
-find_rule (Peer *peer, const Request *request)
+find_rule (Peer *peer, const PeerRequest *request)
 {
   Step *step = g_new0 (Step, 1);
 
@@ -474,7 +253,7 @@ find_rule (Peer *peer, const Request *request)
 }
 
 static gboolean
-handle (Peer *peer, int fd, const Request *request)
+handle (Peer *peer, int fd, const PeerRequest *request)
 {
   Step *step;
   GString *good;
@@ -492,12 +271,12 @@ handle (Peer *peer, int fd, const Request *request)
     step = find_rule (peer, request);
   /* What goes wrong before an answer has not happened. */
   if (step->fault == FAULT_STATUS)
-    good = answer_error (peer, step->status, step->text);
+    good = peer_bucket_answer_error (&peer->bucket, step->status, step->text);
   else if (step->fault == FAULT_NONE || step->fault == FAULT_LATE
            || strcmp (request->method, "GET") == 0)
-    good = serve (peer, request);
+    good = peer_bucket_serve (&peer->bucket, request);
   else
-    good = answer (peer, 200, "", "", 0);
+    good = peer_bucket_answer (&peer->bucket, 200, "", "", 0);
   delay = peer->delay;
   pthread_mutex_unlock (&peer->mutex);
 
@@ -522,7 +301,7 @@ run_connection (void *data)
   g_free (connection);
   while (more)
     {
-      Request request = { 0 };
+      PeerRequest request = { 0 };
 
       more = read_request (fd, &request) && handle (peer, fd, &request);
       request_clear (&request);
@@ -567,13 +346,9 @@ peer_new (void)
 
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
   pthread_mutex_init (&peer->mutex, NULL);
-  peer->objects
-    = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
-  peer->locks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  peer_bucket_init (&peer->bucket);
   peer->open = g_hash_table_new (NULL, NULL);
   peer->threads = g_ptr_array_new_with_free_func (g_free);
-  peer->headers = g_strdup ("");
-  peer->page = 1000;
   g_queue_init (&peer->steps);
   g_queue_init (&peer->rules);
   peer->fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -604,12 +379,10 @@ peer_free (Peer *peer)
     pthread_join (*(pthread_t *) g_ptr_array_index (peer->threads, i), NULL);
   g_ptr_array_unref (peer->threads);
   g_hash_table_unref (peer->open);
-  g_hash_table_unref (peer->objects);
-  g_hash_table_unref (peer->locks);
+  peer_bucket_clear (&peer->bucket);
   g_queue_clear_full (&peer->steps, (GDestroyNotify) step_free);
   g_queue_clear_full (&peer->rules, (GDestroyNotify) rule_free);
   pthread_mutex_destroy (&peer->mutex);
-  g_free (peer->headers);
   g_free (peer->last);
   g_free (peer->url);
   g_free (peer);
@@ -681,8 +454,8 @@ void
 peer_set_headers (Peer *peer, const char *headers)
 {
   pthread_mutex_lock (&peer->mutex);
-  g_free (peer->headers);
-  peer->headers = g_strdup (headers);
+  g_free (peer->bucket.headers);
+  peer->bucket.headers = g_strdup (headers);
   pthread_mutex_unlock (&peer->mutex);
 }
 
@@ -690,7 +463,7 @@ void
 peer_set_page (Peer *peer, guint n)
 {
   pthread_mutex_lock (&peer->mutex);
-  peer->page = n;
+  peer->bucket.page = n;
   pthread_mutex_unlock (&peer->mutex);
 }
 
@@ -706,7 +479,7 @@ void
 peer_set_lockable (Peer *peer)
 {
   pthread_mutex_lock (&peer->mutex);
-  peer->lockable = TRUE;
+  peer->bucket.lockable = TRUE;
   pthread_mutex_unlock (&peer->mutex);
 }
 
@@ -716,7 +489,7 @@ peer_get_lock (Peer *peer, const char *key)
   char *lock;
 
   pthread_mutex_lock (&peer->mutex);
-  lock = g_strdup (g_hash_table_lookup (peer->locks, key));
+  lock = g_strdup (g_hash_table_lookup (peer->bucket.locks, key));
   pthread_mutex_unlock (&peer->mutex);
   return lock;
 }
@@ -725,7 +498,7 @@ void
 peer_set_lock (Peer *peer, const char *key, const char *mode, const char *until)
 {
   pthread_mutex_lock (&peer->mutex);
-  set_lock (peer, key, mode, until);
+  peer_bucket_set_lock (&peer->bucket, key, mode, until);
   pthread_mutex_unlock (&peer->mutex);
 }
 
@@ -733,7 +506,7 @@ void
 peer_put (Peer *peer, const char *key, const char *text)
 {
   pthread_mutex_lock (&peer->mutex);
-  g_hash_table_replace (peer->objects, g_strdup (key), g_bytes_new (text, strlen (text)));
+  g_hash_table_replace (peer->bucket.objects, g_strdup (key), g_bytes_new (text, strlen (text)));
   pthread_mutex_unlock (&peer->mutex);
 }
 
@@ -743,7 +516,7 @@ peer_get (Peer *peer, const char *key)
   GBytes *bytes;
 
   pthread_mutex_lock (&peer->mutex);
-  bytes = g_hash_table_lookup (peer->objects, key);
+  bytes = g_hash_table_lookup (peer->bucket.objects, key);
   if (bytes != NULL)
     g_bytes_ref (bytes);
   pthread_mutex_unlock (&peer->mutex);
@@ -758,7 +531,7 @@ peer_count_keys (Peer *peer, const char *part)
   guint n = 0;
 
   pthread_mutex_lock (&peer->mutex);
-  g_hash_table_iter_init (&iter, peer->objects);
+  g_hash_table_iter_init (&iter, peer->bucket.objects);
   while (g_hash_table_iter_next (&iter, &key, NULL))
     n += strstr (key, part) != NULL ? 1 : 0;
   pthread_mutex_unlock (&peer->mutex);
