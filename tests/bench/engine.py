@@ -17,6 +17,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 from ceph import Ceph  # noqa: E402
 from measuring import ToolFailed, load, size_of, warm_up  # noqa: E402
 from options import MEASUREMENTS, parse  # noqa: E402
+from pgbackrest import PgBackRest  # noqa: E402
 from report import Results, bytes_text, machine, print_table, write_json  # noqa: E402
 from sides import (Borg, PostgresTools, Restic, ResticOnS3, Service, ServiceOnS3,  # noqa: E402
                    Tar)
@@ -49,9 +50,16 @@ class Bench:
         if server is None and shutil.which("borg"):
             self.keepers["borg"] = Borg(directory / "borg", self.roots)
         self.postgres = PostgresTools(directory, installation)
+        self.pgbackrest = self.find_pgbackrest()
         self.restored = 0
         self.results = {name: Results(name, title[0].upper() + title[1:])
                         for name, title in MEASUREMENTS.items()}
+
+    def find_pgbackrest(self):
+        wanted = {"database", "database-restore"} & set(self.options.only)
+        if not wanted or self.options.profile is not None or not shutil.which("pgbackrest"):
+            return None
+        return PgBackRest(self.directory, self.installation.server)
 
     # one against the other
 
@@ -129,11 +137,18 @@ class Bench:
         self.restic.renew()
         return self.postgres.dump_restic(self.restic)
 
+    def back_up_cluster_anew(self):
+        self.pgbackrest.renew()
+        self.postgres.checkpoint()
+        return self.pgbackrest.back_up()
+
     def database(self):
-        self.compare("database", self.back_up_database_anew, {
-            "pg_dump -Fc -Z0 | zstd -3 -T0": self.postgres.dump_zstd,
-            "pg_dump -Fc": self.postgres.dump_custom,
-            "pg_dump -Fc -Z0 | restic": self.dump_to_restic_anew})
+        peers = {"pg_dump -Fc -Z0 | zstd -3 -T0": self.postgres.dump_zstd,
+                 "pg_dump -Fc": self.postgres.dump_custom,
+                 "pg_dump -Fc -Z0 | restic": self.dump_to_restic_anew}
+        if self.pgbackrest is not None:
+            peers["pgbackrest, zst 3, of the cluster"] = self.back_up_cluster_anew
+        self.compare("database", self.back_up_database_anew, peers)
 
     def database_restore(self):
         def and_drop(restore):
@@ -144,11 +159,15 @@ class Bench:
 
         if "database" not in self.options.only:
             self.back_up_database_anew()
-        self.compare("database-restore", lambda: and_drop(self.ours.restore_database), {
-            "pg_restore -j2 of -Fd -Z0":
-                lambda: and_drop(lambda: self.postgres.restore(self.postgres.tree)),
-            "pg_restore -j2 of -Fc":
-                lambda: and_drop(lambda: self.postgres.restore(self.postgres.archive))})
+        peers = {"pg_restore -j2 of -Fd -Z0":
+                 lambda: and_drop(lambda: self.postgres.restore(self.postgres.tree)),
+                 "pg_restore -j2 of -Fc":
+                 lambda: and_drop(lambda: self.postgres.restore(self.postgres.archive))}
+        if self.pgbackrest is not None:
+            if "database" not in self.options.only:
+                self.back_up_cluster_anew()
+            peers["pgbackrest, of the cluster"] = self.pgbackrest.restore
+        self.compare("database-restore", lambda: and_drop(self.ours.restore_database), peers)
 
     # all of it
 
@@ -211,6 +230,7 @@ def about(options, installation):
             "data": describe(installation), "machine": machine(), "build": build_options(),
             "versions": [version("restic", "version"), version("borg", "--version"),
                          version("tar", "--version"), version("zstd", "--version"),
+                         version("pgbackrest", "version"),
                          version("/usr/lib/postgresql/15/bin/pg_dump", "--version")],
             "postgresql": PRODUCTION, "load_before": load()}
 

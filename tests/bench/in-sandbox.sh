@@ -18,13 +18,17 @@ clean_up ()
 }
 trap clean_up EXIT
 
-# The peers, which building and testing do not need. Without borg one row is missing; time(1) has
-# to be there, since it tells the memory of the others.
+# The peers, which building and testing do not need. Without borg or pgbackrest their rows are
+# missing; time(1) has to be there, since it tells the memory of the others.
 install_peers ()
 {
-  if [[ ! -x /usr/bin/time ]] || ! command -v borg > /dev/null; then
+  local program missing=()
+  for program in time borg pgbackrest; do
+    [[ -n $(type -P "$program") ]] || missing+=("$program")
+  done
+  if ((${#missing[@]} > 0)); then
     DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
-      install --yes --no-install-recommends time borgbackup > /dev/null 2>&1 || true
+      install --yes --no-install-recommends time borgbackup pgbackrest > /dev/null 2>&1 || true
   fi
   if [[ ! -x /usr/bin/time ]]; then
     echo "tests/bench: the package \"time\" is missing and could not be installed" >&2

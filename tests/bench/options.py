@@ -39,7 +39,8 @@ def positive(text):
 def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="tests/bench/engine",
-        description="Compares obbackup with tar, restic, borg and PostgreSQL's own tools.",
+        description="Compares obbackup with tar, restic, borg, pgbackrest and "
+                    "PostgreSQL's own tools.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="measurements:\n" + "\n".join(
             f"  {name:18}{title}" for name, title in MEASUREMENTS.items()))

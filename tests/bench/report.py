@@ -26,6 +26,8 @@ stored    by how much the repository or file has grown. Compression is not the s
           obbackup's and restic's is their own choice (obbackup's is in ob-compressor.c), that of
           tar, borg and pg_dump into zstd is level 3, of pg_dump -Fc gzip; a ratio of times has to
           be read beside this column
+pgbackrest  copies the files of the cluster, indexes too, with two processes, and what it stored has
+          the WAL; its restore is into an empty directory, until a server on it answers
 With one or two rounds, or a load above the number of cores, a ratio is a hint and no result."""
 
 
