@@ -405,7 +405,7 @@ run_show (ObClient *client, int argc, char **argv)
     return ob_client_fail (client, error);
   details = g_variant_get_child_value (reply, 0);
   if (client->json)
-    ob_output_json (g_steal_pointer (&details));
+    ob_output_json (details);
   else
     print_details (properties, details);
   return OB_EXIT_DONE;

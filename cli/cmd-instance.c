@@ -449,7 +449,7 @@ run_show (ObClient *client, int argc, char **argv)
   if (details == NULL)
     return ob_client_fail (client, error);
   if (client->json)
-    ob_output_json (g_steal_pointer (&details));
+    ob_output_json (details);
   else
     {
       print_details (details);

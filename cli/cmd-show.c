@@ -256,7 +256,7 @@ run (ObClient *client, int argc, char **argv)
       return OB_EXIT_NOT_FOUND;
     }
   else if (client->json)
-    ob_output_json (g_steal_pointer (&backup));
+    ob_output_json (backup);
   else
     print_backup (backup);
   return OB_EXIT_DONE;

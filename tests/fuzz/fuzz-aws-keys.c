@@ -16,6 +16,7 @@ static const ObFuzzSeed seeds[] = {
 };
 
 OB_FUZZ_EXPORT_SEEDS (seeds)
+OB_FUZZ_JSON_GLIB_LEAKS
 
 static void
 check (ObAwsKeys *keys)

@@ -24,6 +24,7 @@ static const ObFuzzSeed seeds[] = {
 };
 
 OB_FUZZ_EXPORT_SEEDS (seeds)
+OB_FUZZ_JSON_GLIB_LEAKS
 
 
 /* What D-Bus hands out of it. */

@@ -25,6 +25,7 @@ static const ObFuzzSeed seeds[] = {
 };
 
 OB_FUZZ_EXPORT_SEEDS (seeds)
+OB_FUZZ_JSON_GLIB_LEAKS
 
 
 int
