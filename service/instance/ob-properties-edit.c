@@ -128,8 +128,11 @@ append_missing (const ObPropertiesCursor *cursor, GHashTable *settings, GHashTab
         continue;
       if (first && out->len > 0 && strchr ("\r\n", out->str[out->len - 1]) == NULL)
         g_string_append (out, end);
-      /* The last line asked to be continued: an empty line is its continuation, not our key. */
-      if (first && cursor->open)
+      /* The last line asked to be continued: an empty line is its continuation, not our key. A CR
+       * and the LF behind it are one line end. */
+      if (first && cursor->open && g_str_has_suffix (out->str, "\r"))
+        g_string_append_c (out, '\r');
+      else if (first && cursor->open)
         g_string_append (out, end);
       first = FALSE;
       g_string_append_printf (out, "%s=", (const char *) i->data);
