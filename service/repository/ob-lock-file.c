@@ -12,6 +12,12 @@
 /* Holders refresh every five minutes: two refreshes missing, and some. */
 #define SUSPECT_SECONDS (12 * 60)
 
+/* What is up for longer than this, a refresh of five minutes and some, sees the time of a lock whose
+ * holder lives move on. */
+#define SETTLED_SECONDS (6 * 60)
+/* No two clocks of hosts at work differ by so much; one that was set does. */
+#define FUTURE_SECONDS (60 * 60)
+
 #define MAX_STRING 4096
 
 ObLockFile *
@@ -193,17 +199,22 @@ has_host_name_of_ours (const ObLockFile *self)
   return *name != '\0' && g_str_equal (self->hostname, name);
 }
 
-/* Whether this machine was started anew since. Copies of a machine may have its id: then one
- * that is at work has another name, or has refreshed its lock since we were started. */
+/* Whether this machine was started anew since. Copies of a machine may have its id, and even its
+ * name: then one that is at work has refreshed its lock since we were started, once we are up for
+ * long enough to tell. A time that is yet to come was written before our clock was set right. */
 static gboolean
-is_from_earlier_boot (const ObLockFile *self)
+is_from_earlier_boot (const ObLockFile *self, const struct timespec *now)
 {
   g_autofree char *machine = ob_host_get_machine ();
   g_autofree char *boot_id = ob_host_get_boot_id ();
+  gint64 boot = ob_host_get_boot_time ();
 
-  return *machine != '\0' && g_str_equal (self->machine, machine) && has_host_name_of_ours (self)
-         && *boot_id != '\0' && *self->boot_id != '\0' && !g_str_equal (self->boot_id, boot_id)
-         && self->time.tv_sec < ob_host_get_boot_time ();
+  if (*machine == '\0' || !g_str_equal (self->machine, machine) || !has_host_name_of_ours (self)
+      || *boot_id == '\0' || *self->boot_id == '\0' || g_str_equal (self->boot_id, boot_id))
+    return FALSE;
+  if ((gint64) now->tv_sec - boot < SETTLED_SECONDS)
+    return FALSE;
+  return self->time.tv_sec < boot || self->time.tv_sec - (gint64) now->tv_sec > FUTURE_SECONDS;
 }
 
 gboolean
@@ -212,7 +223,7 @@ ob_lock_file_is_stale (const ObLockFile *self, const struct timespec *now)
   gint64 age = (gint64) now->tv_sec - self->time.tv_sec;
   gboolean may_be_known;
 
-  if (age > STALE_SECONDS || is_from_earlier_boot (self))
+  if (age > STALE_SECONDS || is_from_earlier_boot (self, now))
     return TRUE;
   if (*self->boot_id != '\0')
     may_be_known = is_from_here (self);

@@ -107,7 +107,8 @@ typedef struct
   gboolean is_restic;    /* has nothing of ours in it */
   gboolean other_host;
   gboolean other_boot;
-  gboolean before_boot;  /* last refreshed before this machine was started */
+  gboolean before_boot;  /* last refreshed a minute before this machine was started */
+  gboolean in_future;    /* by a year, as our clock has it now */
   gboolean other_machine;
   gboolean other_namespace;
   gboolean other_start;  /* the number is used again */
@@ -127,10 +128,19 @@ static const StaleCase stale_cases[] = {
   { .age_minutes = 20, .dead = TRUE, .other_boot = TRUE, .is_stale = FALSE },
   { .age_minutes = 20, .dead = TRUE, .other_namespace = TRUE, .is_stale = FALSE },
   /* An earlier boot of this machine; but not of another one, nor one refreshed since. */
-  { .age_minutes = 1, .other_boot = TRUE, .before_boot = TRUE, .is_stale = TRUE },
-  { .age_minutes = 1, .other_boot = TRUE, .before_boot = TRUE, .other_host = TRUE, .is_stale = FALSE },
-  { .age_minutes = 1, .other_boot = TRUE, .before_boot = TRUE, .other_machine = TRUE, .is_stale = FALSE },
-  { .age_minutes = 1, .before_boot = TRUE, .is_stale = FALSE },
+  { .age_minutes = 8, .other_boot = TRUE, .before_boot = TRUE, .is_stale = TRUE },
+  { .age_minutes = 8, .other_boot = TRUE, .before_boot = TRUE, .other_host = TRUE, .is_stale = FALSE },
+  { .age_minutes = 8, .other_boot = TRUE, .before_boot = TRUE, .other_machine = TRUE, .is_stale = FALSE },
+  { .age_minutes = 8, .before_boot = TRUE, .is_stale = FALSE },
+  /* A copy of this machine, with its id and its name, refreshed its lock a minute before we were
+   * started: whether it lives shows when it should have done so again. */
+  { .age_minutes = 1, .other_boot = TRUE, .before_boot = TRUE, .is_stale = FALSE },
+  { .age_minutes = 6, .other_boot = TRUE, .before_boot = TRUE, .is_stale = FALSE },
+  /* The clock was wrong when it was written; that of another host may differ a little. */
+  { .in_future = TRUE, .other_boot = TRUE, .is_stale = TRUE },
+  { .in_future = TRUE, .is_stale = FALSE },
+  { .in_future = TRUE, .other_boot = TRUE, .other_host = TRUE, .is_stale = FALSE },
+  { .in_future = TRUE, .other_boot = TRUE, .other_machine = TRUE, .is_stale = FALSE },
   /* restic's own: a missing process and two missing refreshes. */
   { .age_minutes = 0, .is_restic = TRUE, .dead = TRUE, .is_stale = FALSE },
   { .age_minutes = 11, .is_restic = TRUE, .dead = TRUE, .is_stale = FALSE },
@@ -163,6 +173,11 @@ test_stale (void)
       if (c->before_boot)
         now.tv_sec = file->time.tv_sec;
       now.tv_sec += 60 * c->age_minutes;
+      /* The machine that this runs on may have been started just now. */
+      if (c->in_future)
+        now.tv_sec = ob_host_get_boot_time () + 600;
+      if (c->in_future)
+        file->time.tv_sec = now.tv_sec + 365 * 24 * 60 * 60;
       if (c->other_machine)
         set_string (&file->machine, "another");
       if (c->dead)
