@@ -365,6 +365,19 @@ open_object (ObLocalStore *self, const char *name, struct stat *info, GError **e
   return ob_fd_steal (&fd);
 }
 
+/* Whether the open file is still the object @name: another program may have removed it, or put
+ * another one in its place, and what it was says nothing of what is there. */
+static gboolean
+is_current (ObLocalStore *self, const char *name, ObSharedFd *shared)
+{
+  struct stat open_info;
+  struct stat info;
+
+  return fstat (ob_shared_fd_get (shared), &open_info) == 0
+         && fstatat (self->root_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0
+         && info.st_dev == open_info.st_dev && info.st_ino == open_info.st_ino;
+}
+
 static ObSharedFd *
 open_shared (ObLocalStore *self, const char *name, GError **error)
 {
@@ -373,6 +386,12 @@ open_shared (ObLocalStore *self, const char *name, GError **error)
   struct stat info;
   int fd;
 
+  if (found != NULL && !is_current (self, name, found))
+    {
+      ob_shared_fd_unref (found);
+      ob_fd_cache_forget (self->open_files, name);
+      found = ob_fd_cache_lookup (self->open_files, name, &generation);
+    }
   if (found != NULL)
     return found;
   fd = open_object (self, name, &info, error);

@@ -320,6 +320,27 @@ test_remove (Fixture *fixture, gconstpointer data)
   g_assert_ob_error (error, OB_ERROR_FAILED);
 }
 
+/* What somebody else removes or replaces is not what was open before. */
+static void
+test_changed_by_others (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = open_store (fixture, ".");
+  g_autoptr (ObStore) other = open_store (fixture, ".");
+  char text[8] = "";
+  g_autoptr (GError) error = NULL;
+
+  put_text (store, "data/ab/one", "sound", OB_STORE_PUT_NONE);
+  assert_object (store, "data/ab/one", "sound");
+  put_text (other, "data/ab/one", "wrong", OB_STORE_PUT_NONE);
+  g_assert_cmpint (ob_store_read (store, "data/ab/one", 0, text, 5, NULL, &error), ==, 5);
+  g_assert_cmpstr (text, ==, "wrong");
+  /* Kept alive elsewhere, as a copy of the repository made of links does. */
+  g_assert_cmpint (linkat (fixture->fd, "data/ab/one", fixture->fd, "kept", 0), ==, 0);
+  g_assert_cmpint (unlinkat (fixture->fd, "data/ab/one", 0), ==, 0);
+  g_assert_cmpint (ob_store_read (store, "data/ab/one", 0, text, 5, NULL, &error), ==, -1);
+  g_assert_ob_error (error, OB_ERROR_NOT_FOUND);
+}
+
 static void
 test_open_files (Fixture *fixture, gconstpointer data)
 {
@@ -509,6 +530,7 @@ main (int argc, char **argv)
   ADD ("not-flushed", test_not_flushed);
   ADD ("list", test_list);
   ADD ("remove", test_remove);
+  ADD ("changed-by-others", test_changed_by_others);
   ADD ("open-files", test_open_files);
   ADD ("links", test_links);
   ADD ("group", test_group);
