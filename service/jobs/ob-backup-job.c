@@ -253,14 +253,9 @@ publish (ObBackupRun *run, ObLock *lock, GError **error)
   if (!add_root (run, &tree, error) || !ob_writer_finish (run->writer, error)
       || !protect (run, error))
     return FALSE;
-  if (!ob_lock_is_valid (lock))
-    {
-      g_set_error (error, OB_ERROR, OB_ERROR_LOCKED,
-                   "The lock on the repository of destination %s could not be kept, so somebody "
-                   "else may have cleaned it up meanwhile; back up again.",
-                   ob_destination_get_name (run->destination));
-      return FALSE;
-    }
+  /* Somebody else may have cleaned up meanwhile. */
+  if (!ob_lock_confirm (lock, run->cancellable, error))
+    return FALSE;
   snapshot = build_snapshot (run, &tree);
   if (!ob_job_set_cancelable (run->job, FALSE))
     {
@@ -285,6 +280,7 @@ store (ObBackupRun *run, ObLock *lock, GError **error)
   warn_of_changed_properties (run);
   writer = ob_writer_new (run->repository, run->context->n_threads, run->cancellable);
   run->writer = writer;
+  ob_writer_set_lock (writer, lock);
   if (ob_store_get_lock_days (ob_repository_get_store (run->repository)) > 0)
     ob_writer_set_collects (writer);
   clock_gettime (CLOCK_REALTIME, &run->manifest->start);

@@ -66,7 +66,7 @@ save_held (Adoption *self, GCancellable *cancellable, GError **error)
 {
   if (self->ids->len == 0)
     return TRUE;
-  if (!ob_lock_check (self->lock, error)
+  if (!ob_lock_confirm (self->lock, cancellable, error)
       || !ob_repository_save_index (self->repository, (const ObId *) (gpointer) self->ids->data,
                                     (GArray *const *) self->entries->pdata, self->ids->len,
                                     cancellable, error))

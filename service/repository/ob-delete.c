@@ -17,9 +17,10 @@ run (ObRepository *repository, ObLock *lock, GArray *ids, guint *n_removed,
      GCancellable *cancellable, GError **error)
 {
   ObStore *store = ob_repository_get_store (repository);
-  gboolean done = TRUE;
+  gboolean done;
 
   *n_removed = 0;
+  done = ob_lock_confirm (lock, cancellable, error);
   for (guint i = 0; done && i < ids->len; i++)
     {
       g_autofree char *name = get_name (&g_array_index (ids, ObId, i));

@@ -69,6 +69,14 @@ remove_file (ObRepository *repository, const ObId *id, GError **error)
   return ob_store_remove (ob_repository_get_store (repository), name, NULL, error);
 }
 
+/* As remove_file(), but where that fails the next lock does it. */
+static void
+remove_or_leave (ObRepository *repository, const ObId *id)
+{
+  if (!remove_file (repository, id, NULL))
+    g_async_queue_push (ob_repository_get_left_locks (repository), get_file_name (id));
+}
+
 /* As remove_file(), and again after a moment: a file that stays keeps everybody out for half an
  * hour, and us too. Where the store is out of reach the next lock removes it. */
 static gboolean
@@ -230,16 +238,23 @@ wait_ms (guint ms, GCancellable *cancellable, GError **error)
 
 /* internal: the refresh thread */
 
+static gboolean
+has_file (ObLock *self, const ObId *id, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *name = get_file_name (id);
+
+  return ob_store_stat (ob_repository_get_store (self->repository), name, NULL, cancellable, error);
+}
+
 /* Whether the file that holds the lock is still there. What cannot be told is taken for yes: if the
  * store does not answer, the new file will not be written either. */
 static gboolean
 is_still_there (ObLock *self)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *name = get_file_name (&self->id);
 
-  ob_store_stat (ob_repository_get_store (self->repository), name, NULL, self->cancellable, &error);
-  return !g_error_matches (error, OB_ERROR, OB_ERROR_NOT_FOUND);
+  return has_file (self, &self->id, self->cancellable, &error)
+         || !g_error_matches (error, OB_ERROR, OB_ERROR_NOT_FOUND);
 }
 
 static gboolean
@@ -281,13 +296,13 @@ refresh (ObLock *self)
       if (!g_cancellable_is_cancelled (self->cancellable))
         g_warning ("The lock of the repository could not be refreshed: %s.", error->message);
       /* It may have been written before the call failed. */
-      remove_file (self->repository, &id, NULL);
+      remove_or_leave (self->repository, &id);
       return FALSE;
     }
 
   if (late && (!wait_ms (self->times.settle_ms, self->cancellable, NULL) || !is_still_there (self)))
     {
-      remove_file (self->repository, &id, NULL);
+      remove_or_leave (self->repository, &id);
       lose (self);
       return TRUE;
     }
@@ -320,13 +335,24 @@ wait_for_release (ObLock *self, guint ms)
   return is_released;
 }
 
+static gboolean
+has_lost (ObLock *self)
+{
+  gboolean is_lost;
+
+  pthread_mutex_lock (&self->mutex);
+  is_lost = self->is_lost;
+  pthread_mutex_unlock (&self->mutex);
+  return is_lost;
+}
+
 static void *
 run_refresh (void *data)
 {
   ObLock *self = data;
   guint ms = self->times.refresh_ms;
 
-  while (!wait_for_release (self, ms) && !self->is_lost)
+  while (!wait_for_release (self, ms) && !has_lost (self))
     ms = refresh (self) ? self->times.refresh_ms : self->times.retry_ms;
   return NULL;
 }
@@ -394,7 +420,7 @@ ob_lock_acquire_with_times (ObRepository *repository, gboolean exclusive, const 
       && start_thread (self, error))
     return self;
 
-  remove_file (repository, &self->id, NULL);
+  remove_or_leave (repository, &self->id);
   free_lock (self);
   return NULL;
 }
@@ -458,8 +484,45 @@ ob_lock_check (ObLock *self, GError **error)
   where = ob_store_describe (ob_repository_get_store (self->repository));
   g_set_error (error, OB_ERROR, OB_ERROR_LOCKED,
                "The lock of the repository in %s could not be kept, so somebody else may be at work "
-               "on it. What was done so far is sound; begin again",
+               "on it. What was done so far is sound; begin again, and where it happens again "
+               "compare the clocks of the hosts that use the repository",
                where);
+  return FALSE;
+}
+
+static ObId
+get_id (ObLock *self)
+{
+  ObId id;
+
+  pthread_mutex_lock (&self->mutex);
+  id = self->id;
+  pthread_mutex_unlock (&self->mutex);
+  return id;
+}
+
+gboolean
+ob_lock_confirm (ObLock *self, GCancellable *cancellable, GError **error)
+{
+  ObId id = get_id (self);
+
+  while (ob_lock_check (self, error))
+    {
+      g_autoptr (GError) local_error = NULL;
+      ObId looked_at = id;
+
+      if (has_file (self, &id, cancellable, &local_error))
+        return TRUE;
+      if (!g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_FOUND))
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
+      /* A refresh puts another file in its place. */
+      id = get_id (self);
+      if (ob_id_equal (&id, &looked_at))
+        lose (self);
+    }
   return FALSE;
 }
 

@@ -35,6 +35,13 @@ gboolean ob_lock_is_valid (ObLock *lock);
 /* The same, with the error LOCKED where it is not. Any thread. */
 gboolean ob_lock_check (ObLock *lock, GError **error);
 
+/* As ob_lock_check(), and looks whether the lock's file is still there: a machine that stood still
+ * (a virtual one that was paused, or moved) does not know how long, nor does one whose clock is
+ * behind see that others take its locks for stale. To be called before what cannot be taken back:
+ * before others can see a backup or an index file, and before anything is removed. Errors: LOCKED,
+ * CANCELLED, those of the store. Any thread. Blocks. */
+gboolean ob_lock_confirm (ObLock *lock, GCancellable *cancellable, GError **error);
+
 /* Removes the lock file. Blocks shortly. */
 void ob_lock_release (ObLock *lock);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObLock, ob_lock_release)

@@ -59,6 +59,7 @@ struct _ObPacker
   gboolean finishing;
   gboolean stopped;
   gboolean keeps;
+  ObLock *lock; /* NULL: nobody else is there */
   guint64 stored_bytes;
   GHashTable *stored; /* of ObId: packs */
   GHashTable *claimed[N_TYPES]; /* of ObId: on their way, in no saved index yet */
@@ -145,12 +146,24 @@ forget_claim (gpointer data, gpointer user_data)
   g_hash_table_remove (packer->claimed[entry->type], &entry->id);
 }
 
+static gboolean
+confirm_lock (ObPacker *packer, GCancellable *cancellable, GError **error)
+{
+  ObLock *lock;
+
+  pthread_mutex_lock (&packer->mutex);
+  lock = packer->lock;
+  pthread_mutex_unlock (&packer->mutex);
+  return lock == NULL || ob_lock_confirm (lock, cancellable, error);
+}
+
 /* Packs durable, then the index that names them, and only then are the blobs taken from the claimed
  * ones: at any moment a blob is in one of the two. */
 static gboolean
 save_index (ObPacker *packer, GError **error)
 {
-  if (!ob_unsaved_packs_save (packer->unsaved, packer->repository, packer->cancellable, error))
+  if (!confirm_lock (packer, packer->cancellable, error)
+      || !ob_unsaved_packs_save (packer->unsaved, packer->repository, packer->cancellable, error))
     return FALSE;
 
   pthread_mutex_lock (&packer->mutex);
@@ -173,8 +186,9 @@ save_index_in_time (ObPacker *packer)
   if (waiting != NULL || ob_store_has_failed (store))
     return;
   deadline = ob_deadline_new (KEEP_MS, NULL);
-  if (!ob_unsaved_packs_save (packer->unsaved, packer->repository,
-                              ob_deadline_get_cancellable (deadline), &error))
+  if (!confirm_lock (packer, ob_deadline_get_cancellable (deadline), &error)
+      || !ob_unsaved_packs_save (packer->unsaved, packer->repository,
+                                 ob_deadline_get_cancellable (deadline), &error))
     g_info ("What was stored before the end is in no index: %s", error->message);
 }
 
@@ -277,6 +291,14 @@ ob_packer_set_keeps (ObPacker *packer, gboolean keeps)
 {
   pthread_mutex_lock (&packer->mutex);
   packer->keeps = keeps;
+  pthread_mutex_unlock (&packer->mutex);
+}
+
+void
+ob_packer_set_lock (ObPacker *packer, ObLock *lock)
+{
+  pthread_mutex_lock (&packer->mutex);
+  packer->lock = lock;
   pthread_mutex_unlock (&packer->mutex);
 }
 

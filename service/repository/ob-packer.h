@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "ob-lock.h"
 #include "ob-repository-private.h"
 #include "ob-wait.h"
 
@@ -19,6 +20,11 @@ ObPacker *ob_packer_new (ObRepository *repository, ObFirstError *first_error,
  * whoever begins anew need not store it again. That takes ten seconds at most, and none where the
  * store does not answer. Before the first blob. */
 void ob_packer_set_keeps (ObPacker *packer, gboolean keeps);
+
+/* Confirms @lock before each index file: where it was lost, somebody may have removed the packs that
+ * no index names yet, and whoever comes next would build on an index that names them. The lock has
+ * to outlive the packer. Before the first blob. */
+void ob_packer_set_lock (ObPacker *packer, ObLock *lock);
 
 /* Stops the thread, drops what is not stored, frees all. */
 void ob_packer_free (ObPacker *packer);

@@ -41,7 +41,8 @@ write_held (ObPrunePlan *plan, Held *held, GCancellable *cancellable, GError **e
 {
   gboolean done
     = held->ids->len == 0
-      || (ob_check_cancelled (cancellable, error) && ob_prune_plan_check (plan, error)
+      || (ob_check_cancelled (cancellable, error)
+          && ob_lock_confirm (plan->lock, cancellable, error) && ob_prune_plan_check (plan, error)
           && ob_repository_save_index (plan->repository, (const ObId *) (gpointer) held->ids->data,
                                        (GArray *const *) held->entries->pdata, held->ids->len,
                                        cancellable, error));

@@ -180,6 +180,7 @@ ob_prune_repack (ObPrunePlan *plan, guint64 *written, GCancellable *cancellable,
   ob_progress_add_total (plan->progress, plan->figures.repacked_bytes);
   reader = self.reader = ob_blob_reader_new (plan->repository);
   packer = self.packer = ob_packer_new (plan->repository, first_error, cancellable);
+  ob_packer_set_lock (packer, plan->lock);
   done = copy_packs (&self, error);
   if (!done)
     add_advice (error);

@@ -20,7 +20,7 @@ remove_index_files (ObPrunePlan *self, GCancellable *cancellable, GError **error
 {
   ObStore *store = ob_repository_get_store (self->repository);
 
-  if (!ob_prune_plan_check (self, error))
+  if (!ob_prune_plan_check (self, error) || !ob_lock_confirm (self->lock, cancellable, error))
     return FALSE;
   for (guint i = 0; i < self->index_files->len; i++)
     if (!ob_check_cancelled (cancellable, error) || !ob_lock_check (self->lock, error)
@@ -69,7 +69,7 @@ static gboolean
 remove_packs (ObPrunePlan *self, GArray *packs, guint64 *removed, GCancellable *cancellable,
               GError **error)
 {
-  gboolean done = TRUE;
+  gboolean done = ob_lock_confirm (self->lock, cancellable, error);
 
   ob_progress_set_phase (self->progress, "removing");
   for (guint i = 0; done && i < packs->len; i++)

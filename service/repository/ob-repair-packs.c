@@ -314,8 +314,10 @@ ob_repair_packs (ObRepair *repair, GError **error)
                 .old_packs = old_packs,
                 .packs = packs,
                 .entries = entries };
-  gboolean ok = run (&work, error);
+  gboolean ok;
 
+  ob_packer_set_lock (packer, repair->lock);
+  ok = run (&work, error);
   g_free (work.buffer);
   return ok;
 }

@@ -197,6 +197,7 @@ ob_repair_snapshots (ObRepair *repair, GError **error)
     return TRUE;
   work.reader = reader = ob_blob_reader_new (repair->repository);
   work.writer = writer = ob_writer_new (repair->repository, 1, repair->cancellable);
+  ob_writer_set_lock (writer, repair->lock);
   work.done = done = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, g_free);
   work.stack = stack = g_array_new (FALSE, FALSE, sizeof (Frame));
   g_array_set_clear_func (stack, frame_clear);

@@ -8,7 +8,8 @@
 gboolean
 ob_repair_check_lock (ObRepair *self, GError **error)
 {
-  return ob_lock_check (self->lock, error) && ob_check_cancelled (self->cancellable, error);
+  return ob_check_cancelled (self->cancellable, error)
+         && ob_lock_confirm (self->lock, self->cancellable, error);
 }
 
 /* The snapshots as they are now that the index tells the truth. */

@@ -127,7 +127,8 @@ ob_retag_snapshot (ObRepository *repository, ObLock *lock, const ObSnapshot *sna
       g_prefix_error (error, "%s: ", name);
       return FALSE;
     }
-  return ob_repository_check_writable (repository, error) && ob_lock_check (lock, error)
+  return ob_repository_check_writable (repository, error)
+         && ob_lock_confirm (lock, cancellable, error)
          && ob_store_get_lock (store, name, &until, cancellable, error)
          && ob_repository_put_unpacked_as (repository, "snapshots", text, strlen (text),
                                            OB_STORE_PUT_UNLOCKED, id, cancellable, error)

@@ -122,6 +122,12 @@ ob_writer_new (ObRepository *repository, guint n_workers, GCancellable *cancella
   return writer;
 }
 
+void
+ob_writer_set_lock (ObWriter *writer, ObLock *lock)
+{
+  ob_packer_set_lock (writer->packer, lock);
+}
+
 static void
 join_workers (ObWriter *writer)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "ob-lock.h"
 #include "ob-node.h"
 #include "ob-progress.h"
 #include "ob-repository.h"
@@ -21,6 +22,10 @@ typedef enum
 
 /* @n_workers 1 to 64. The index must have been loaded. Transfer full. */
 ObWriter *ob_writer_new (ObRepository *repository, guint n_workers, GCancellable *cancellable);
+
+/* The lock under which it writes; ob_packer_set_lock() says what for. It has to outlive the writer.
+ * Before the first blob. */
+void ob_writer_set_lock (ObWriter *writer, ObLock *lock);
 
 /* Reads @fd to its end and stores it: @content gets the blobs' ids in order (of ObId, transfer
  * full), @size its bytes. Adds to the done bytes of @progress as it reads. Blocks. */

@@ -94,8 +94,9 @@ back_up (Faults *faults, ObRepository *repository, guint state, ObWriterStats *s
       || !find_previous (repository, &root, error))
     return FALSE;
   writer = ob_writer_new (repository, 2, NULL);
+  ob_writer_set_lock (writer, lock);
   if (!ob_file_backup_run (writer, &root, 2, NULL, &node, &file_stats, NULL, error)
-      || !ob_writer_finish (writer, error))
+      || !ob_writer_finish (writer, error) || !ob_lock_confirm (lock, NULL, error))
     return FALSE;
   ob_writer_get_stats (writer, stats);
   snapshot->tree = node->subtree;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core-fixture.h"
+#include "fault-store.h"
 #include "ob-error.h"
 #include "ob-host.h"
 #include "ob-lock-file.h"
@@ -590,6 +591,69 @@ test_cancelled (CoreFixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_files (fixture), ==, 0);
 }
 
+/* While this host stood still another one took the lock for stale: nothing here knows of it until
+ * somebody looks. */
+static void
+test_confirm (CoreFixture *fixture, gconstpointer data)
+{
+  ObLock *lock = acquire (fixture, FALSE, &quiet, -1);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (ob_lock_confirm (lock, NULL, &error));
+  core_store_clear (fixture->store, "locks");
+  g_assert_true (ob_lock_check (lock, &error));
+  g_assert_no_error (error);
+  g_assert_false (ob_lock_confirm (lock, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+  g_assert_false (ob_lock_is_valid (lock));
+  ob_lock_release (lock);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
+/* A file that a refresh has just replaced is none that was lost. */
+static void
+test_confirm_while_refreshed (CoreFixture *fixture, gconstpointer data)
+{
+  ObLock *lock = acquire (fixture, FALSE, &quick, -1);
+  gint64 end = g_get_monotonic_time () + G_USEC_PER_SEC;
+  g_autoptr (GError) error = NULL;
+
+  while (g_get_monotonic_time () < end)
+    {
+      ob_lock_confirm (lock, NULL, &error);
+      g_assert_no_error (error);
+    }
+  ob_lock_release (lock);
+}
+
+/* A file that could not be removed when the lock was not had after all keeps nobody out, once the
+ * store answers again. */
+static void
+test_left_by_a_try (CoreFixture *fixture, gconstpointer data)
+{
+  static const ObLockTimes patient
+    = { .settle_ms = 60000, .refresh_ms = 600000, .retry_ms = 600000, .valid_ms = 600000 };
+  g_autoptr (ObStore) store = fault_store_new (fixture->store);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObRepository) repository = ob_repository_open (store, CORE_PASSPHRASE, NULL, &error);
+  pthread_t thread;
+  ObLock *lock;
+
+  g_assert_no_error (error);
+  fault_store_arm (FAULT_STORE (store), FAULT_REMOVE, 1, FAULT_EIO, FALSE);
+  g_assert_cmpint (pthread_create (&thread, NULL, cancel_soon, cancellable), ==, 0);
+  g_assert_null (ob_lock_acquire_with_times (repository, FALSE, &patient, cancellable, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
+  g_clear_error (&error);
+  pthread_join (thread, NULL);
+  g_assert_cmpuint (count_files (fixture), ==, 1);
+  lock = ob_lock_acquire_with_times (repository, TRUE, &quiet, NULL, &error);
+  g_assert_no_error (error);
+  ob_lock_release (lock);
+  g_assert_cmpuint (count_files (fixture), ==, 0);
+}
+
 static void
 add (const char *path, void (*test) (CoreFixture *, gconstpointer))
 {
@@ -619,5 +683,8 @@ main (int argc, char **argv)
   add ("/lock/waits-in-vain", test_waits_in_vain);
   add ("/lock/left", test_left);
   add ("/lock/cancelled", test_cancelled);
+  add ("/lock/confirm", test_confirm);
+  add ("/lock/confirm-while-refreshed", test_confirm_while_refreshed);
+  add ("/lock/left-by-a-try", test_left_by_a_try);
   return g_test_run ();
 }

@@ -131,6 +131,46 @@ test_plan (Prune *prune, gconstpointer data)
   g_assert_cmpuint (crash_store_get_n_changes (prune->crash_store), ==, n_changes + 2);
 }
 
+/* While the prune stood still, its lock was taken for stale: somebody may build on what it found
+ * unused, so nothing may go any more; nor may an index name what others have removed. */
+static void
+test_lock_is_lost (Prune *prune, gconstpointer data)
+{
+  static const guint64 limits[] = { 0, G_MAXUINT64 };
+  GLogLevelFlags fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK);
+
+  prune_make_waste (prune);
+  prune_give_up (prune);
+  for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
+    {
+      ObPruneLimit limit = { .bytes = limits[i] };
+      g_autoptr (ObLock) held = prune_lock (prune->core.repository);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (ObPrunePlan) plan
+        = ob_prune_plan_new (prune->core.repository, held, &limit, NULL, NULL, &error);
+      g_autoptr (GHashTable) before = prune_list_packs (prune->core.store);
+      g_autoptr (GHashTable) after = NULL;
+      g_autoptr (GPtrArray) indexes = core_fixture_list (&prune->core, "index");
+      g_autoptr (GPtrArray) indexes_after = NULL;
+      GHashTableIter iter;
+      gpointer id;
+      gint64 freed;
+
+      g_assert_no_error (error);
+      core_store_clear (prune->core.store, "locks");
+      g_assert_false (ob_prune_plan_run (plan, &freed, NULL, &error));
+      g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+      after = prune_list_packs (prune->core.store);
+      g_hash_table_iter_init (&iter, before);
+      while (g_hash_table_iter_next (&iter, &id, NULL))
+        g_assert_true (g_hash_table_contains (after, id));
+      indexes_after = core_fixture_list (&prune->core, "index");
+      g_assert_cmpuint (indexes_after->len, ==, indexes->len);
+    }
+  g_log_set_always_fatal (fatal);
+  prune_assert_whole (prune->core.repository, prune->models);
+}
+
 /* What there is no time for stays as it is, and the next prune does it. */
 static void
 test_time_is_up (Prune *prune, gconstpointer data)
@@ -403,6 +443,7 @@ main (int argc, char **argv)
   add ("/prune/random", test_random);
   add ("/prune/to-nothing", test_to_nothing);
   add ("/prune/plan", test_plan);
+  add ("/prune/lock-is-lost", test_lock_is_lost);
   add ("/prune/time-is-up", test_time_is_up);
   add ("/prune/duplicates", test_duplicates);
   add ("/prune/damaged-blob", test_damaged_blob);

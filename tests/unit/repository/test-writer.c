@@ -286,6 +286,41 @@ test_error (Pipeline *pipeline, gconstpointer unused)
   g_assert_error (last, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE);
 }
 
+/* What others may have removed, since the lock was lost, is in no index: the next backup would build
+ * on it. Whether the backup ends or is given up. */
+static void
+test_lock_is_lost (Pipeline *pipeline, gconstpointer ends)
+{
+  g_autofree guint8 *data = make_random (40 * MIB, 22);
+  GLogLevelFlags fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GArray) content = NULL;
+  ObLock *lock = ob_lock_acquire (pipeline->core.repository, FALSE, NULL, &error);
+  ObBlobLocation location;
+
+  g_assert_no_error (error);
+  {
+    g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 2, NULL);
+
+    ob_writer_set_lock (writer, lock);
+    ob_writer_add_bytes (writer, data, 40 * MIB, &content, &error);
+    g_assert_no_error (error);
+    core_store_clear (pipeline->core.store, "locks");
+    if (GPOINTER_TO_INT (ends))
+      {
+        g_assert_false (ob_writer_finish (writer, &error));
+        g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+      }
+  }
+  g_log_set_always_fatal (fatal);
+  ob_lock_release (lock);
+  names = core_fixture_list (&pipeline->core, "index");
+  g_assert_cmpuint (names->len, ==, 0);
+  g_assert_false (ob_index_lookup (ob_repository_get_index (pipeline->core.repository),
+                                   OB_BLOB_DATA, &g_array_index (content, ObId, 0), &location));
+}
+
 static void *
 cancel_soon (void *data)
 {
@@ -413,6 +448,8 @@ main (int argc, char **argv)
   add ("/writer/threads", test_threads, NULL);
   add ("/writer/memory", test_memory, NULL);
   add ("/writer/error", test_error, NULL);
+  add ("/writer/lock-is-lost", test_lock_is_lost, GINT_TO_POINTER (TRUE));
+  add ("/writer/lock-is-lost-given-up", test_lock_is_lost, GINT_TO_POINTER (FALSE));
   add ("/writer/cancel-call", test_cancel, GINT_TO_POINTER (TRUE));
   add ("/writer/cancel-writer", test_cancel, GINT_TO_POINTER (FALSE));
   add ("/writer/abandoned", test_abandoned, NULL);
