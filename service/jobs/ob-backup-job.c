@@ -17,6 +17,7 @@
 #include "ob-job-private.h"
 #include "ob-label.h"
 #include "ob-operations.h"
+#include "ob-present-packs.h"
 #include "ob-protect.h"
 #include "ob-restore-note.h"
 #include "ob-restore-recover.h"
@@ -268,6 +269,23 @@ publish (ObBackupRun *run, ObLock *lock, GError **error)
   return TRUE;
 }
 
+/* What somebody removed from the destination, or its disk lost, is not built on. */
+static gboolean
+look_for_packs (ObBackupRun *run, GError **error)
+{
+  guint n_gone;
+
+  if (!ob_present_packs_find (run->repository, &n_gone, run->cancellable, error))
+    return FALSE;
+  if (n_gone > 0)
+    ob_progress_warn (run->progress, FALSE,
+                      "%u packs of earlier backups are missing or damaged at destination %s. What "
+                      "this backup needs of them is stored again; `obbackupctl verify` tells which "
+                      "backups lost something",
+                      n_gone, ob_destination_get_name (run->destination));
+  return TRUE;
+}
+
 static gboolean
 store (ObBackupRun *run, ObLock *lock, GError **error)
 {
@@ -275,7 +293,7 @@ store (ObBackupRun *run, ObLock *lock, GError **error)
   g_autoptr (ObBackupTrees) trees = NULL;
 
   if (!ob_repository_load_index (run->repository, run->cancellable, error)
-      || !list_earlier (run, error))
+      || !look_for_packs (run, error) || !list_earlier (run, error))
     return FALSE;
   warn_of_changed_properties (run);
   writer = ob_writer_new (run->repository, run->context->n_threads, run->cancellable);

@@ -153,9 +153,8 @@ load_previous (Visit *visit, const ObId *id)
 {
   ObBackup *backup = visit->worker->backup;
   ObIndex *index = ob_repository_get_index (ob_writer_get_repository (backup->writer));
-  ObBlobLocation location;
 
-  if (!ob_index_lookup (index, OB_BLOB_TREE, id, &location))
+  if (!ob_index_has (index, OB_BLOB_TREE, id))
     return;
   visit->previous.nodes
     = ob_blob_reader_load_tree (visit->worker->blob_reader, id, backup->cancellable, NULL);
@@ -200,13 +199,8 @@ has_all_blobs (ObBackup *backup, const ObNode *node)
   ObIndex *index = ob_repository_get_index (ob_writer_get_repository (backup->writer));
 
   for (guint i = 0; i < node->content->len; i++)
-    {
-      ObBlobLocation location;
-
-      if (!ob_index_lookup (index, OB_BLOB_DATA, &g_array_index (node->content, ObId, i),
-                            &location))
-        return FALSE;
-    }
+    if (!ob_index_has (index, OB_BLOB_DATA, &g_array_index (node->content, ObId, i)))
+      return FALSE;
   return TRUE;
 }
 

@@ -26,6 +26,7 @@ typedef struct
 {
   ObId id;
   guint64 size;
+  gboolean gone; /* it is missing, or not as long as it should be */
 } Pack;
 
 /* Open addressing: a slot holds the number of an item plus one, 0 where it is free. Nothing is ever
@@ -44,6 +45,7 @@ typedef struct
   Table blobs[2]; /* of Entry, by ObBlobType */
   Table packs;    /* of Pack */
   guint32 last_pack; /* number of the one that was asked for last */
+  guint32 n_gone;    /* of the packs */
   guint64 stored_size;
 } Content;
 
@@ -169,6 +171,7 @@ content_init (Content *self)
   table_init (&self->blobs[OB_BLOB_TREE], sizeof (Entry));
   table_init (&self->packs, sizeof (Pack));
   self->last_pack = 0;
+  self->n_gone = 0;
   self->stored_size = 0;
 }
 
@@ -244,6 +247,57 @@ content_locate (const Content *self, const Entry *entry)
                            .plain_length = entry->plain_length };
 }
 
+static gboolean
+content_is_gone (const Content *self, guint32 pack)
+{
+  return self->n_gone > 0 && ((const Pack *) table_get (&self->packs, pack))->gone;
+}
+
+static void
+content_set_gone (Content *self, guint32 number, gboolean gone)
+{
+  Pack *pack = table_get (&self->packs, number);
+
+  if (gone && !pack->gone)
+    self->n_gone++;
+  else if (!gone && pack->gone)
+    self->n_gone--;
+  pack->gone = gone;
+}
+
+/* What is gone from @old is from what takes its place, too. */
+static void
+content_inherit_gone (Content *self, const Content *old)
+{
+  for (guint32 i = 0; old->n_gone > 0 && i < old->packs.n_items; i++)
+    {
+      const ObId *id = table_get (&old->packs, i);
+
+      if (!content_is_gone (old, i))
+        continue;
+      for (guint32 slot = first_slot (&self->packs, id); self->packs.slots[slot] != 0;
+           slot = (slot + 1) & (self->packs.capacity - 1))
+        if (ob_id_equal (table_get (&self->packs, self->packs.slots[slot] - 1), id))
+          content_set_gone (self, self->packs.slots[slot] - 1, TRUE);
+    }
+}
+
+/* Adds to @locations, of which there are @n, the places whose packs are @gone or not. Returns how
+ * many there are then. */
+static gsize
+content_lookup (const Content *self, ObBlobType type, const ObId *id, gboolean gone,
+                ObBlobLocation *locations, gsize n, gsize max)
+{
+  const Table *table = &self->blobs[type];
+  guint32 slot = first_slot (table, id);
+  const Entry *entry;
+
+  while (n < max && (entry = table_find_from (table, id, &slot)) != NULL)
+    if (content_is_gone (self, entry->pack) == gone)
+      locations[n++] = content_locate (self, entry);
+  return n;
+}
+
 /* public methods */
 
 ObIndex *
@@ -277,18 +331,43 @@ gsize
 ob_index_lookup_all (ObIndex *self, ObBlobType type, const ObId *id, ObBlobLocation *locations,
                      gsize max)
 {
-  const Table *table = &self->content.blobs[type];
-  const Entry *entry;
-  guint32 slot;
-  gsize n = 0;
+  gsize n;
 
   pthread_rwlock_rdlock (&self->lock);
-  slot = first_slot (table, id);
-  while (n < max && (entry = table_find_from (table, id, &slot)) != NULL)
-    locations[n++] = content_locate (&self->content, entry);
+  n = content_lookup (&self->content, type, id, FALSE, locations, 0, max);
+  if (self->content.n_gone > 0)
+    n = content_lookup (&self->content, type, id, TRUE, locations, n, max);
   pthread_rwlock_unlock (&self->lock);
 
   return n;
+}
+
+gboolean
+ob_index_has (ObIndex *self, ObBlobType type, const ObId *id)
+{
+  ObBlobLocation location;
+  gsize n;
+
+  pthread_rwlock_rdlock (&self->lock);
+  n = content_lookup (&self->content, type, id, FALSE, &location, 0, 1);
+  pthread_rwlock_unlock (&self->lock);
+
+  return n > 0;
+}
+
+gboolean
+ob_index_set_there (ObIndex *self, guint generation, const ObBitmap *there, guint32 *n_gone)
+{
+  gboolean same;
+
+  pthread_rwlock_wrlock (&self->lock);
+  same = self->generation == generation;
+  for (guint32 i = 0; same && i < MIN (there->n_bits, self->content.packs.n_items); i++)
+    content_set_gone (&self->content, i, !ob_bitmap_test (there, i));
+  *n_gone = self->content.n_gone;
+  pthread_rwlock_unlock (&self->lock);
+
+  return same;
 }
 
 void
@@ -486,6 +565,7 @@ ob_index_replace (ObIndex *self, ObIndex *other)
   pthread_rwlock_wrlock (&self->lock);
   old = self->content;
   self->content = other->content;
+  content_inherit_gone (&self->content, &old);
   self->generation++;
   pthread_rwlock_unlock (&self->lock);
 

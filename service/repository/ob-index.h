@@ -3,6 +3,7 @@
  * millions: at most 64 bytes a blob. */
 #pragma once
 
+#include "ob-bitmap.h"
 #include "ob-id.h"
 
 G_BEGIN_DECLS
@@ -35,8 +36,8 @@ ObIndex *ob_index_new (void);
 void ob_index_free (ObIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObIndex, ob_index_free)
 
-/* Where the blob is: of several places the one known first. Any thread. FALSE where it is not
- * known. */
+/* Where the blob is: of several places the one known first, of those whose packs are not known to be
+ * gone if there are such. Any thread. FALSE where it is not known. */
 gboolean ob_index_lookup (ObIndex *index, ObBlobType type, const ObId *id,
                           ObBlobLocation *location);
 
@@ -44,6 +45,17 @@ gboolean ob_index_lookup (ObIndex *index, ObBlobType type, const ObId *id,
  * sound where one is damaged. Returns how many there are in @locations. Any thread. */
 gsize ob_index_lookup_all (ObIndex *index, ObBlobType type, const ObId *id,
                            ObBlobLocation *locations, gsize max);
+
+/* Whether one can build on the blob: a place is known whose pack is not known to be gone. Any
+ * thread. */
+gboolean ob_index_has (ObIndex *index, ObBlobType type, const ObId *id);
+
+/* Tells of the first packs, by their numbers, which are there as they should be (a bit of @there,
+ * which has one for each of these packs); what was told before of these holds no more. *@n_gone: how
+ * many are not. FALSE where @generation is not that of the index any more: nothing is changed. Any
+ * thread. */
+gboolean ob_index_set_there (ObIndex *index, guint generation, const ObBitmap *there,
+                             guint32 *n_gone);
 
 /* A blob that a finished pack holds, and that an index file on the store lists: other jobs build on
  * it at once. A place that is known already is not kept twice. Any thread. */

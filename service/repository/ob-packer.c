@@ -351,15 +351,14 @@ ob_packer_claim (ObPacker *packer, ObBlobType type, const ObId *id)
 {
   ObIndex *index = ob_repository_get_index (packer->repository);
   GHashTable *claimed = packer->claimed[type];
-  ObBlobLocation location;
   gboolean is_new;
 
-  if (ob_index_lookup (index, type, id, &location))
+  if (ob_index_has (index, type, id))
     return FALSE;
 
   /* The index is asked again behind the lock: a blob goes from the claimed ones into the index. */
   pthread_mutex_lock (&packer->mutex);
-  is_new = !g_hash_table_contains (claimed, id) && !ob_index_lookup (index, type, id, &location);
+  is_new = !g_hash_table_contains (claimed, id) && !ob_index_has (index, type, id);
   if (is_new)
     g_hash_table_add (claimed, g_memdup2 (id, sizeof *id));
   pthread_mutex_unlock (&packer->mutex);

@@ -4,6 +4,7 @@
 #include "ob-blob-reader.h"
 #include "ob-error.h"
 #include "ob-parallel.h"
+#include "ob-present-packs.h"
 #include "ob-wait.h"
 
 #define MAX_PROBLEMS 100
@@ -152,9 +153,9 @@ check_tree (Check *check, const ObId *id, GError **error)
   return ob_check_cancelled (check->cancellable, error);
 }
 
-gboolean
-ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *problems,
-                      GCancellable *cancellable, GError **error)
+static gboolean
+check_once (ObRepository *repository, const ObId *id, GPtrArray *problems, GCancellable *cancellable,
+            GError **error)
 {
   g_autoptr (ObBlobReader) reader = ob_blob_reader_new (repository);
   g_autoptr (GHashTable) trees = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
@@ -181,4 +182,22 @@ ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *probl
         return FALSE;
     }
   return check_packs (&check, error);
+}
+
+/* Of a blob the copy that is known first is looked at. Where that is gone there may be another: a
+ * second look is at those whose packs are there. */
+gboolean
+ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *problems,
+                      GCancellable *cancellable, GError **error)
+{
+  guint before = problems->len;
+  guint n_gone;
+
+  if (!check_once (repository, id, problems, cancellable, error))
+    return FALSE;
+  if (problems->len == before)
+    return TRUE;
+  g_ptr_array_set_size (problems, (gint) before);
+  return ob_present_packs_find (repository, &n_gone, cancellable, error)
+         && check_once (repository, id, problems, cancellable, error);
 }

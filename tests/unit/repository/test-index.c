@@ -102,6 +102,58 @@ test_copies (void)
   g_assert_cmpuint (count (index, OB_BLOB_DATA, 1, found, 2), ==, 2);
 }
 
+/* What is known to be gone is not built on, and looked at last. */
+static void
+test_gone (void)
+{
+  g_autoptr (ObIndex) index = ob_index_new ();
+  g_autoptr (ObIndex) other = ob_index_new ();
+  g_autofree ObBitmap *there = NULL;
+  ObBlobLocation found[4];
+  guint generation = ob_index_get_generation (index);
+  guint32 n_gone;
+  ObId blob, only, pack;
+
+  make_id (1, &blob);
+  make_id (2, &only);
+  make_id (1001, &pack);
+  add (index, OB_BLOB_DATA, 1, 1000, 0);
+  add (index, OB_BLOB_DATA, 1, 1001, 0);
+  add (index, OB_BLOB_DATA, 2, 1000, 100);
+  there = ob_bitmap_new (2);
+  ob_bitmap_set (there, 1);
+  /* Newer than what was looked at: nothing is known of it. */
+  add (index, OB_BLOB_DATA, 3, 1002, 0);
+
+  g_assert_true (ob_index_has (index, OB_BLOB_DATA, &only));
+  g_assert_false (ob_index_has (index, OB_BLOB_TREE, &only));
+  g_assert_true (ob_index_set_there (index, generation, there, &n_gone));
+  g_assert_cmpuint (n_gone, ==, 1);
+  g_assert_false (ob_index_has (index, OB_BLOB_DATA, &only));
+  g_assert_cmpuint (count (index, OB_BLOB_DATA, 2, found, 4), ==, 1);
+  g_assert_true (ob_index_has (index, OB_BLOB_DATA, &blob));
+  g_assert_cmpuint (count (index, OB_BLOB_DATA, 1, found, 4), ==, 2);
+  g_assert_true (ob_id_equal (&found[0].pack, &pack));
+  g_assert_cmpuint (count (index, OB_BLOB_DATA, 1, found, 1), ==, 1);
+  g_assert_true (ob_id_equal (&found[0].pack, &pack));
+  make_id (3, &blob);
+  g_assert_true (ob_index_has (index, OB_BLOB_DATA, &blob));
+
+  /* It is known of the pack, whatever number that has. */
+  add (other, OB_BLOB_DATA, 1, 1001, 0);
+  add (other, OB_BLOB_DATA, 2, 1000, 100);
+  ob_index_replace (index, other);
+  g_assert_false (ob_index_has (index, OB_BLOB_DATA, &only));
+  g_assert_false (ob_index_set_there (index, generation, there, &n_gone));
+  g_assert_false (ob_index_has (index, OB_BLOB_DATA, &only));
+
+  /* It was put back. */
+  ob_bitmap_set (there, 0);
+  g_assert_true (ob_index_set_there (index, ob_index_get_generation (index), there, &n_gone));
+  g_assert_cmpuint (n_gone, ==, 0);
+  g_assert_true (ob_index_has (index, OB_BLOB_DATA, &only));
+}
+
 static void
 test_replace (void)
 {
@@ -330,6 +382,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/index/lookup", test_lookup);
   g_test_add_func ("/index/copies", test_copies);
+  g_test_add_func ("/index/gone", test_gone);
   g_test_add_func ("/index/replace", test_replace);
   g_test_add_func ("/index/threads", test_threads);
   g_test_add_func ("/index/example", test_example);

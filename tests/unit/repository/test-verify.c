@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-present-packs.h"
 #include "verify-fixture.h"
 
 static guint64
@@ -456,8 +457,79 @@ test_bounds (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (ob_verify_get_report (verify)->problems->len, <=, OB_VERIFY_MAX_PROBLEMS);
 }
 
-#define ADD(name, function)                                                                        \
-  g_test_add ("/verify/" name, Pipeline, NULL, pipeline_set_up, function, pipeline_tear_down)
+/* A pack on which the second backup would build, that of @path, comes to harm: what was in it is
+ * stored again, which makes the first one whole, too. */
+static void
+check_build_on (Pipeline *pipeline, void (*harm) (Pipeline *pipeline, const ObId *pack),
+                const char *path)
+{
+  g_autoptr (ObNode) node = pipeline_backup (pipeline, NULL, NULL, NULL);
+  g_autoptr (ObNode) again = NULL;
+  g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (ObVerify) verify = NULL;
+  g_autoptr (GError) error = NULL;
+  ObFileRestoreStats stats;
+  ObBlobLocation location;
+  guint n_gone;
+
+  snapshot->tree = node->subtree;
+  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
+  g_assert_no_error (error);
+  ob_present_packs_find (pipeline->core.repository, &n_gone, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n_gone, ==, 0);
+
+  verify_locate (pipeline, snapshot, path, &location);
+  harm (pipeline, &location.pack);
+  ob_reader_check_tree (pipeline->core.repository, &snapshot->tree, problems, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (problems->len, >, 0);
+  ob_present_packs_find (pipeline->core.repository, &n_gone, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n_gone, ==, 1);
+  again = pipeline_backup (pipeline, node, NULL, NULL);
+  g_assert_true (ob_id_equal (&again->subtree, &node->subtree));
+
+  /* Whichever of the copies is known first. */
+  for (guint i = 0; i < 4; i++)
+    {
+      pipeline_reopen (pipeline);
+      g_ptr_array_set_size (problems, 0);
+      ob_reader_check_tree (pipeline->core.repository, &snapshot->tree, problems, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (problems->len, ==, 0);
+      pipeline_clear_target (pipeline);
+      pipeline_restore (pipeline, again, &stats);
+    }
+  verify = verify_run (pipeline, 1);
+  g_assert_cmpuint (ob_verify_get_report (verify)->n_losses, ==, 0);
+  g_assert_cmpuint (ob_verify_get_report (verify)->n_problems, >, 0);
+}
+
+static void
+halve_pack (Pipeline *pipeline, const ObId *pack)
+{
+  verify_resize (pipeline, pack, 100);
+}
+
+static void
+test_build_on_missing (Pipeline *pipeline, gconstpointer path)
+{
+  verify_make_source (pipeline);
+  check_build_on (pipeline, verify_remove_pack, path);
+}
+
+static void
+test_build_on_cut (Pipeline *pipeline, gconstpointer path)
+{
+  verify_make_source (pipeline);
+  check_build_on (pipeline, halve_pack, path);
+}
+
+#define ADD_FOR(name, function, data)                                                              \
+  g_test_add ("/verify/" name, Pipeline, data, pipeline_set_up, function, pipeline_tear_down)
+#define ADD(name, function) ADD_FOR (name, function, NULL)
 
 int
 main (int argc, char **argv)
@@ -481,5 +553,9 @@ main (int argc, char **argv)
   ADD ("second-copy", test_second_copy);
   ADD ("named", test_named);
   ADD ("bounds", test_bounds);
+  ADD_FOR ("build-on-missing-data", test_build_on_missing, "a/one");
+  ADD_FOR ("build-on-missing-trees", test_build_on_missing, "a");
+  ADD_FOR ("build-on-cut-data", test_build_on_cut, "a/one");
+  ADD_FOR ("build-on-cut-trees", test_build_on_cut, "a");
   return g_test_run ();
 }
