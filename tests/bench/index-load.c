@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * index-load N…: how long the index of N blobs takes to load, and how much memory it holds, for
- * each N. Prints a line of JSON each: blobs, bytes of the index files, seconds, bytes of the
- * index in memory, and the peak of the process while it loaded.
+ * each N; and the same for the load after one of its files was taken away, as a prune does. Prints
+ * two lines of JSON each: blobs, bytes of the index files, seconds, bytes of the index in memory,
+ * and bytes of the process before and at the peak of the load.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,13 +67,47 @@ sum_sizes (CoreFixture *fixture)
   return sum;
 }
 
+/* A line of /proc/self/status, in bytes. */
 static gsize
-get_peak (void)
+get_status (const char *name)
 {
   g_autofree char *status = NULL;
 
   g_file_get_contents ("/proc/self/status", &status, NULL, NULL);
-  return (gsize) g_ascii_strtoull (strstr (status, "VmHWM:") + 6, NULL, 10) * 1024;
+  return (gsize) g_ascii_strtoull (strstr (status, name) + strlen (name), NULL, 10) * 1024;
+}
+
+/* The peak begins anew (proc(5), clear_refs), and what was freed counts as free. */
+static void
+reset_peak (void)
+{
+  FILE *file;
+
+  malloc_trim (0);
+  file = fopen ("/proc/self/clear_refs", "w");
+  if (file == NULL || fputs ("5", file) < 0 || fclose (file) != 0)
+    g_error ("The peak of the process cannot be reset.");
+}
+
+static void
+load (CoreFixture *fixture, ObRepository *repository)
+{
+  g_autoptr (GError) error = NULL;
+  gsize before;
+  gint64 began;
+
+  reset_peak ();
+  before = get_status ("VmRSS:");
+  began = g_get_monotonic_time ();
+  ob_repository_load_index (repository, NULL, &error);
+  g_assert_no_error (error);
+  printf ("{\"blobs\": %" G_GUINT64_FORMAT ", \"files\": %" G_GUINT64_FORMAT
+          ", \"seconds\": %.3f, \"memory\": %" G_GSIZE_FORMAT ", \"before\": %" G_GSIZE_FORMAT
+          ", \"peak\": %" G_GSIZE_FORMAT "}\n",
+          ob_index_get_n_blobs (ob_repository_get_index (repository)), sum_sizes (fixture),
+          (double) (g_get_monotonic_time () - began) / G_USEC_PER_SEC,
+          ob_index_get_memory_size (ob_repository_get_index (repository)), before,
+          get_status ("VmHWM:"));
 }
 
 static void
@@ -79,23 +115,19 @@ measure (guint n_blobs)
 {
   CoreFixture fixture = { 0 };
   g_autoptr (ObRepository) repository = NULL;
+  g_autoptr (GPtrArray) names = NULL;
   g_autoptr (GError) error = NULL;
-  gint64 began;
 
   core_fixture_set_up (&fixture, NULL);
   save_index (fixture.repository, n_blobs);
   g_clear_pointer (&fixture.repository, ob_repository_unref);
   repository = ob_repository_open (fixture.store, CORE_PASSPHRASE, NULL, &error);
   g_assert_no_error (error);
-  g_file_set_contents ("/proc/self/clear_refs", "5", 1, NULL);
-  began = g_get_monotonic_time ();
-  ob_repository_load_index (repository, NULL, &error);
-  g_assert_no_error (error);
-  printf ("{\"blobs\": %" G_GUINT64_FORMAT ", \"files\": %" G_GUINT64_FORMAT
-          ", \"seconds\": %.3f, \"memory\": %" G_GSIZE_FORMAT ", \"peak\": %" G_GSIZE_FORMAT "}\n",
-          ob_index_get_n_blobs (ob_repository_get_index (repository)), sum_sizes (&fixture),
-          (double) (g_get_monotonic_time () - began) / G_USEC_PER_SEC,
-          ob_index_get_memory_size (ob_repository_get_index (repository)), get_peak ());
+  load (&fixture, repository);
+
+  names = core_fixture_list (&fixture, "index");
+  core_fixture_remove (&fixture, g_ptr_array_index (names, 0));
+  load (&fixture, repository);
   core_fixture_tear_down (&fixture, NULL);
 }
 
