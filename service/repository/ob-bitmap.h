@@ -13,10 +13,18 @@ typedef struct
   guint8 bytes[];
 } ObBitmap;
 
+/* Bytes of memory that one takes. */
+static inline gsize
+ob_bitmap_get_size (guint32 n_bits)
+{
+  return sizeof (ObBitmap) + (gsize) n_bits / 8 + 1;
+}
+
+/* Free it with g_free(). */
 static inline ObBitmap *
 ob_bitmap_new (guint32 n_bits)
 {
-  ObBitmap *bitmap = g_malloc0 (sizeof (ObBitmap) + (gsize) n_bits / 8 + 1);
+  ObBitmap *bitmap = g_malloc0 (ob_bitmap_get_size (n_bits));
 
   bitmap->n_bits = n_bits;
   return bitmap;

@@ -159,22 +159,38 @@ has_lost_a_file (GHashTable *files, GHashTable *names)
   return FALSE;
 }
 
-/* Somebody pruned: what the files that are gone listed may be gone too. Builds the index anew
- * beside the old one, so that others go on looking up meanwhile. */
-static gboolean
-load_anew (ObIndexSync *self, ObRepository *repository, GHashTable *names,
-           GCancellable *cancellable, GError **error)
+static void
+move_names (GHashTable *from, GHashTable *to)
 {
-  g_autoptr (ObIndex) index = ob_index_new ();
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init (&iter, from);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    {
+      g_hash_table_iter_steal (&iter);
+      g_hash_table_add (to, name);
+    }
+}
+
+/* Somebody pruned: what the files that are gone listed may be gone too. Nobody remembers which blobs
+ * those are, so the other files are read again, into the same index: a second one beside it would
+ * take as much memory once more. Where that fails nothing is forgotten, and since the index still
+ * holds the files that are gone, the next load begins anew. */
+static gboolean
+renew (ObIndexSync *self, ObRepository *repository, GHashTable *names, GCancellable *cancellable,
+       GError **error)
+{
   g_autoptr (GHashTable) files = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  gboolean done;
 
-  if (!load_files (repository, names, index, files, cancellable, error))
-    return FALSE;
-
-  ob_index_replace (self->index, index);
-  g_hash_table_unref (self->files);
-  self->files = g_steal_pointer (&files);
-  return TRUE;
+  ob_index_begin_renewal (self->index);
+  done = load_files (repository, names, self->index, files, cancellable, error);
+  ob_index_end_renewal (self->index, done);
+  if (done)
+    g_hash_table_remove_all (self->files);
+  move_names (files, self->files);
+  return done;
 }
 
 gboolean
@@ -188,7 +204,7 @@ ob_index_sync_load (ObIndexSync *self, ObRepository *repository, GCancellable *c
   done = ob_store_list (ob_repository_get_store (repository), DIRECTORY, add_name, names,
                         cancellable, error);
   if (done && has_lost_a_file (self->files, names))
-    done = load_anew (self, repository, names, cancellable, error);
+    done = renew (self, repository, names, cancellable, error);
   else if (done)
     done = load_files (repository, names, self->index, self->files, cancellable, error);
   pthread_mutex_unlock (&self->mutex);
@@ -253,7 +269,7 @@ ob_index_sync_check (ObIndexSync *self, ObRepository *repository, GPtrArray *dam
 
   pthread_mutex_lock (&self->mutex);
   done = has_lost_a_file (self->files, names)
-           ? load_anew (self, repository, names, cancellable, error)
+           ? renew (self, repository, names, cancellable, error)
            : load_files (repository, names, self->index, self->files, cancellable, error);
   pthread_mutex_unlock (&self->mutex);
   return done;

@@ -96,6 +96,32 @@ ob_index_table_append (ObIndexTable *self, const ObId *id)
   return item;
 }
 
+void
+ob_index_table_retain (ObIndexTable *self, ObIndexTableFunc keep, gpointer user_data)
+{
+  guint32 capacity = self->capacity;
+  guint32 n = 0;
+
+  for (guint32 i = 0; i < self->n_items; i++)
+    {
+      gpointer item = ob_index_table_get (self, i);
+
+      if (!keep (i, item, user_data))
+        continue;
+      if (n < i)
+        memcpy (ob_index_table_get (self, n), item, self->item_size);
+      n++;
+    }
+  if (n == self->n_items)
+    return;
+
+  self->n_items = n;
+  g_ptr_array_set_size (self->chunks, (gint) (n / CHUNK_SIZE + (n % CHUNK_SIZE > 0)));
+  while (capacity > FIRST_CAPACITY && n < capacity / 8 * 3)
+    capacity /= 2;
+  set_capacity (self, capacity);
+}
+
 gsize
 ob_index_table_get_memory_size (const ObIndexTable *self)
 {

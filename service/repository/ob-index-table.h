@@ -23,7 +23,7 @@ typedef struct
 void ob_index_table_init (ObIndexTable *table, gsize item_size);
 void ob_index_table_clear (ObIndexTable *table);
 
-/* The item with a number below n_items. Valid as long as the table is. */
+/* The item with a number below n_items. Valid until ob_index_table_retain(). */
 gpointer ob_index_table_get (const ObIndexTable *table, guint32 number);
 
 /* Where the search for an id begins, for ob_index_table_next(). */
@@ -36,6 +36,13 @@ gboolean ob_index_table_next (const ObIndexTable *table, const ObId *id, guint32
 
 /* A new item, zero but for its id; its number is the n_items of before. */
 gpointer ob_index_table_append (ObIndexTable *table, const ObId *id);
+
+/* Whether the item is to stay. It may change the item, but not its id. */
+typedef gboolean (*ObIndexTableFunc) (guint32 number, gpointer item, gpointer user_data);
+
+/* Asks @keep of each item, by number from 0 on, and takes away those that it returns FALSE for. The
+ * others keep their order and get new numbers without gaps. Needs no memory for it. */
+void ob_index_table_retain (ObIndexTable *table, ObIndexTableFunc keep, gpointer user_data);
 
 /* Bytes of memory that it takes. */
 gsize ob_index_table_get_memory_size (const ObIndexTable *table);

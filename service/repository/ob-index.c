@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "ob-bitmap.h"
 #include "ob-crypto.h"
 #include "ob-index-table.h"
 
@@ -33,6 +34,7 @@ typedef struct
   guint32 last_pack;     /* number of the one that was asked for last */
   guint32 n_gone;        /* of the packs */
   guint64 stored_size;
+  ObBitmap *renewed[2]; /* of the places that were there when a renewal began; NULL without one */
 } Content;
 
 struct _ObIndex
@@ -62,9 +64,6 @@ content_init (Content *self)
   ob_index_table_init (&self->blobs[OB_BLOB_DATA], sizeof (Entry));
   ob_index_table_init (&self->blobs[OB_BLOB_TREE], sizeof (Entry));
   ob_index_table_init (&self->packs, sizeof (Pack));
-  self->last_pack = 0;
-  self->n_gone = 0;
-  self->stored_size = 0;
 }
 
 static void
@@ -102,40 +101,67 @@ content_add_pack (Content *self, const ObId *id)
   return self->last_pack = packs->n_items - 1;
 }
 
+/* Bytes of the blob and of its entry in the header: type, length, plain length, id. */
+static gsize
+get_size_in_pack (guint32 length, guint32 plain_length)
+{
+  return length + 1 + 4 + (plain_length > 0 ? 4 : 0) + OB_ID_SIZE;
+}
+
+/* Whether the place is more than a leftover that a renewal has not come across yet. */
 static gboolean
-content_has (const Content *self, ObBlobType type, const ObId *id, guint32 pack, guint32 offset)
+content_is_current (const Content *self, ObBlobType type, guint32 number)
+{
+  const ObBitmap *renewed = self->renewed[type];
+
+  return renewed == NULL || number >= renewed->n_bits || ob_bitmap_test (renewed, number);
+}
+
+/* Whether the place is known already. A leftover becomes current if it is the same in all; else it
+ * may be what a wrong index file said, and the new one is to be believed. */
+static gboolean
+content_has (Content *self, ObBlobType type, const Entry *wanted)
 {
   const ObIndexTable *table = &self->blobs[type];
-  guint32 slot = ob_index_table_get_slot (table, id);
-  guint32 number;
+  guint32 slot = ob_index_table_get_slot (table, &wanted->id);
+  guint32 number, leftover = 0;
+  gboolean has_leftover = FALSE;
 
-  while (ob_index_table_next (table, id, &slot, &number))
+  while (ob_index_table_next (table, &wanted->id, &slot, &number))
     {
       const Entry *entry = ob_index_table_get (table, number);
 
-      if (entry->pack == pack && entry->offset == offset)
+      if (entry->pack != wanted->pack || entry->offset != wanted->offset)
+        continue;
+      if (content_is_current (self, type, number))
         return TRUE;
+      if (!has_leftover && entry->length == wanted->length
+          && entry->plain_length == wanted->plain_length)
+        {
+          leftover = number;
+          has_leftover = TRUE;
+        }
     }
-  return FALSE;
+  if (has_leftover)
+    ob_bitmap_set (self->renewed[type], leftover);
+  return has_leftover;
 }
 
 static void
 content_add (Content *self, ObBlobType type, const ObId *id, const ObBlobLocation *location)
 {
-  guint32 number = content_add_pack (self, &location->pack);
-  Pack *pack = ob_index_table_get (&self->packs, number);
-  gsize size = location->length + 1 + 4 + (location->plain_length > 0 ? 4 : 0) + OB_ID_SIZE;
-  Entry *entry;
+  Entry entry = { .id = *id,
+                  .pack = content_add_pack (self, &location->pack),
+                  .offset = location->offset,
+                  .length = location->length,
+                  .plain_length = location->plain_length };
+  gsize size = get_size_in_pack (entry.length, entry.plain_length);
 
-  if (content_has (self, type, id, number, location->offset))
+  if (content_has (self, type, &entry))
     return;
 
-  entry = ob_index_table_append (&self->blobs[type], id);
-  entry->pack = number;
-  entry->offset = location->offset;
-  entry->length = location->length;
-  entry->plain_length = location->plain_length;
-  pack->size += size;
+  *(Entry *) ob_index_table_append (&self->blobs[type], id) = entry;
+  ((Pack *) ob_index_table_get (&self->packs, entry.pack))->size += size;
   self->stored_size += size;
 }
 
@@ -169,20 +195,6 @@ content_set_gone (Content *self, guint32 number, gboolean gone)
   pack->gone = gone;
 }
 
-/* What is gone from @old is from what takes its place, too. */
-static void
-content_inherit_gone (Content *self, const Content *old)
-{
-  for (guint32 i = 0; old->n_gone > 0 && i < old->packs.n_items; i++)
-    {
-      guint32 number;
-
-      if (content_is_gone (old, i)
-          && find_first (&self->packs, ob_index_table_get (&old->packs, i), &number))
-        content_set_gone (self, number, TRUE);
-    }
-}
-
 /* Adds to @locations, of which there are @n, the places whose packs are @gone or not. Returns how
  * many there are then. */
 static gsize
@@ -203,6 +215,95 @@ content_lookup (const Content *self, ObBlobType type, const ObId *id, gboolean g
   return n;
 }
 
+/* internal: renewals */
+
+typedef struct
+{
+  Content *content;
+  ObBlobType type;
+  guint32 *numbers; /* new ones of the packs, by their former ones */
+  guint32 n_packs;  /* that stay */
+} Sweep;
+
+/* Counts into its pack what stays. */
+static gboolean
+keep_entry (guint32 number, gpointer item, gpointer user_data)
+{
+  Sweep *self = user_data;
+  const Entry *entry = item;
+  Pack *pack = ob_index_table_get (&self->content->packs, entry->pack);
+
+  if (!content_is_current (self->content, self->type, number))
+    return FALSE;
+  pack->size += get_size_in_pack (entry->length, entry->plain_length);
+  return TRUE;
+}
+
+static gboolean
+keep_pack (guint32 number, gpointer item, gpointer user_data)
+{
+  Sweep *self = user_data;
+  const Pack *pack = item;
+
+  if (pack->size == PACK_OVERHEAD)
+    {
+      content_set_gone (self->content, number, FALSE);
+      return FALSE;
+    }
+  self->content->stored_size += pack->size;
+  self->numbers[number] = self->n_packs++;
+  return TRUE;
+}
+
+static void
+renumber_packs (ObIndexTable *table, const guint32 *numbers)
+{
+  for (guint32 i = 0; i < table->n_items; i++)
+    {
+      Entry *entry = ob_index_table_get (table, i);
+
+      entry->pack = numbers[entry->pack];
+    }
+}
+
+/* Takes away the places that are not current, and the packs that had no others. */
+static void
+content_sweep (Content *self)
+{
+  g_autofree guint32 *numbers = g_new0 (guint32, self->packs.n_items);
+  Sweep sweep = { .content = self, .numbers = numbers };
+
+  for (guint32 i = 0; i < self->packs.n_items; i++)
+    ((Pack *) ob_index_table_get (&self->packs, i))->size = PACK_OVERHEAD;
+  for (guint type = 0; type < G_N_ELEMENTS (self->blobs); type++)
+    {
+      sweep.type = type;
+      ob_index_table_retain (&self->blobs[type], keep_entry, &sweep);
+    }
+  self->stored_size = 0;
+  ob_index_table_retain (&self->packs, keep_pack, &sweep);
+  for (guint type = 0; type < G_N_ELEMENTS (self->blobs); type++)
+    renumber_packs (&self->blobs[type], numbers);
+}
+
+static void
+content_end_renewal (Content *self)
+{
+  for (guint type = 0; type < G_N_ELEMENTS (self->renewed); type++)
+    g_clear_pointer (&self->renewed[type], g_free);
+}
+
+static gsize
+content_get_renewal_size (const Content *self)
+{
+  gsize size = 0;
+
+  for (guint type = 0; type < G_N_ELEMENTS (self->renewed); type++)
+    if (self->renewed[type] != NULL)
+      size += ob_bitmap_get_size (self->renewed[type]->n_bits);
+  return size;
+}
+
 /* public methods */
 
 ObIndex *
@@ -221,6 +322,7 @@ ob_index_free (ObIndex *self)
   if (self == NULL)
     return;
 
+  content_end_renewal (&self->content);
   content_clear (&self->content);
   pthread_rwlock_destroy (&self->lock);
   g_free (self);
@@ -446,7 +548,8 @@ ob_index_get_memory_size (ObIndex *self)
   gsize size;
 
   pthread_rwlock_rdlock (&self->lock);
-  size = sizeof *self + ob_index_table_get_memory_size (&self->content.blobs[OB_BLOB_DATA])
+  size = sizeof *self + content_get_renewal_size (&self->content)
+         + ob_index_table_get_memory_size (&self->content.blobs[OB_BLOB_DATA])
          + ob_index_table_get_memory_size (&self->content.blobs[OB_BLOB_TREE])
          + ob_index_table_get_memory_size (&self->content.packs);
   pthread_rwlock_unlock (&self->lock);
@@ -454,17 +557,25 @@ ob_index_get_memory_size (ObIndex *self)
 }
 
 void
-ob_index_replace (ObIndex *self, ObIndex *other)
+ob_index_begin_renewal (ObIndex *self)
 {
-  Content old;
+  Content *content = &self->content;
 
   pthread_rwlock_wrlock (&self->lock);
-  old = self->content;
-  self->content = other->content;
-  content_inherit_gone (&self->content, &old);
-  self->generation++;
+  for (guint type = 0; type < G_N_ELEMENTS (content->renewed); type++)
+    content->renewed[type] = ob_bitmap_new (content->blobs[type].n_items);
   pthread_rwlock_unlock (&self->lock);
+}
 
-  content_init (&other->content);
-  content_clear (&old);
+void
+ob_index_end_renewal (ObIndex *self, gboolean complete)
+{
+  pthread_rwlock_wrlock (&self->lock);
+  if (complete)
+    {
+      content_sweep (&self->content);
+      self->generation++;
+    }
+  content_end_renewal (&self->content);
+  pthread_rwlock_unlock (&self->lock);
 }

@@ -70,7 +70,7 @@ void ob_index_foreach (ObIndex *index, ObIndexFunc function, gpointer user_data)
 
 /* A place of a blob. Places of a type, and packs, are numbered from 0 in the order they came in, so
  * what is found out about one can be kept in a bit or an array. Numbers stay what they are until
- * ob_index_replace(), which changes the generation. */
+ * ob_index_end_renewal(), which changes the generation. */
 typedef struct
 {
   ObId id;
@@ -105,8 +105,15 @@ guint64 ob_index_get_stored_size (ObIndex *index);
 /* Bytes of memory that it takes. Any thread. */
 gsize ob_index_get_memory_size (ObIndex *index);
 
-/* Gives @index the content of @other, which is left empty. Any thread; @other must be the caller's
- * alone. */
-void ob_index_replace (ObIndex *index, ObIndex *other);
+/* How an index forgets: a renewal begins, all that is still true is added again, and what was not is
+ * forgotten at its end. Until then all that was known can be looked up, and what is new as well. It
+ * needs a bit for each blob beside the index. Any thread; one renewal at a time, and none is begun
+ * before the former has ended. */
+void ob_index_begin_renewal (ObIndex *index);
+
+/* @complete: whether all was added. FALSE: nothing is forgotten, and what is new stays. TRUE: places
+ * and packs get new numbers, in the same order; lookups wait meanwhile, some 0.1 s for a million
+ * blobs. Any thread. */
+void ob_index_end_renewal (ObIndex *index, gboolean complete);
 
 G_END_DECLS

@@ -16,6 +16,9 @@ struct _FaultStore
   FaultCall call;
   guint number;
   FaultKind kind;
+
+  FaultWatch watch; /* set while nobody reads */
+  gpointer watch_data;
 };
 
 G_DEFINE_TYPE (FaultStore, fault_store, OB_TYPE_STORE)
@@ -89,6 +92,8 @@ fault_store_read (ObStore *store, const char *name, guint64 offset, void *buffer
   FaultStore *self = FAULT_STORE (store);
   FaultKind kind;
 
+  if (self->watch != NULL)
+    self->watch (name, self->watch_data);
   if (strikes (self, FAULT_READ, &kind))
     {
       if (kind != FAULT_SHORT)
@@ -265,6 +270,13 @@ fault_store_has_struck (FaultStore *self)
   struck = self->struck;
   pthread_mutex_unlock (&self->mutex);
   return struck;
+}
+
+void
+fault_store_watch_reads (FaultStore *self, FaultWatch watch, gpointer user_data)
+{
+  self->watch = watch;
+  self->watch_data = user_data;
 }
 
 const char *

@@ -49,6 +49,10 @@ guint fault_store_get_n_calls (FaultStore *self, FaultCall call);
 /* Whether a call failed since then. Any thread. */
 gboolean fault_store_has_struck (FaultStore *self);
 
+/* Calls @watch before each read of an object, in the thread that reads. NULL: no more. */
+typedef void (*FaultWatch) (const char *name, gpointer user_data);
+void fault_store_watch_reads (FaultStore *self, FaultWatch watch, gpointer user_data);
+
 const char *fault_call_get_name (FaultCall call);
 const char *fault_kind_get_name (FaultKind kind);
 
