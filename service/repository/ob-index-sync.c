@@ -23,13 +23,20 @@ struct _ObIndexSync
   GHashTable *files;     /* names of the index files that the index holds */
 };
 
+/* A set of names of index files. */
+static GHashTable *
+new_names (void)
+{
+  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+}
+
 ObIndexSync *
 ob_index_sync_new (ObIndex *index)
 {
   ObIndexSync *self = g_new0 (ObIndexSync, 1);
 
   self->index = index;
-  self->files = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->files = new_names ();
   pthread_mutex_init (&self->mutex, NULL);
   return self;
 }
@@ -73,6 +80,18 @@ add_name (const char *name, guint64 size, gpointer user_data)
       && ob_id_from_hex (name + strlen (DIRECTORY "/"), &id))
     g_hash_table_add (user_data, g_strdup (name));
   return TRUE;
+}
+
+/* Those of the index files on the store. Transfer full; NULL on error. */
+static GHashTable *
+list_names (ObRepository *repository, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GHashTable) names = new_names ();
+
+  if (!ob_store_list (ob_repository_get_store (repository), DIRECTORY, add_name, names, cancellable,
+                      error))
+    return NULL;
+  return g_steal_pointer (&names);
 }
 
 static gboolean
@@ -173,15 +192,15 @@ move_names (GHashTable *from, GHashTable *to)
     }
 }
 
-/* Somebody pruned: what the files that are gone listed may be gone too. Nobody remembers which blobs
- * those are, so the other files are read again, into the same index: a second one beside it would
- * take as much memory once more. Where that fails nothing is forgotten, and since the index still
+/* Somebody pruned: what the files that are gone listed may be gone too. Nobody remembers which
+ * blobs those are, so the other files are read again, into the same index: a second one beside it
+ * would take as much memory once more. Where that fails nothing is forgotten, and since the index still
  * holds the files that are gone, the next load begins anew. */
 static gboolean
 renew (ObIndexSync *self, ObRepository *repository, GHashTable *names, GCancellable *cancellable,
        GError **error)
 {
-  g_autoptr (GHashTable) files = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) files = new_names ();
   gboolean done;
 
   ob_index_begin_renewal (self->index);
@@ -193,20 +212,26 @@ renew (ObIndexSync *self, ObRepository *repository, GHashTable *names, GCancella
   return done;
 }
 
+/* Brings the index in step with the files of these names. Call with @mutex locked. */
+static gboolean
+load_named (ObIndexSync *self, ObRepository *repository, GHashTable *names,
+            GCancellable *cancellable, GError **error)
+{
+  if (has_lost_a_file (self->files, names))
+    return renew (self, repository, names, cancellable, error);
+  return load_files (repository, names, self->index, self->files, cancellable, error);
+}
+
 gboolean
 ob_index_sync_load (ObIndexSync *self, ObRepository *repository, GCancellable *cancellable,
                     GError **error)
 {
-  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) names = NULL;
   gboolean done;
 
   pthread_mutex_lock (&self->mutex);
-  done = ob_store_list (ob_repository_get_store (repository), DIRECTORY, add_name, names,
-                        cancellable, error);
-  if (done && has_lost_a_file (self->files, names))
-    done = renew (self, repository, names, cancellable, error);
-  else if (done)
-    done = load_files (repository, names, self->index, self->files, cancellable, error);
+  names = list_names (repository, cancellable, error);
+  done = names != NULL && load_named (self, repository, names, cancellable, error);
   pthread_mutex_unlock (&self->mutex);
 
   return done;
@@ -234,11 +259,12 @@ check_file (ObRepository *repository, const char *name, gboolean *sound, GPtrArr
   return TRUE;
 }
 
-/* Takes what is damaged or gone out of @names. */
-static gboolean
+/* The names of those that are neither damaged nor gone. Transfer full; NULL on error. */
+static GHashTable *
 check_files (ObRepository *repository, GHashTable *names, GPtrArray *damaged,
              GCancellable *cancellable, GError **error)
 {
+  g_autoptr (GHashTable) sound_names = new_names ();
   GHashTableIter iter;
   gpointer name;
 
@@ -248,29 +274,60 @@ check_files (ObRepository *repository, GHashTable *names, GPtrArray *damaged,
       gboolean sound;
 
       if (!check_file (repository, name, &sound, damaged, cancellable, error))
-        return FALSE;
-      if (!sound)
-        g_hash_table_iter_remove (&iter);
+        return NULL;
+      if (sound)
+        g_hash_table_add (sound_names, g_strdup (name));
     }
-  return TRUE;
+  return g_steal_pointer (&sound_names);
+}
+
+static GHashTable *
+copy_files (ObIndexSync *self)
+{
+  GHashTable *copy = new_names ();
+  GHashTableIter iter;
+  gpointer name;
+
+  pthread_mutex_lock (&self->mutex);
+  g_hash_table_iter_init (&iter, self->files);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    g_hash_table_add (copy, g_strdup (name));
+  pthread_mutex_unlock (&self->mutex);
+  return copy;
+}
+
+/* What was saved while the check was at work is in no list of it, but has not gone: adds those to
+ * @sound_names. @former: the files that the index held before the list was asked for. */
+static void
+add_newcomers (GHashTable *files, GHashTable *former, GHashTable *listed, GHashTable *sound_names)
+{
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init (&iter, files);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    if (!g_hash_table_contains (former, name) && !g_hash_table_contains (listed, name))
+      g_hash_table_add (sound_names, g_strdup (name));
 }
 
 gboolean
 ob_index_sync_check (ObIndexSync *self, ObRepository *repository, GPtrArray *damaged,
                      GCancellable *cancellable, GError **error)
 {
-  g_autoptr (GHashTable) names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) former = copy_files (self);
+  g_autoptr (GHashTable) names = list_names (repository, cancellable, error);
+  g_autoptr (GHashTable) sound_names = NULL;
   gboolean done;
 
-  if (!ob_store_list (ob_repository_get_store (repository), DIRECTORY, add_name, names, cancellable,
-                      error)
-      || !check_files (repository, names, damaged, cancellable, error))
+  if (names == NULL)
+    return FALSE;
+  sound_names = check_files (repository, names, damaged, cancellable, error);
+  if (sound_names == NULL)
     return FALSE;
 
   pthread_mutex_lock (&self->mutex);
-  done = has_lost_a_file (self->files, names)
-           ? renew (self, repository, names, cancellable, error)
-           : load_files (repository, names, self->index, self->files, cancellable, error);
+  add_newcomers (self->files, former, names, sound_names);
+  done = load_named (self, repository, sound_names, cancellable, error);
   pthread_mutex_unlock (&self->mutex);
   return done;
 }

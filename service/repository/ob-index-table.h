@@ -29,8 +29,8 @@ gpointer ob_index_table_get (const ObIndexTable *table, guint32 number);
 /* Where the search for an id begins, for ob_index_table_next(). */
 guint32 ob_index_table_get_slot (const ObIndexTable *table, const ObId *id);
 
-/* The number of the next item with this id from @slot on, which is left behind it: in the order they
- * came in. FALSE after the last. */
+/* The number of the next item with this id from @slot on, which is left behind it: in the order
+ * they came in. FALSE after the last. */
 gboolean ob_index_table_next (const ObIndexTable *table, const ObId *id, guint32 *slot,
                               guint32 *number);
 

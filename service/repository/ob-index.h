@@ -105,15 +105,15 @@ guint64 ob_index_get_stored_size (ObIndex *index);
 /* Bytes of memory that it takes. Any thread. */
 gsize ob_index_get_memory_size (ObIndex *index);
 
-/* How an index forgets: a renewal begins, all that is still true is added again, and what was not is
- * forgotten at its end. Until then all that was known can be looked up, and what is new as well. It
- * needs a bit for each blob beside the index. Any thread; one renewal at a time, and none is begun
+/* How an index forgets: a renewal begins, all that is still true is added again, and what was not
+ * is forgotten at its end. Until then all that was known can be looked up, and what is new as well.
+ * It needs a bit for each blob beside the index. Any thread; one renewal at a time, and none is begun
  * before the former has ended. */
 void ob_index_begin_renewal (ObIndex *index);
 
-/* @complete: whether all was added. FALSE: nothing is forgotten, and what is new stays. TRUE: places
- * and packs get new numbers, in the same order; lookups wait meanwhile, some 0.1 s for a million
- * blobs. Any thread. */
+/* @complete: whether all was added. FALSE: nothing is forgotten, and what is new stays. TRUE:
+ * places and packs get new numbers, in the same order; lookups wait meanwhile, some 0.1 s for a
+ * million blobs. Any thread. */
 void ob_index_end_renewal (ObIndex *index, gboolean complete);
 
 G_END_DECLS

@@ -278,6 +278,48 @@ test_memory (CoreFixture *fixture, gconstpointer data)
   g_assert_cmpuint (usage.peak, <, before + size * 2 / 5); /* with the bytes of one file */
 }
 
+/* Somebody saves while the check reads. */
+static void
+save_once (const char *name, gpointer user_data)
+{
+  ObRepository *repository = user_data;
+
+  if (g_str_has_prefix (name, "index/") && !knows (repository, 500))
+    save (repository, 500, 10);
+}
+
+/* What is saved while a check is at work stays known: it had just not been there to be checked. */
+static void
+test_check_and_save (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = fault_store_new (fixture->store);
+  g_autoptr (GPtrArray) damaged
+    = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_index_damage_free);
+  g_autoptr (ObRepository) other = NULL;
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GError) error = NULL;
+
+  other = ob_repository_open (store, CORE_PASSPHRASE, NULL, &error);
+  g_assert_no_error (error);
+  save (other, 1, 10);
+  names = core_fixture_list (fixture, "index");
+  save (other, 100, 10);
+  fault_store_watch_reads (FAULT_STORE (store), save_once, other);
+  ob_repository_check_index (other, damaged, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (knows (other, 500));
+  g_assert_true (knows (other, 1));
+
+  /* A damaged one is forgotten all the same. */
+  core_fixture_flip (fixture, g_ptr_array_index (names, 0));
+  ob_repository_check_index (other, damaged, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (damaged->len, ==, 1);
+  g_assert_false (knows (other, 1));
+  g_assert_true (knows (other, 100));
+  g_assert_true (knows (other, 500));
+}
+
 static void
 test_cancelled (CoreFixture *fixture, gconstpointer data)
 {
@@ -340,6 +382,7 @@ main (int argc, char **argv)
   ADD ("damaged", test_damaged);
   ADD ("files", test_files);
   ADD ("memory", test_memory);
+  ADD ("check-and-save", test_check_and_save);
   ADD ("cancelled", test_cancelled);
   ADD ("threads", test_threads);
   return g_test_run ();
