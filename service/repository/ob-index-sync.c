@@ -194,8 +194,8 @@ move_names (GHashTable *from, GHashTable *to)
 
 /* Somebody pruned: what the files that are gone listed may be gone too. Nobody remembers which
  * blobs those are, so the other files are read again, into the same index: a second one beside it
- * would take as much memory once more. Where that fails nothing is forgotten, and since the index still
- * holds the files that are gone, the next load begins anew. */
+ * would take as much memory once more. Where that fails nothing is forgotten, and since the index
+ * still holds the files that are gone, the next load begins anew. */
 static gboolean
 renew (ObIndexSync *self, ObRepository *repository, GHashTable *names, GCancellable *cancellable,
        GError **error)

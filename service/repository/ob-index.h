@@ -107,8 +107,8 @@ gsize ob_index_get_memory_size (ObIndex *index);
 
 /* How an index forgets: a renewal begins, all that is still true is added again, and what was not
  * is forgotten at its end. Until then all that was known can be looked up, and what is new as well.
- * It needs a bit for each blob beside the index. Any thread; one renewal at a time, and none is begun
- * before the former has ended. */
+ * It needs a bit for each blob beside the index. Any thread; one renewal at a time, and none is
+ * begun before the former has ended. */
 void ob_index_begin_renewal (ObIndex *index);
 
 /* @complete: whether all was added. FALSE: nothing is forgotten, and what is new stays. TRUE:
