@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-local-store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -16,14 +13,14 @@
 #include "ob-error.h"
 #include "ob-fd-cache.h"
 #include "ob-fd.h"
-#include "ob-io.h"
 #include "ob-local-checkup.h"
 #include "ob-local-file.h"
 #include "ob-local-pending.h"
+#include "ob-local-root.h"
+#include "ob-local-walk.h"
 #include "ob-path.h"
 
 #define MAX_OPEN_FILES 16
-#define MAX_LIST_DEPTH 8
 /* No write of a living program takes so long. */
 #define STALE_SECONDS (2 * 24 * 60 * 60)
 
@@ -31,8 +28,7 @@ struct _ObLocalStore
 {
   ObStore parent_instance;
 
-  char *path;
-  int root_fd;
+  ObLocalRoot root;
   mode_t file_mode;
   mode_t dir_mode;
   ObFdCache *open_files;
@@ -47,181 +43,6 @@ G_DEFINE_FINAL_TYPE (ObLocalStore, ob_local_store, OB_TYPE_STORE)
 
 /* What a repository consists of (restic's design document, "Repository Layout"). */
 static const char *const directories[] = { "data", "index", "keys", "locks", "snapshots" };
-
-/* internal methods: errors */
-
-/* Whether our directory itself was removed, or lies on a file system that is no longer there. */
-static gboolean
-is_gone (ObLocalStore *self, int errnum)
-{
-  struct stat info;
-
-  if (errnum == ESTALE || errnum == ENODEV)
-    return TRUE;
-  return fstat (self->root_fd, &info) != 0 || info.st_nlink == 0;
-}
-
-static gboolean
-fail_gone (ObLocalStore *self, GError **error)
-{
-  g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-               "The directory %s is gone: its disk may have been unmounted. Mount it, and try again",
-               self->path);
-  return FALSE;
-}
-
-static gboolean
-fail_cancelled (GError **error)
-{
-  g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED, "The job was cancelled");
-  return FALSE;
-}
-
-static gboolean
-fail_full (ObLocalStore *self, const char *name, GError **error)
-{
-  g_set_error (error, OB_ERROR, OB_ERROR_NO_SPACE,
-               "The destination %s is full: %s could not be written. Make room on its file system, "
-               "or give it a larger one",
-               self->path, name);
-  return FALSE;
-}
-
-/* @verb: "read", "written", "removed". */
-static gboolean
-fail (ObLocalStore *self, const char *name, const char *verb, int errnum, GError **error)
-{
-  switch (errnum)
-    {
-    case ECANCELED:
-      return fail_cancelled (error);
-    case ENOSPC:
-    case EDQUOT:
-      return fail_full (self, name, error);
-    case ELOOP:
-    case EISDIR:
-    case ENOMEM:
-    case EMFILE:
-    case ENFILE:
-    case EINVAL:
-    case EFBIG:
-      g_set_error (error, OB_ERROR, OB_ERROR_FAILED, "%s/%s cannot be %s: %s", self->path, name,
-                   verb, g_strerror (errnum));
-      return FALSE;
-    case EROFS:
-      g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-                   "%s/%s cannot be %s: its file system is mounted read-only", self->path, name,
-                   verb);
-      return FALSE;
-    default:
-      if (is_gone (self, errnum))
-        return fail_gone (self, error);
-      g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-                   "%s/%s cannot be %s: %s. Look after the disk or the connection to it",
-                   self->path, name, verb, g_strerror (errnum));
-      return FALSE;
-    }
-}
-
-/* As fail(), for something that is to be there. */
-static gboolean
-fail_found (ObLocalStore *self, const char *name, int errnum, GError **error)
-{
-  if ((errnum != ENOENT && errnum != ENOTDIR) || is_gone (self, errnum))
-    return fail (self, name, "read", errnum, error);
-  g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND, "There is no %s in %s", name, self->path);
-  return FALSE;
-}
-
-/* internal methods: walking the directories */
-
-/* Called for each regular file; @directory_fd holds @last, the last component of @name. FALSE ends
- * the walk. */
-typedef gboolean (*Visit) (int directory_fd, const char *last, const char *name,
-                           const struct stat *info, gpointer user_data);
-
-typedef struct
-{
-  ObLocalStore *self;
-  Visit visit;
-  gpointer user_data;
-  GCancellable *cancellable;
-  gboolean ended;
-} Walk;
-
-static gboolean walk_directory (Walk *walk, int parent, const char *last, const char *name,
-                                guint depth, GError **error);
-
-static gboolean
-walk_entry (Walk *walk, int fd, const char *last, const char *name, guint depth, GError **error)
-{
-  struct stat info;
-
-  if (g_cancellable_is_cancelled (walk->cancellable))
-    return fail_cancelled (error);
-  if (fstatat (fd, last, &info, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno == ENOENT || fail (walk->self, name, "read", errno, error);
-  if (S_ISDIR (info.st_mode))
-    return walk_directory (walk, fd, last, name, depth + 1, error);
-  if (S_ISREG (info.st_mode))
-    walk->ended = !walk->visit (fd, last, name, &info, walk->user_data);
-  return TRUE;
-}
-
-static gboolean
-walk_entries (Walk *walk, DIR *directory, const char *name, guint depth, GError **error)
-{
-  struct dirent *entry;
-
-  for (;;)
-    {
-      g_autofree char *below = NULL;
-
-      errno = 0;
-      entry = walk->ended ? NULL : readdir (directory);
-      if (entry == NULL)
-        return errno == 0 || fail (walk->self, name, "read", errno, error);
-      if (strcmp (entry->d_name, ".") == 0 || strcmp (entry->d_name, "..") == 0)
-        continue;
-      below = g_strconcat (name, "/", entry->d_name, NULL);
-      if (!walk_entry (walk, dirfd (directory), entry->d_name, below, depth, error))
-        return FALSE;
-    }
-}
-
-/* All below the directory @last of @parent, which is @name for the store. Links are not
- * followed. */
-static gboolean
-walk_directory (Walk *walk,
-                int parent,
-                const char *last,
-                const char *name,
-                guint depth,
-                GError **error)
-{
-  ob_autofd int fd = ob_path_try_open_at (parent, last, O_RDONLY | O_DIRECTORY);
-  DIR *directory;
-  gboolean done;
-
-  if (fd < 0)
-    {
-      int errnum = errno;
-
-      if (errnum != ENOENT)
-        return fail (walk->self, name, "read", errnum, error);
-      return is_gone (walk->self, errnum) ? fail_gone (walk->self, error) : TRUE;
-    }
-  /* Nothing of ours is so deep. */
-  if (depth > MAX_LIST_DEPTH)
-    return TRUE;
-  directory = fdopendir (fd);
-  if (directory == NULL)
-    return fail (walk->self, name, "read", errno, error);
-  ob_fd_steal (&fd);
-  done = walk_entries (walk, directory, name, depth, error);
-  closedir (directory);
-  return done;
-}
 
 /* internal methods: what a crash left behind */
 
@@ -245,7 +66,6 @@ sweep_file (int directory_fd,
 static void
 sweep_once (ObLocalStore *self, gint64 now, GCancellable *cancellable)
 {
-  Walk walk = { self, sweep_file, &now, cancellable, FALSE };
   gboolean swept;
 
   pthread_mutex_lock (&self->lock);
@@ -257,7 +77,7 @@ sweep_once (ObLocalStore *self, gint64 now, GCancellable *cancellable)
     {
       g_autoptr (GError) error = NULL;
 
-      if (!walk_directory (&walk, self->root_fd, directories[i], directories[i], 0, &error))
+      if (!ob_local_walk (&self->root, directories[i], sweep_file, &now, cancellable, &error))
         g_debug ("Stale files were not looked for: %s", error->message);
     }
 }
@@ -270,7 +90,7 @@ put_now (ObLocalStore *self, ObLocalFile *file, GError **error)
   if (ob_local_file_sync (file) && ob_local_file_publish (file)
       && ob_local_file_sync_directory (file))
     return TRUE;
-  return fail (self, ob_local_file_get_name (file), "written", errno, error);
+  return ob_local_root_fail (&self->root, ob_local_file_get_name (file), "written", errno, error);
 }
 
 static gboolean
@@ -284,7 +104,7 @@ put_later (ObLocalStore *self,
   sweep_once (self, ob_local_file_get_time (taken), cancellable);
   ob_local_file_start_sync (taken);
   return ob_local_pending_add (self->pending, taken, cancellable, &failed)
-         || fail (self, failed, "written", errno, error);
+         || ob_local_root_fail (&self->root, failed, "written", errno, error);
 }
 
 static gboolean
@@ -298,11 +118,11 @@ ob_local_store_put (ObStore *store,
 {
   ObLocalStore *self = OB_LOCAL_STORE (store);
   g_autoptr (ObLocalFile) file
-    = ob_local_file_new (self->root_fd, name, self->file_mode, self->dir_mode);
+    = ob_local_file_new (self->root.fd, name, self->file_mode, self->dir_mode);
   gboolean done;
 
   if (file == NULL || !ob_local_file_write (file, parts, n_parts))
-    return fail (self, name, "written", errno, error);
+    return ob_local_root_fail (&self->root, name, "written", errno, error);
   if ((flags & OB_STORE_PUT_DEFERRED) != 0)
     return put_later (self, g_steal_pointer (&file), cancellable, error);
   done = put_now (self, file, error);
@@ -326,10 +146,10 @@ sync_removed (ObLocalStore *self, GError **error)
   g_hash_table_iter_init (&iter, names);
   while (g_hash_table_iter_next (&iter, &name, NULL))
     {
-      ob_autofd int fd = ob_path_try_open_at (self->root_fd, name, O_RDONLY | O_DIRECTORY);
+      ob_autofd int fd = ob_path_try_open_at (self->root.fd, name, O_RDONLY | O_DIRECTORY);
 
       if (fd < 0 ? errno != ENOENT : !ob_local_file_sync_fd (fd))
-        return fail (self, name, "written", errno, error);
+        return ob_local_root_fail (&self->root, name, "written", errno, error);
     }
   return TRUE;
 }
@@ -341,7 +161,7 @@ ob_local_store_flush (ObStore *store, GCancellable *cancellable, GError **error)
   g_autofree char *failed = NULL;
 
   if (!ob_local_pending_flush (self->pending, cancellable, &failed))
-    return fail (self, failed, "written", errno, error);
+    return ob_local_root_fail (&self->root, failed, "written", errno, error);
   return sync_removed (self, error);
 }
 
@@ -349,17 +169,17 @@ ob_local_store_flush (ObStore *store, GCancellable *cancellable, GError **error)
 static int
 open_object (ObLocalStore *self, const char *name, struct stat *info, GError **error)
 {
-  ob_autofd int fd = ob_path_try_open_at (self->root_fd, name, O_RDONLY | O_NONBLOCK);
+  ob_autofd int fd = ob_path_try_open_at (self->root.fd, name, O_RDONLY | O_NONBLOCK);
 
   if (fd < 0 || fstat (fd, info) != 0)
     {
-      fail_found (self, name, errno, error);
+      ob_local_root_fail_found (&self->root, name, errno, error);
       return -1;
     }
   if (!S_ISREG (info->st_mode))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_FAILED, "%s/%s cannot be read: it is not a file",
-                   self->path, name);
+                   self->root.path, name);
       return -1;
     }
   return ob_fd_steal (&fd);
@@ -374,7 +194,7 @@ is_current (ObLocalStore *self, const char *name, ObSharedFd *shared)
   struct stat info;
 
   return fstat (ob_shared_fd_get (shared), &open_info) == 0
-         && fstatat (self->root_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0
+         && fstatat (self->root.fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0
          && info.st_dev == open_info.st_dev && info.st_ino == open_info.st_ino;
 }
 
@@ -422,7 +242,7 @@ ob_local_store_read (ObStore *store,
         continue;
       if (n < 0)
         {
-          fail (self, name, "read", errno, error);
+          ob_local_root_fail (&self->root, name, "read", errno, error);
           return -1;
         }
       if (n == 0)
@@ -477,9 +297,8 @@ ob_local_store_list (ObStore *store,
 {
   ObLocalStore *self = OB_LOCAL_STORE (store);
   Listing listing = { func, user_data };
-  Walk walk = { self, list_file, &listing, cancellable, FALSE };
 
-  return walk_directory (&walk, self->root_fd, directory, directory, 0, error);
+  return ob_local_walk (&self->root, directory, list_file, &listing, cancellable, error);
 }
 
 static gboolean
@@ -491,15 +310,15 @@ ob_local_store_remove (ObStore *store,
   ObLocalStore *self = OB_LOCAL_STORE (store);
   g_autofree char *directory = g_path_get_dirname (name);
   g_autofree char *last = g_path_get_basename (name);
-  ob_autofd int fd = ob_path_try_open_at (self->root_fd, directory, O_PATH | O_DIRECTORY);
+  ob_autofd int fd = ob_path_try_open_at (self->root.fd, directory, O_PATH | O_DIRECTORY);
 
   ob_fd_cache_forget (self->open_files, name);
   if (fd < 0 || unlinkat (fd, last, 0) != 0)
     {
       int errnum = errno;
 
-      if (errnum != ENOENT || is_gone (self, errnum))
-        return fail (self, name, "removed", errnum, error);
+      if (errnum != ENOENT || ob_local_root_is_gone (&self->root, errnum))
+        return ob_local_root_fail (&self->root, name, "removed", errnum, error);
       return TRUE;
     }
   pthread_mutex_lock (&self->lock);
@@ -518,8 +337,8 @@ ob_local_store_space (ObStore *store,
   ObLocalStore *self = OB_LOCAL_STORE (store);
   struct statvfs info;
 
-  if (fstatvfs (self->root_fd, &info) != 0)
-    return fail (self, ".", "read", errno, error);
+  if (fstatvfs (self->root.fd, &info) != 0)
+    return ob_local_root_fail (&self->root, ".", "read", errno, error);
   *free_bytes = (guint64) info.f_bavail * info.f_frsize;
   *total_bytes = (guint64) info.f_blocks * info.f_frsize;
   return TRUE;
@@ -529,21 +348,22 @@ ob_local_store_space (ObStore *store,
 static gboolean
 make_data_directories (ObLocalStore *self, GCancellable *cancellable, GError **error)
 {
-  ob_autofd int fd = ob_path_try_open_at (self->root_fd, "data", O_RDONLY | O_DIRECTORY);
+  ob_autofd int fd = ob_path_try_open_at (self->root.fd, "data", O_RDONLY | O_DIRECTORY);
 
   if (fd < 0)
-    return fail (self, "data", "opened", errno, error);
+    return ob_local_root_fail (&self->root, "data", "opened", errno, error);
   for (guint i = 0; i < 256; i++)
     {
       char name[sizeof "ff"];
 
       if (g_cancellable_is_cancelled (cancellable))
-        return fail_cancelled (error);
+        return ob_local_root_fail (&self->root, "data", "made", ECANCELED, error);
       g_snprintf (name, sizeof name, "%02x", i);
       if (!ob_local_file_make_directory (fd, name, self->dir_mode, FALSE))
-        return fail (self, "data", "made", errno, error);
+        return ob_local_root_fail (&self->root, "data", "made", errno, error);
     }
-  return ob_local_file_sync_fd (fd) || fail (self, "data", "made", errno, error);
+  return ob_local_file_sync_fd (fd)
+         || ob_local_root_fail (&self->root, "data", "made", errno, error);
 }
 
 static gboolean
@@ -552,15 +372,15 @@ ob_local_store_prepare (ObStore *store, GCancellable *cancellable, GError **erro
   ObLocalStore *self = OB_LOCAL_STORE (store);
 
   for (gsize i = 0; i < G_N_ELEMENTS (directories); i++)
-    if (!ob_local_file_make_directory (self->root_fd, directories[i], self->dir_mode, TRUE))
-      return fail (self, directories[i], "made", errno, error);
+    if (!ob_local_file_make_directory (self->root.fd, directories[i], self->dir_mode, TRUE))
+      return ob_local_root_fail (&self->root, directories[i], "made", errno, error);
   return make_data_directories (self, cancellable, error);
 }
 
 static char *
 ob_local_store_describe (ObStore *store)
 {
-  return g_strdup (OB_LOCAL_STORE (store)->path);
+  return g_strdup (OB_LOCAL_STORE (store)->root.path);
 }
 
 static gboolean
@@ -578,7 +398,7 @@ ob_local_store_is_consistent (ObStore *store)
                                     EXFAT_SUPER_MAGIC };
   struct statfs fs;
 
-  if (fstatfs (OB_LOCAL_STORE (store)->root_fd, &fs) != 0)
+  if (fstatfs (OB_LOCAL_STORE (store)->root.fd, &fs) != 0)
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (magics); i++)
     if ((guint32) fs.f_type == magics[i])
@@ -602,7 +422,7 @@ ob_local_store_checkup (ObStore *store, ObCheckup *checkup)
 {
   ObLocalStore *self = OB_LOCAL_STORE (store);
 
-  ob_local_checkup (self->path, self->root_fd, checkup);
+  ob_local_checkup (self->root.path, self->root.fd, checkup);
 }
 
 static void
@@ -614,8 +434,7 @@ ob_local_store_finalize (GObject *object)
   ob_fd_cache_free (self->open_files);
   g_hash_table_unref (self->removed_from);
   pthread_mutex_destroy (&self->lock);
-  ob_fd_clear (&self->root_fd);
-  g_free (self->path);
+  ob_local_root_close (&self->root);
   G_OBJECT_CLASS (ob_local_store_parent_class)->finalize (object);
 }
 
@@ -643,7 +462,7 @@ ob_local_store_class_init (ObLocalStoreClass *klass)
 static void
 ob_local_store_init (ObLocalStore *self)
 {
-  self->root_fd = -1;
+  self->root.fd = -1;
   self->open_files = ob_fd_cache_new (MAX_OPEN_FILES);
   self->pending = ob_local_pending_new (self->open_files);
   pthread_mutex_init (&self->lock, NULL);
@@ -658,61 +477,11 @@ static void
 derive_modes (ObLocalStore *self)
 {
   struct stat info;
-  gboolean shared = fstatat (self->root_fd, "config", &info, AT_SYMLINK_NOFOLLOW) == 0
+  gboolean shared = fstatat (self->root.fd, "config", &info, AT_SYMLINK_NOFOLLOW) == 0
                     && (info.st_mode & S_IRGRP) != 0;
 
   self->file_mode = shared ? 0440 : 0400;
   self->dir_mode = shared ? 0770 : 0700;
-}
-
-static gboolean
-make_root (const char *path, GError **error)
-{
-  g_autofree char *parent = g_path_get_dirname (path);
-  ob_autofd int fd = -1;
-
-  if (mkdir (path, 0700) != 0)
-    {
-      if (errno == EEXIST)
-        return TRUE;
-      g_set_error (error, OB_ERROR,
-                   errno == ENOSPC || errno == EDQUOT ? OB_ERROR_NO_SPACE
-                                                      : OB_ERROR_DESTINATION_UNAVAILABLE,
-                   "The directory %s cannot be made: %s. The directory that is to hold it has to be "
-                   "there, and its disk mounted",
-                   path, g_strerror (errno));
-      return FALSE;
-    }
-  fd = open (parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  return (fd >= 0 && ob_local_file_sync_fd (fd))
-         || ob_set_error_errno (error, errno, "The directory %s cannot be made durable", path);
-}
-
-static gboolean
-open_root (ObLocalStore *self, GError **error)
-{
-  const char *hint;
-
-  self->root_fd = open (self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (self->root_fd >= 0 && faccessat (self->root_fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
-    return TRUE;
-  /* A disk that is mounted read-only, as kernels do with one that fails, can still be restored
-   * from; what writes says so. */
-  if (self->root_fd >= 0 && errno == EROFS)
-    return TRUE;
-  switch (errno)
-    {
-    case ENOENT:
-      hint = ". Its disk may not be mounted";
-      break;
-    default:
-      hint = "";
-      break;
-    }
-  g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-               "The directory %s cannot be used as a destination: %s%s", self->path,
-               g_strerror (errno), hint);
-  return FALSE;
 }
 
 ObStore *
@@ -720,8 +489,7 @@ ob_local_store_new (const char *path, gboolean create, GError **error)
 {
   g_autoptr (ObLocalStore) self = g_object_new (OB_TYPE_LOCAL_STORE, NULL);
 
-  self->path = g_strdup (path);
-  if ((create && !make_root (path, error)) || !open_root (self, error))
+  if (!ob_local_root_open (&self->root, path, create, error))
     return NULL;
   derive_modes (self);
   return OB_STORE (g_steal_pointer (&self));
