@@ -84,6 +84,12 @@ void ob_job_start (ObJob *job);
  * context. */
 gpointer ob_job_get_data (ObJob *job, ObJobFunc func);
 
+/* Keeps a warning; @lost: of data that the job should have kept. Any thread. */
+void ob_job_add_warning (ObJob *job, const char *message, gboolean lost);
+
+/* What it failed with, as clients are told it: a copy is kept. Main context. */
+void ob_job_set_error (ObJob *job, const GError *error);
+
 /* The warnings so far, the first thousand (of char *, transfer full), and whether one of them was
  * about lost data. Any thread. */
 GPtrArray *ob_job_dup_warnings (ObJob *job, gboolean *lost);
