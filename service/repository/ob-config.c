@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "ob-crypto.h"
 #include "ob-error.h"
 #include "ob-json-reader.h"
 #include "ob-polynomial.h"
+#include "ob-unpacked-file.h"
 
 void
 ob_config_generate (ObConfig *config)
@@ -97,4 +97,20 @@ ob_config_from_json (const void *text, gsize size, ObConfig *config, GError **er
 
   config->version = (guint) version;
   return TRUE;
+}
+
+gboolean
+ob_config_unseal (GBytes *sealed, const ObCryptoKey *key, ObConfig *config, GError **error)
+{
+  g_autoptr (GBytes) text = ob_unpacked_file_unseal (key, sealed);
+
+  if (text == NULL)
+    {
+      g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT,
+                           "The config file of the repository is damaged or does not belong to its "
+                           "keys");
+      return FALSE;
+    }
+  return ob_config_from_json (g_bytes_get_data (text, NULL), g_bytes_get_size (text), config,
+                              error);
 }

@@ -2,6 +2,7 @@
 /* The plain text of a repository's config file (restic, doc/design.rst, "Repository Format"). */
 #pragma once
 
+#include "ob-crypto.h"
 #include "ob-id.h"
 
 G_BEGIN_DECLS
@@ -22,5 +23,10 @@ void ob_config_generate (ObConfig *config);
 /* The JSON text, and back. Transfer full. Errors: CORRUPT; NOT_SUPPORTED for another version. */
 char *ob_config_to_json (const ObConfig *config);
 gboolean ob_config_from_json (const void *text, gsize size, ObConfig *config, GError **error);
+
+/* The config out of the sealed file. Errors: CORRUPT, also where the key is another one's;
+ * NOT_SUPPORTED. */
+gboolean ob_config_unseal (GBytes *sealed, const ObCryptoKey *key, ObConfig *config,
+                           GError **error);
 
 G_END_DECLS

@@ -8,9 +8,11 @@
 #include "ob-config.h"
 #include "ob-error.h"
 #include "ob-index-sync.h"
+#include "ob-key-search.h"
 #include "ob-key.h"
 #include "ob-secret.h"
 #include "ob-snapshot-cache.h"
+#include "ob-unpacked-file.h"
 #include "ob-unpacked.h"
 
 #define CONFIG_NAME "config"
@@ -43,86 +45,7 @@ prefix_store (GError **error, ObStore *store)
   g_prefix_error (error, "%s: ", where);
 }
 
-static gboolean
-fail_corrupt (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static gboolean
-fail_corrupt (GError **error, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, text);
-  return FALSE;
-}
-
-/* internal: sealed files */
-
-/* Opens sealed bytes into a buffer of their own. */
-static GBytes *
-unseal (const ObCryptoKey *key, GBytes *sealed)
-{
-  g_autoptr (ObCrypto) crypto = ob_crypto_new (key);
-  g_autofree guint8 *plain = NULL;
-  gsize size;
-  const guint8 *data = g_bytes_get_data (sealed, &size);
-
-  if (size < OB_CRYPTO_OVERHEAD)
-    return NULL;
-
-  plain = g_malloc (size - OB_CRYPTO_OVERHEAD + 1);
-  if (!ob_crypto_open (crypto, data, size, plain))
-    return NULL;
-  return g_bytes_new_take (g_steal_pointer (&plain), size - OB_CRYPTO_OVERHEAD);
-}
-
-static GByteArray *
-seal (const ObCryptoKey *key, const void *data, gsize size)
-{
-  g_autoptr (ObCrypto) crypto = ob_crypto_new (key);
-  GByteArray *sealed = g_byte_array_new ();
-
-  g_byte_array_set_size (sealed, (guint) (size + OB_CRYPTO_OVERHEAD));
-  ob_crypto_seal (crypto, data, size, sealed->data);
-  return sealed;
-}
-
-static gboolean
-put_bytes (ObStore *store, const char *name, const void *data, gsize size, ObStorePutFlags flags,
-           GCancellable *cancellable, GError **error)
-{
-  struct iovec part = { .iov_base = (void *) data, .iov_len = size };
-
-  return ob_store_put (store, name, &part, 1, flags, cancellable, error);
-}
-
-/* Stores under "DIRECTORY/SHA-256 of the bytes". */
-static gboolean
-put_under_hash (ObStore *store, const char *directory, const void *data, gsize size,
-                ObStorePutFlags flags, ObId *id, GCancellable *cancellable, GError **error)
-{
-  g_autofree char *name = NULL;
-  char hex[OB_ID_HEX_SIZE];
-
-  ob_id_of (data, size, id);
-  ob_id_to_hex (id, hex);
-  name = g_strconcat (directory, "/", hex, NULL);
-  return put_bytes (store, name, data, size, flags, cancellable, error);
-}
-
-/* Whether the bytes are those that the last component of @name promises. */
-static gboolean
-has_right_name (const char *name, GBytes *stored)
-{
-  const char *slash = strrchr (name, '/');
-  ObId wanted, actual;
-
-  ob_id_of (g_bytes_get_data (stored, NULL), g_bytes_get_size (stored), &actual);
-  return slash != NULL && ob_id_from_hex (slash + 1, &wanted) && ob_id_equal (&wanted, &actual);
-}
+/* internal: unpacked files */
 
 gboolean
 ob_repository_put_unpacked_as (ObRepository *self, const char *directory, const void *data,
@@ -130,10 +53,10 @@ ob_repository_put_unpacked_as (ObRepository *self, const char *directory, const 
                                GCancellable *cancellable, GError **error)
 {
   g_autoptr (GByteArray) encoded = ob_unpacked_encode (self->config.version, data, size);
-  g_autoptr (GByteArray) sealed = seal (&self->key, encoded->data, encoded->len);
+  g_autoptr (GByteArray) sealed = ob_unpacked_file_seal (&self->key, encoded->data, encoded->len);
 
-  return put_under_hash (self->store, directory, sealed->data, sealed->len, flags, id, cancellable,
-                         error);
+  return ob_unpacked_file_put_under_hash (self->store, directory, sealed->data, sealed->len, flags,
+                                          id, cancellable, error);
 }
 
 gboolean
@@ -159,46 +82,34 @@ ob_repository_get_unpacked (ObRepository *self, const char *name, gsize max,
     return NULL;
 
   where = ob_store_describe (self->store);
-  if (!has_right_name (name, stored))
+  if (!ob_unpacked_file_has_right_name (name, stored))
     {
-      fail_corrupt (error,
-                    "The file %s of the repository in %s is damaged: its bytes are not those that "
-                    "its name promises",
-                    name, where);
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                   "The file %s of the repository in %s is damaged: its bytes are not those that "
+                   "its name promises",
+                   name, where);
       return NULL;
     }
 
-  plain = unseal (&self->key, stored);
+  plain = ob_unpacked_file_unseal (&self->key, stored);
   if (plain == NULL)
     {
-      fail_corrupt (error,
-                    "The file %s in %s is not one of this repository: its seal does not fit the "
-                    "repository's key",
-                    name, where);
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                   "The file %s in %s is not one of this repository: its seal does not fit the "
+                   "repository's key",
+                   name, where);
       return NULL;
     }
 
   text = ob_unpacked_decode (g_bytes_get_data (plain, NULL), g_bytes_get_size (plain), max);
   if (text == NULL)
-    fail_corrupt (error, "The file %s of the repository in %s is too large or not encoded as it should be",
-                  name, where);
+    g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                 "The file %s of the repository in %s is too large or not encoded as it should be",
+                 name, where);
   return text;
 }
 
 /* internal: config and keys */
-
-/* Opens the sealed config with @key. Errors: CORRUPT, NOT_SUPPORTED. */
-static gboolean
-open_config (GBytes *sealed, const ObCryptoKey *key, ObConfig *config, GError **error)
-{
-  g_autoptr (GBytes) text = unseal (key, sealed);
-
-  if (text == NULL)
-    return fail_corrupt (error, "The config file of the repository is damaged or does not belong to "
-                                "its keys");
-
-  return ob_config_from_json (g_bytes_get_data (text, NULL), g_bytes_get_size (text), config, error);
-}
 
 /* Reads and opens the config with @key. Errors: NOT_FOUND, CORRUPT, NOT_SUPPORTED. */
 static gboolean
@@ -208,7 +119,7 @@ read_config (ObStore *store, const ObCryptoKey *key, ObConfig *config, GCancella
   g_autoptr (GBytes) sealed
     = ob_store_get (store, CONFIG_NAME, OB_CONFIG_MAX_SIZE, cancellable, error);
 
-  return sealed != NULL && open_config (sealed, key, config, error);
+  return sealed != NULL && ob_config_unseal (sealed, key, config, error);
 }
 
 /* HMAC-SHA-256 keyed by the whole master key, so that nobody without it learns where chunks are
@@ -271,8 +182,8 @@ put_key (ObStore *store, const ObCryptoKey *key, const char *passphrase, ObId *i
   g_autofree char *text = ob_key_file_build (key, passphrase, error);
 
   return text != NULL
-         && put_under_hash (store, "keys", text, strlen (text), OB_STORE_PUT_NONE, id, cancellable,
-                            error);
+         && ob_unpacked_file_put_under_hash (store, "keys", text, strlen (text), OB_STORE_PUT_NONE,
+                                             id, cancellable, error);
 }
 
 /* creating */
@@ -320,7 +231,7 @@ write_new (ObStore *store, const ObCryptoKey *key, const ObConfig *config, const
            GCancellable *cancellable, GError **error)
 {
   g_autofree char *text = ob_config_to_json (config);
-  g_autoptr (GByteArray) sealed = seal (key, text, strlen (text));
+  g_autoptr (GByteArray) sealed = ob_unpacked_file_seal (key, text, strlen (text));
   g_autofree char *key_name = NULL;
   char hex[OB_ID_HEX_SIZE];
   ObId key_id;
@@ -329,8 +240,8 @@ write_new (ObStore *store, const ObCryptoKey *key, const ObConfig *config, const
       || !put_key (store, key, passphrase, &key_id, cancellable, error))
     return FALSE;
   if (ob_store_flush (store, cancellable, error)
-      && put_bytes (store, CONFIG_NAME, sealed->data, sealed->len, OB_STORE_PUT_NEW,
-                    cancellable, error))
+      && ob_unpacked_file_put (store, CONFIG_NAME, sealed->data, sealed->len, OB_STORE_PUT_NEW,
+                               cancellable, error))
     return ob_store_flush (store, cancellable, error);
 
   /* A key without a config would be in the way of the next try. */
@@ -366,114 +277,6 @@ ob_repository_create (ObStore *store, const char *passphrase, GCancellable *canc
 
 /* opening */
 
-/* What came of trying the keys, for the error where none opened. */
-typedef struct
-{
-  guint n_tried;
-  guint n_wrong;
-  GError *first_problem; /* of a key file that could not be tried, or whose config is damaged */
-} KeySearch;
-
-static void
-key_search_clear (KeySearch *search)
-{
-  g_clear_error (&search->first_problem);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (KeySearch, key_search_clear)
-
-/* Tries one key file with the config: the repository, or NULL with or without an error. */
-static ObRepository *
-try_key (ObStore *store, GBytes *sealed, const char *name, const char *passphrase,
-         GCancellable *cancellable, GError **error)
-{
-  g_autoptr (GBytes) text = NULL;
-  ObRepository *self = NULL;
-  ObCryptoKey key;
-  ObConfig config;
-
-  text = ob_store_get (store, name, OB_KEY_FILE_MAX_SIZE, cancellable, error);
-  if (text == NULL)
-    return NULL;
-  if (!has_right_name (name, text))
-    {
-      fail_corrupt (error, "The bytes of %s are not those that its name promises", name);
-      return NULL;
-    }
-  if (!ob_key_file_open (g_bytes_get_data (text, NULL), g_bytes_get_size (text), passphrase, &key,
-                         error))
-    {
-      g_prefix_error (error, "%s: ", name);
-      return NULL;
-    }
-
-  if (open_config (sealed, &key, &config, error))
-    self = new_repository (store, &key, &config);
-  ob_secret_wipe (&key, sizeof key);
-  return self;
-}
-
-/* Whether another key may still open what @local_error says of one. */
-static gboolean
-may_go_on (const GError *local_error)
-{
-  return g_error_matches (local_error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE)
-         || g_error_matches (local_error, OB_ERROR, OB_ERROR_CORRUPT)
-         || g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_SUPPORTED)
-         || g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_FOUND);
-}
-
-static ObRepository *
-try_keys (ObStore *store, GBytes *sealed, GPtrArray *names, const char *passphrase,
-          KeySearch *search, GCancellable *cancellable, GError **error)
-{
-  for (guint i = 0; i < names->len; i++)
-    {
-      g_autoptr (GError) local_error = NULL;
-      ObRepository *self = try_key (store, sealed, g_ptr_array_index (names, i), passphrase,
-                                    cancellable, &local_error);
-
-      if (self != NULL)
-        return self;
-      if (g_cancellable_is_cancelled (cancellable))
-        {
-          g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED,
-                               "It was cancelled while the repository was opened");
-          return NULL;
-        }
-      if (!may_go_on (local_error))
-        {
-          g_propagate_error (error, g_steal_pointer (&local_error));
-          return NULL;
-        }
-
-      search->n_tried++;
-      if (g_error_matches (local_error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE))
-        search->n_wrong++;
-      else if (search->first_problem == NULL)
-        search->first_problem = g_steal_pointer (&local_error);
-    }
-  return NULL;
-}
-
-static void
-fail_without_key (const KeySearch *search, GError **error)
-{
-  if (search->n_tried == 0)
-    fail_corrupt (error, "The repository has no key: its directory keys is empty");
-  else if (search->first_problem != NULL && search->n_wrong == 0)
-    g_propagate_error (error, g_error_copy (search->first_problem));
-  else if (search->first_problem != NULL)
-    g_set_error (error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE,
-                 "None of the %u keys of the repository opens with this passphrase; one could not "
-                 "be tried (%s)",
-                 search->n_tried, search->first_problem->message);
-  else
-    g_set_error (error, OB_ERROR, OB_ERROR_WRONG_PASSPHRASE,
-                 search->n_tried == 1 ? "The key of the repository does not open with this passphrase"
-                                      : "None of the keys of the repository opens with this "
-                                        "passphrase");
-}
-
 ObRepository *
 ob_repository_open (ObStore *store, const char *passphrase, GCancellable *cancellable,
                     GError **error)
@@ -481,8 +284,9 @@ ob_repository_open (ObStore *store, const char *passphrase, GCancellable *cancel
   g_autoptr (GBytes) sealed = NULL;
   g_autoptr (GPtrArray) names = NULL;
   g_autoptr (GError) local_error = NULL;
-  g_auto (KeySearch) search = { 0 };
   ObRepository *self;
+  ObCryptoKey key;
+  ObConfig config;
 
   sealed = ob_store_get (store, CONFIG_NAME, OB_CONFIG_MAX_SIZE, cancellable, &local_error);
   if (sealed == NULL)
@@ -501,15 +305,15 @@ ob_repository_open (ObStore *store, const char *passphrase, GCancellable *cancel
   if (names == NULL)
     return NULL;
 
-  self = try_keys (store, sealed, names, passphrase, &search, cancellable, &local_error);
-  if (self != NULL)
-    return self;
+  if (!ob_key_search (store, names, sealed, passphrase, &key, &config, cancellable, error))
+    {
+      prefix_store (error, store);
+      return NULL;
+    }
 
-  if (local_error == NULL)
-    fail_without_key (&search, &local_error);
-  prefix_store (&local_error, store);
-  g_propagate_error (error, g_steal_pointer (&local_error));
-  return NULL;
+  self = new_repository (store, &key, &config);
+  ob_secret_wipe (&key, sizeof key);
+  return self;
 }
 
 /* public methods */
