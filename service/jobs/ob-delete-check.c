@@ -13,15 +13,15 @@ get_instance (const ObBackupRecord *record)
                                               : ob_snapshot_get_tag (record->snapshot, "instance");
 }
 
-/* The parts that it holds whole: 0 where data was lost, or where nobody can tell. */
+/* The parts that it holds whole: 0 where data was lost, where nobody can tell, or where a verification
+ * has found damage. */
 static ObParts
 get_good_parts (const ObBackupRecord *record)
 {
-  JsonObject *summary = record->snapshot->obbackup;
-
-  if (summary == NULL || strcmp (ob_manifest_get_string (summary, "result"), "complete") != 0)
+  if (!ob_backup_record_is_complete (record)
+      || (record->verified.time > 0 && !record->verified.sound))
     return 0;
-  return ob_manifest_get_parts (summary);
+  return ob_manifest_get_parts (record->snapshot->obbackup);
 }
 
 static char *

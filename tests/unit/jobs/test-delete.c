@@ -7,6 +7,8 @@
 #include "jobs-fixture.h"
 #include "ob-job-queue.h"
 #include "ob-operations.h"
+#include "ob-verify.h"
+#include "ob-verify-record.h"
 
 static const char *const pinned[] = { "obbackup", "instance=ob", "kind=manual", "pinned", NULL };
 static const char *const of_other[] = { "obbackup", "instance=other", "kind=manual", NULL };
@@ -112,6 +114,42 @@ test_last_good (Deletion *deletion, gconstpointer data)
   assert_check (deletion, -1, NULL, old, NULL);
   assert_check (deletion, -1, NULL, new, NULL);
   assert_check (deletion, OB_ERROR_WOULD_DELETE_LAST, "destination two", old, new, NULL);
+}
+
+/* What a verification found of a backup. */
+static void
+verify (Deletion *deletion, ObDestination *destination, const char *id, gboolean sound)
+{
+  g_autoptr (ObVerifyRecord) record = ob_verify_record_load (
+    deletion->base.context, ob_destination_get_repository_id (destination));
+  g_autoptr (GError) error = NULL;
+  ObId public_id;
+
+  g_assert_true (ob_id_from_hex (id, &public_id));
+  ob_verify_record_add (record, &public_id, 1000, sound, OB_VERIFIED_DATA);
+  ob_verify_record_save (record, deletion->base.context, &error);
+  g_assert_no_error (error);
+}
+
+/* One that is known to be damaged is none that one could go back to; nor is one that a repair found
+ * to lack files, which its tag tells when another program has dropped the rest. */
+static void
+test_last_sound (Deletion *deletion, gconstpointer data)
+{
+  static const char *const incomplete[]
+    = { "obbackup", "instance=ob", "kind=manual", OB_VERIFY_INCOMPLETE_TAG, NULL };
+  g_autofree char *old = store (deletion, deletion->one, 1, NULL, "complete", OB_PART_ALL);
+  g_autofree char *lacking = store (deletion, deletion->one, 2, incomplete, "complete", OB_PART_ALL);
+  g_autofree char *new = NULL;
+
+  assert_check (deletion, OB_ERROR_WOULD_DELETE_LAST, "last good one of ob", old, NULL);
+  assert_check (deletion, -1, NULL, lacking, NULL);
+  new = store (deletion, deletion->one, 3, NULL, "complete", OB_PART_ALL);
+  verify (deletion, deletion->one, new, FALSE);
+  assert_check (deletion, OB_ERROR_WOULD_DELETE_LAST, "last good one of ob", old, NULL);
+  assert_check (deletion, -1, NULL, new, NULL);
+  verify (deletion, deletion->one, new, TRUE);
+  assert_check (deletion, -1, NULL, old, NULL);
 }
 
 static void
@@ -365,6 +403,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   jobs_fixture_quiet_log ();
   add ("/delete/last-good", test_last_good);
+  add ("/delete/last-sound", test_last_sound);
   add ("/delete/last-of-a-part", test_last_of_a_part);
   add ("/delete/last-partial", test_last_partial);
   add ("/delete/pinned", test_pinned);
