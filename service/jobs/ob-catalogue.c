@@ -293,13 +293,15 @@ ob_catalogue_find (ObContext *context, GPtrArray *destinations, const char *id,
 {
   gboolean latest = strcmp (id, "latest") == 0;
   g_autofree char *beginning = NULL;
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) records = NULL;
   g_autoptr (GError) first = NULL;
+  g_autoptr (GError) unknown = NULL;
   guint index = 0;
 
   if (!latest && !check_id (id, ", or \"latest\"", &beginning, error))
     return NULL;
-  records = list (context, destinations, filter, NULL, &first, cancellable, error);
+  records = list (context, destinations, filter, &problems, &first, cancellable, error);
   if (records == NULL)
     return NULL;
   index = latest ? find_latest (records, filter != NULL ? filter->parts : 0)
@@ -316,7 +318,17 @@ ob_catalogue_find (ObContext *context, GPtrArray *destinations, const char *id,
   else if (first != NULL)
     g_propagate_error (error, g_steal_pointer (&first));
   else
-    set_not_found (id, filter, error);
+    {
+      set_not_found (id, filter, &unknown);
+      /* It may be one whose file cannot be read. */
+      if (problems->len > 0)
+        g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+                     "%s Not everything there could be read, though (`obbackupctl verify` tells "
+                     "more): %s",
+                     unknown->message, (const char *) g_ptr_array_index (problems, 0));
+      else
+        g_propagate_error (error, g_steal_pointer (&unknown));
+    }
   return NULL;
 }
 

@@ -10,7 +10,7 @@
 struct _ObVerifyResult
 {
   guint64 snapshots, trees, blobs, packs, packs_read, bytes_read, unused_packs, unused_bytes;
-  guint64 n_problems, n_losses;
+  guint64 n_problems, n_losses, unreadable;
   gsize text; /* bytes of what is listed */
   GString *destinations; /* names of the damaged ones */
   GString *first;        /* the first problems */
@@ -133,6 +133,7 @@ ob_verify_result_add (ObVerifyResult *self, ObDestination *destination,
   self->unused_bytes += report->unused_bytes;
   self->n_problems += report->n_problems;
   self->n_losses += report->n_losses;
+  self->unreadable += report->unreadable;
   if (report->n_problems > 0)
     g_string_append_printf (self->destinations, "%s%s", self->destinations->len > 0 ? ", " : "",
                             name);
@@ -167,14 +168,27 @@ ob_verify_result_is_sound (ObVerifyResult *self)
   return self->n_problems == 0 && self->n_losses == 0;
 }
 
+static char *
+describe_losses (ObVerifyResult *self)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  if (self->n_losses == 0 && self->unreadable == 0)
+    return g_strdup ("no backup lost anything");
+  if (self->unreadable > 0)
+    g_string_printf (text, "%" G_GUINT64_FORMAT " backup%s cannot be read at all", self->unreadable,
+                     self->unreadable == 1 ? "" : "s");
+  if (self->n_losses > 0)
+    g_string_append_printf (text, "%s%" G_GUINT64_FORMAT " backup%s lost files",
+                            text->len > 0 ? ", and " : "", self->n_losses,
+                            self->n_losses == 1 ? "" : "s");
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
 char *
 ob_verify_result_summarize (ObVerifyResult *self)
 {
-  g_autofree char *losses
-    = self->n_losses == 0
-        ? g_strdup ("no backup lost anything")
-        : g_strdup_printf ("%" G_GUINT64_FORMAT " backup%s lost files", self->n_losses,
-                           self->n_losses == 1 ? "" : "s");
+  g_autofree char *losses = describe_losses (self);
   guint64 more = self->n_problems > MAX_NAMED ? self->n_problems - MAX_NAMED : 0;
   g_autofree char *further
     = more > 0 ? g_strdup_printf (" And %" G_GUINT64_FORMAT " more.", more) : g_strdup ("");
@@ -196,6 +210,7 @@ ob_verify_result_tell (ObVerifyResult *self, ObJob *job)
   ob_job_set_result (job, "unused-bytes", g_variant_new_uint64 (self->unused_bytes));
   ob_job_set_result (job, "n-problems", g_variant_new_uint64 (self->n_problems));
   ob_job_set_result (job, "n-affected", g_variant_new_uint64 (self->n_losses));
+  ob_job_set_result (job, "n-unreadable", g_variant_new_uint64 (self->unreadable));
   ob_job_set_result (job, "problems", g_variant_builder_end (&self->problems));
   ob_job_set_result (job, "affected", g_variant_builder_end (&self->losses));
   ob_job_set_result (job, "repairs", g_variant_builder_end (&self->repairs));

@@ -110,6 +110,10 @@ gboolean ob_verify_has_content (ObVerify *verify, const ObNode *node);
 
 /* --- ob-verify-snapshots.c --- */
 
+/* The snapshot as its file @name in the store has it now. Transfer full. Errors: CORRUPT, those of
+ * the store. */
+ObSnapshot *ob_verify_load_snapshot (ObVerify *verify, const char *name, GError **error);
+
 /* Reads all snapshot files anew. */
 gboolean ob_verify_load_snapshots (ObVerify *verify, GError **error);
 

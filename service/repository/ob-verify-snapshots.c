@@ -14,9 +14,9 @@ add_name (const char *name, guint64 size, gpointer user_data)
   return TRUE;
 }
 
-/* A snapshot as its file has it now; what lies in memory says nothing of the disk. */
-static ObSnapshot *
-load (ObVerify *self, const char *name, GError **error)
+/* What lies in memory says nothing of the disk. */
+ObSnapshot *
+ob_verify_load_snapshot (ObVerify *self, const char *name, GError **error)
 {
   g_autoptr (GBytes) text = ob_repository_get_unpacked (self->repository, name, OB_SNAPSHOT_MAX_SIZE,
                                                         self->cancellable, error);
@@ -45,8 +45,6 @@ is_wanted (ObVerify *self, const ObSnapshot *snapshot)
   return self->wanted == NULL;
 }
 
-/* Whether the file holds a snapshot that is asked for is not known where it cannot be read:
- * where one was named it is told of only if the name is its own. */
 static gboolean
 is_name_wanted (ObVerify *self, const char *name)
 {
@@ -55,8 +53,18 @@ is_name_wanted (ObVerify *self, const char *name)
   return ob_id_from_hex (name + strlen (DIRECTORY), &by_name.id) && is_wanted (self, &by_name);
 }
 
+static void
+add_bad (ObVerify *self, const char *name, const char *message)
+{
+  g_ptr_array_add (self->bad_snapshots, g_strdup (name));
+  self->report.unreadable++;
+  ob_verify_add_problem (self, OB_VERIFY_SNAPSHOT, name, "%s", message);
+}
+
+/* @suspects gets name and message of one that cannot be read, and is none that is asked for by its
+ * name. */
 static gboolean
-add_snapshot (ObVerify *self, const char *name, GError **error)
+add_snapshot (ObVerify *self, const char *name, GPtrArray *suspects, GError **error)
 {
   g_autoptr (GError) failure = NULL;
   g_autoptr (ObSnapshot) snapshot = NULL;
@@ -65,7 +73,7 @@ add_snapshot (ObVerify *self, const char *name, GError **error)
   /* What is not called like a snapshot is none; restic lets it lie, too. */
   if (!ob_id_from_hex (name + strlen (DIRECTORY), &id))
     return TRUE;
-  snapshot = load (self, name, &failure);
+  snapshot = ob_verify_load_snapshot (self, name, &failure);
   if (snapshot != NULL)
     {
       if (is_wanted (self, snapshot))
@@ -75,10 +83,41 @@ add_snapshot (ObVerify *self, const char *name, GError **error)
   if (!ob_verify_is_damage (self, &failure, error))
     return FALSE;
   /* Deleted since it was listed. */
-  if (g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND) || !is_name_wanted (self, name))
+  if (g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
     return TRUE;
-  g_ptr_array_add (self->bad_snapshots, g_strdup (name));
-  ob_verify_add_problem (self, OB_VERIFY_SNAPSHOT, name, "%s", failure->message);
+  if (is_name_wanted (self, name))
+    add_bad (self, name, failure->message);
+  else
+    {
+      g_ptr_array_add (suspects, g_strdup (name));
+      g_ptr_array_add (suspects, g_strdup (failure->message));
+    }
+  return TRUE;
+}
+
+/* Whether there is a file of each backup that is asked for, in whatever state. */
+static gboolean
+has_all_wanted (ObVerify *self)
+{
+  for (guint i = 0; self->wanted != NULL && i < self->wanted->len; i++)
+    {
+      const ObId *id = &g_array_index (self->wanted, ObId, i);
+      char hex[OB_ID_HEX_SIZE];
+      gboolean found = FALSE;
+
+      ob_id_to_hex (id, hex);
+      for (guint j = 0; !found && j < self->snapshots->len; j++)
+        {
+          const ObSnapshot *snapshot = g_ptr_array_index (self->snapshots, j);
+
+          found = ob_id_equal (id, &snapshot->id)
+                  || ob_id_equal (id, ob_snapshot_get_public_id (snapshot));
+        }
+      for (guint j = 0; !found && j < self->bad_snapshots->len; j++)
+        found = g_str_has_suffix (g_ptr_array_index (self->bad_snapshots, j), hex);
+      if (!found)
+        return FALSE;
+    }
   return TRUE;
 }
 
@@ -97,13 +136,19 @@ gboolean
 ob_verify_load_snapshots (ObVerify *self, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) suspects = g_ptr_array_new_with_free_func (g_free);
 
   if (!ob_store_list (ob_repository_get_store (self->repository), "snapshots", add_name, names,
                       self->cancellable, error))
     return FALSE;
   for (guint i = 0; i < names->len; i++)
-    if (!add_snapshot (self, g_ptr_array_index (names, i), error))
+    if (!add_snapshot (self, g_ptr_array_index (names, i), suspects, error))
       return FALSE;
+  /* A backup whose label was changed lies in a file of another name: any that cannot be read may be
+   * the one that is not found. */
+  if (!has_all_wanted (self))
+    for (guint i = 0; i < suspects->len; i += 2)
+      add_bad (self, g_ptr_array_index (suspects, i), g_ptr_array_index (suspects, i + 1));
 
   g_ptr_array_sort (self->snapshots, compare);
   self->report.snapshots = self->snapshots->len;

@@ -71,6 +71,7 @@ typedef struct
   guint64 n_problems;                 /* all of them */
   GPtrArray *losses;                  /* of ObVerifyLoss, newest first */
   guint64 n_losses;
+  guint64 unreadable;                 /* snapshot files that cannot be read: whole backups */
   GPtrArray *sound;                   /* of ObSnapshot: those that lost nothing */
 } ObVerifyReport;
 

@@ -238,6 +238,56 @@ class Damaged(VerifyTest):
         result = self.verify(status=FAILED)
         self.assertEqual(self.kinds(result), {"snapshot"})
         self.assertIn(self.before, result["problems"][0]["object"])
+        self.assertEqual((result["n-affected"], result["n-unreadable"]), (0, 1))
+        self.refused(FAILED, "1 backup cannot be read at all", "verify")
+
+    def test_relabelled(self):
+        """What is asked for by name is not passed over in silence, whatever its file is called."""
+        self.ok("label", self.before, "another")
+        file, = (path for path in (self.repository / "snapshots").iterdir()
+                 if path.name not in (self.before, self.after))
+        self.ok("list")
+        self.flip(file, 30)
+        result = self.verify(self.before, self.after, status=FAILED)
+        self.assertEqual(self.kinds(result), {"snapshot"})
+        self.assertIn(file.name, result["problems"][0]["object"])
+        self.assertEqual(self.verify(self.after)["n-problems"], 0)
+        self.restart_service()
+        self.refused(NOT_FOUND, "could be read", "verify", self.before)
+
+    def test_replaced(self):
+        """Damaged files in the place of sound ones, while the service keeps what it read open."""
+        self.verify("--read-data")
+        files = [*self.packs(), *(self.repository / "index").iterdir()]
+        for path in files:
+            damaged = bytearray(path.read_bytes())
+            damaged[len(damaged) // 2] ^= 1
+            beside = path.with_name(path.name + "-new")
+            beside.write_bytes(damaged)
+            beside.rename(path)
+        result = self.verify("--read-data", status=FAILED)
+        self.assertEqual(sum(problem["kind"] == "index" for problem in result["problems"]),
+                         len(list((self.repository / "index").iterdir())))
+
+    def test_nothing_is_built_on_what_is_gone(self):
+        """A backup after packs were lost can be restored, and says that they are."""
+        for harm in (lambda path: path.unlink(),
+                     lambda path: os.truncate(path, path.stat().st_size // 2)):
+            with self.subTest():
+                for path in self.packs():
+                    path.chmod(0o600)
+                    harm(path)
+                made = self.json("backup", "erp", "--only", "sources,attachments")
+                self.assertRegex(" ".join(made["warnings"]), "packs .* missing or damaged")
+                self.assertIn(made["id"], set(self.backups()))
+                self.assertNotIn(made["id"], self.affected(self.verify("--read-data",
+                                                                       status=FAILED)))
+                into = self.directory / "into"
+                self.ok("restore", made["id"], "--into", into, "--yes")
+                for part in ("sources", "attachments"):
+                    self.assert_same_tree(compare.describe_tree(self.installation.trees()[part]),
+                                          compare.describe_tree(into / part))
+                shutil.rmtree(into)
 
     def test_tree(self):
         blob = self.tree(self.before, "")["attachments"]["subtree"]

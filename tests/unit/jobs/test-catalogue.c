@@ -312,6 +312,11 @@ test_damaged (Catalogue *catalogue, gconstpointer data)
   g_assert_cmpuint (problems->len, ==, 1);
   g_assert_nonnull (strstr (g_ptr_array_index (problems, 0), "Destination one: "));
   g_assert_nonnull (strstr (g_ptr_array_index (problems, 0), bad));
+
+  /* Who asks for it learns that it may be there. */
+  g_assert_null (ob_catalogue_find (catalogue->base.context, destinations, bad, NULL, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_NOT_FOUND);
+  g_assert_message (error, "could be read");
 }
 
 /* One destination is not there: the others are listed, and a backup that is not found is told by

@@ -425,7 +425,24 @@ test_named (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (ob_verify_get_report (one)->snapshots, ==, 1);
   g_assert_cmpuint (ob_verify_get_report (one)->packs_read, ==, 2);
 
+  /* It may lie in a file of another name. */
   g_array_index (ids, ObId, 0).bytes[0] ^= 1;
+  {
+    g_autofree char *name = NULL;
+    g_autoptr (ObVerify) suspected = ob_verify_new (pipeline->core.repository, &options, NULL);
+    char hex[OB_ID_HEX_SIZE];
+
+    ob_id_to_hex (&second->id, hex);
+    name = g_strconcat ("snapshots/", hex, NULL);
+    core_fixture_flip (&pipeline->core, name);
+    g_array_append_val (ids, first->id);
+    ob_verify_run (suspected, NULL, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (verify_count (suspected, OB_VERIFY_SNAPSHOT), ==, 1);
+    g_assert_cmpuint (ob_verify_get_report (suspected)->unreadable, ==, 1);
+    core_fixture_flip (&pipeline->core, name);
+    g_array_set_size (ids, 1);
+  }
   none = ob_verify_new (pipeline->core.repository, &options, NULL);
   g_assert_false (ob_verify_run (none, NULL, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_NOT_FOUND);
