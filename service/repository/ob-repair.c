@@ -5,11 +5,31 @@
  */
 #include "ob-repair.h"
 
+#include "ob-error.h"
+
 gboolean
 ob_repair_check_lock (ObRepair *self, GError **error)
 {
   return ob_check_cancelled (self->cancellable, error)
          && ob_lock_confirm (self->lock, self->cancellable, error);
+}
+
+/* Removes a snapshot file whose content is wrong. One that the store could not give may be whole: it
+ * stays. */
+static gboolean
+drop_snapshot (ObRepair *self, const char *name, GError **error)
+{
+  ObStore *store = ob_repository_get_store (self->repository);
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (ObSnapshot) snapshot = ob_verify_load_snapshot (self->verify, name, &failure);
+
+  if (!g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
+    return TRUE;
+  if (!ob_repair_check_lock (self, error)
+      || !ob_store_hide (store, name, self->cancellable, error))
+    return FALSE;
+  self->repairs->snapshots_dropped++;
+  return TRUE;
 }
 
 /* The snapshots as they are now that the index tells the truth. */
@@ -29,13 +49,8 @@ repair_snapshots (ObRepair *self, GError **error)
     return FALSE;
 
   for (guint i = 0; i < bad_snapshots->len; i++)
-    {
-      if (!ob_repair_check_lock (self, error)
-          || !ob_store_hide (store, g_ptr_array_index (bad_snapshots, i), self->cancellable,
-                             error))
-        return FALSE;
-      self->repairs->snapshots_dropped++;
-    }
+    if (!drop_snapshot (self, g_ptr_array_index (bad_snapshots, i), error))
+      return FALSE;
   return ob_store_flush (store, self->cancellable, error);
 }
 

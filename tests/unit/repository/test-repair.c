@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "crash-store.h"
+#include "fault-store.h"
 #include "ob-error.h"
 #include "verify-fixture.h"
 
@@ -290,6 +291,54 @@ test_snapshot_file (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (count_files (pipeline, "snapshots"), ==, 1);
 }
 
+/* A disk may fail to read one file, and only once. That is no reason to remove a backup; an index is
+ * written anew from the packs. */
+static void
+check_unreadable (Pipeline *pipeline, guint read, ObVerifyKind kind)
+{
+  ObVerifyOptions options = { .share = 1, .n_threads = 2 };
+  g_autoptr (ObStore) store = fault_store_new (pipeline->core.store);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObRepository) repository = ob_repository_open (store, CORE_PASSPHRASE, NULL, &error);
+  g_autoptr (ObSnapshot) snapshot = NULL;
+  g_autoptr (ObSnapshot) kept = NULL;
+
+  g_assert_no_error (error);
+  verify_make_source (pipeline);
+  snapshot = verify_backup (pipeline, 1);
+  {
+    g_autoptr (ObLock) lock = ob_lock_acquire (repository, TRUE, NULL, &error);
+    g_autoptr (ObVerify) verify = ob_verify_new (repository, &options, NULL);
+    ObVerifyRepairs repairs;
+
+    g_assert_no_error (error);
+    fault_store_arm (FAULT_STORE (store), FAULT_READ, read, FAULT_EIO, FALSE);
+    ob_verify_run (verify, NULL, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (verify_count (verify, kind), ==, 1);
+    ob_verify_repair (verify, lock, &repairs, NULL, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (repairs.snapshots_dropped + repairs.snapshots_marked, ==, 0);
+  }
+  pipeline_reopen (pipeline);
+  verify_assert_sound (pipeline, 1);
+  kept = find_snapshot (pipeline->core.repository, &snapshot->id);
+  g_assert_nonnull (kept);
+  restore (pipeline, kept);
+}
+
+static void
+test_unreadable_snapshot (Pipeline *pipeline, gconstpointer data)
+{
+  check_unreadable (pipeline, 1, OB_VERIFY_SNAPSHOT);
+}
+
+static void
+test_unreadable_index (Pipeline *pipeline, gconstpointer data)
+{
+  check_unreadable (pipeline, 2, OB_VERIFY_INDEX_FILE);
+}
+
 /* The second repair adds to the mark of the first. */
 static void
 test_twice (Pipeline *pipeline, gconstpointer data)
@@ -556,6 +605,8 @@ main (int argc, char **argv)
   ADD ("trees", test_trees);
   ADD ("root", test_root);
   ADD ("snapshot-file", test_snapshot_file);
+  ADD ("unreadable-snapshot", test_unreadable_snapshot);
+  ADD ("unreadable-index", test_unreadable_index);
   ADD ("twice", test_twice);
   ADD ("lock", test_lock);
   g_test_add_func ("/repair/mark", test_mark);
