@@ -191,17 +191,27 @@ ob_verify_record_get (ObVerifyRecord *self, const ObId *id, ObVerified *verified
   return entry != NULL;
 }
 
+/* Whether a verification that found nothing has seen all that the one which found the damage did.
+ * Two samples read other packs. */
+static gboolean
+sees_as_much (ObVerifiedDepth depth, ObVerifiedDepth of_damage)
+{
+  return depth >= of_damage && (depth != OB_VERIFIED_SAMPLE || of_damage != OB_VERIFIED_SAMPLE);
+}
+
 void
 ob_verify_record_add (ObVerifyRecord *self, const ObId *id, gint64 time, gboolean sound,
                       ObVerifiedDepth depth)
 {
   ObVerified *entry = find_or_make (self, id);
+  gboolean was_damaged = entry->time > 0 && !entry->sound;
 
   entry->time = time;
-  if (sound && !entry->sound && depth < entry->depth)
+  if (sound && was_damaged && !sees_as_much (depth, entry->depth))
     return;
+  /* One that reads less has found something else: what was known before is not over. */
+  entry->depth = !sound && was_damaged ? MAX (depth, entry->depth) : depth;
   entry->sound = sound;
-  entry->depth = depth;
   if (sound && depth == OB_VERIFIED_DATA)
     entry->read = time;
 }

@@ -74,6 +74,28 @@ test_depth (JobsFixture *fixture, gconstpointer data)
   g_assert_true (get (record, &one).sound);
 }
 
+/* A sample that finds nothing may have read other packs; and a damage that one sees without reading
+ * is not all that there is. */
+static void
+test_other_damage (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObVerifyRecord) record = ob_verify_record_load (fixture->context, REPOSITORY);
+
+  ob_verify_record_add (record, &one, 1, FALSE, OB_VERIFIED_SAMPLE);
+  ob_verify_record_add (record, &one, 2, TRUE, OB_VERIFIED_SAMPLE);
+  g_assert_false (get (record, &one).sound);
+  g_assert_cmpint (get (record, &one).time, ==, 2);
+  ob_verify_record_add (record, &one, 3, TRUE, OB_VERIFIED_DATA);
+  g_assert_true (get (record, &one).sound);
+
+  ob_verify_record_add (record, &two, 1, FALSE, OB_VERIFIED_DATA);
+  ob_verify_record_add (record, &two, 2, FALSE, OB_VERIFIED_STRUCTURE);
+  ob_verify_record_add (record, &two, 3, TRUE, OB_VERIFIED_STRUCTURE);
+  g_assert_false (get (record, &two).sound);
+  ob_verify_record_add (record, &two, 4, TRUE, OB_VERIFIED_DATA);
+  g_assert_true (get (record, &two).sound);
+}
+
 static void
 test_forget (JobsFixture *fixture, gconstpointer data)
 {
@@ -184,6 +206,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("round-trip", test_round_trip);
   ADD ("depth", test_depth);
+  ADD ("other-damage", test_other_damage);
   ADD ("forget", test_forget);
   ADD ("proof", test_proof);
   ADD ("lock", test_lock);
