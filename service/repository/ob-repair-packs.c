@@ -18,7 +18,7 @@ typedef struct
   ObBlobReader *reader;
   ObFirstError *first_error;
   ObPacker *packer;     /* of what is rescued */
-  GHashTable *rescued;  /* of ObId */
+  GHashTable *rescued[2]; /* by ObBlobType: of ObId */
   GPtrArray *old_index; /* names of the index files that there were */
   GPtrArray *old_packs; /* names of packs that are replaced */
   GArray *packs;        /* of ObId: for the next index file */
@@ -123,11 +123,11 @@ rescue (Work *work, const ObId *pack, GArray *good, GError **error)
     {
       const ObPackEntry *entry = &g_array_index (good, ObPackEntry, i);
 
-      if (g_hash_table_contains (work->rescued, &entry->id) || is_elsewhere (work, entry))
+      if (g_hash_table_contains (work->rescued[entry->type], &entry->id) || is_elsewhere (work, entry))
         continue;
       if (!move_blob (work, pack, entry, error))
         return FALSE;
-      g_hash_table_add (work->rescued, g_memdup2 (&entry->id, sizeof entry->id));
+      g_hash_table_add (work->rescued[entry->type], g_memdup2 (&entry->id, sizeof entry->id));
       work->repair->repairs->blobs_rescued++;
     }
   return TRUE;
@@ -297,8 +297,8 @@ ob_repair_packs (ObRepair *repair, GError **error)
   g_autoptr (ObFirstError) first_error = ob_first_error_new ();
   g_autoptr (ObPacker) packer
     = ob_packer_new (repair->repository, first_error, repair->cancellable);
-  g_autoptr (GHashTable) rescued
-    = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  g_autoptr (GHashTable) data = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  g_autoptr (GHashTable) trees = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
   g_autoptr (GPtrArray) old_index = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) old_packs = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GArray) packs = g_array_new (FALSE, FALSE, sizeof (ObId));
@@ -309,7 +309,7 @@ ob_repair_packs (ObRepair *repair, GError **error)
                 .reader = reader,
                 .first_error = first_error,
                 .packer = packer,
-                .rescued = rescued,
+                .rescued = { [OB_BLOB_DATA] = data, [OB_BLOB_TREE] = trees },
                 .old_index = old_index,
                 .old_packs = old_packs,
                 .packs = packs,

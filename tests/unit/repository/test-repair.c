@@ -291,6 +291,31 @@ test_snapshot_file (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (count_files (pipeline, "snapshots"), ==, 1);
 }
 
+/* A file may have the very text of a directory's tree, and so a blob of the same id. */
+static void
+test_same_id (Pipeline *pipeline, gconstpointer data)
+{
+  static const char text[] = "{\"nodes\":[]}\n";
+  g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
+  g_autoptr (GArray) content = pipeline_store (pipeline, text, strlen (text));
+  g_autoptr (GError) error = NULL;
+  ObIndex *index = ob_repository_get_index (pipeline->core.repository);
+  ObBlobLocation of_data, of_tree;
+
+  pipeline_store_tree_text (pipeline, text, &snapshot->tree);
+  g_assert_true (ob_id_equal (&g_array_index (content, ObId, 0), &snapshot->tree));
+  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (ob_index_lookup (index, OB_BLOB_DATA, &snapshot->tree, &of_data));
+  g_assert_true (ob_index_lookup (index, OB_BLOB_TREE, &snapshot->tree, &of_tree));
+  verify_flip (pipeline, &of_data.pack, -30);
+  verify_flip (pipeline, &of_tree.pack, -30);
+  g_assert_cmpuint (repair_all (pipeline).blobs_rescued, ==, 2);
+  index = ob_repository_get_index (pipeline->core.repository);
+  g_assert_true (ob_index_lookup (index, OB_BLOB_DATA, &snapshot->tree, &of_data));
+  g_assert_true (ob_index_lookup (index, OB_BLOB_TREE, &snapshot->tree, &of_tree));
+}
+
 /* A disk may fail to read one file, and only once. That is no reason to remove a backup; an index is
  * written anew from the packs. */
 static void
@@ -605,6 +630,7 @@ main (int argc, char **argv)
   ADD ("trees", test_trees);
   ADD ("root", test_root);
   ADD ("snapshot-file", test_snapshot_file);
+  ADD ("same-id", test_same_id);
   ADD ("unreadable-snapshot", test_unreadable_snapshot);
   ADD ("unreadable-index", test_unreadable_index);
   ADD ("twice", test_twice);
