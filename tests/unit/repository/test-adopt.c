@@ -117,6 +117,14 @@ test_left (Pipeline *pipeline, gconstpointer unused)
   g_assert_cmpuint (adopted.n_packs, ==, packs->len - 1);
   g_assert_cmpuint (adopted.n_left, ==, 1);
 
+  /* Its header is right, and a blob is not: the next backup must not build on it. */
+  memcpy (damaged, bytes, size);
+  damaged[100] ^= 1;
+  core_fixture_put (&pipeline->core, first, damaged, size);
+  g_assert_true (adopt (pipeline, &adopted, NULL, &error));
+  g_assert_cmpuint (adopted.n_packs, ==, 0);
+  g_assert_cmpuint (adopted.n_left, ==, 1);
+
   /* Its header is right, and more lies before it than it tells of. */
   memcpy (damaged, bytes, size);
   core_fixture_put (&pipeline->core, first, damaged + 1, size - 1);
