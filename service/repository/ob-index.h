@@ -112,7 +112,7 @@ gsize ob_index_get_memory_size (ObIndex *index);
 void ob_index_begin_renewal (ObIndex *index);
 
 /* @complete: whether all was added. FALSE: nothing is forgotten, and what is new stays. TRUE:
- * places and packs get new numbers, in the same order; lookups wait meanwhile, some 0.1 s for a
+ * places and packs get new numbers, in the same order; lookups wait meanwhile, some 0.2 s for a
  * million blobs. Any thread. */
 void ob_index_end_renewal (ObIndex *index, gboolean complete);
 

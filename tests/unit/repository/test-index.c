@@ -310,6 +310,54 @@ test_renewal_of_wrong_sizes (void)
   g_assert_cmpuint (ob_index_get_stored_size (index), ==, 36 + 90 + 37);
 }
 
+typedef struct
+{
+  ObIndex *index;
+  gint stop; /* atomic */
+} Readers;
+
+/* The last pack stays through all renewals: it is never missed, and never in another place. */
+static void *
+look_up_what_stays (void *data)
+{
+  Readers *self = data;
+  ObId pack;
+
+  make_id (1000000 + 999, &pack);
+  while (!g_atomic_int_get (&self->stop))
+    for (guint64 i = 1; i < 10; i++)
+      {
+        ObBlobLocation found;
+
+        g_assert_cmpuint (count (self->index, OB_BLOB_DATA, 9990 + i, &found, 1), ==, 1);
+        g_assert_true (ob_id_equal (&found.pack, &pack));
+        g_assert_cmpuint (found.offset, ==, 100 * i);
+      }
+  return NULL;
+}
+
+static void
+test_renewal_threads (void)
+{
+  g_autoptr (ObIndex) index = ob_index_new ();
+  Readers readers = { .index = index };
+  pthread_t threads[2];
+
+  add_many (index, 0, 1000);
+  for (gsize i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_assert_cmpint (pthread_create (&threads[i], NULL, look_up_what_stays, &readers), ==, 0);
+  for (guint64 first = 0; first < 1000; first += 100)
+    {
+      ob_index_begin_renewal (index);
+      add_many (index, first, 1000);
+      ob_index_end_renewal (index, TRUE);
+      g_assert_cmpuint (ob_index_get_n_packs (index), ==, 1000 - first);
+    }
+  g_atomic_int_set (&readers.stop, TRUE);
+  for (gsize i = 0; i < G_N_ELEMENTS (threads); i++)
+    pthread_join (threads[i], NULL);
+}
+
 /* It takes a bit a blob, not a second index. */
 static void
 test_renewal_memory (void)
@@ -544,6 +592,7 @@ main (int argc, char **argv)
   g_test_add_func ("/index/renewal", test_renewal);
   g_test_add_func ("/index/renewal-broken-off", test_renewal_broken_off);
   g_test_add_func ("/index/renewal-of-wrong-sizes", test_renewal_of_wrong_sizes);
+  g_test_add_func ("/index/renewal-threads", test_renewal_threads);
   g_test_add_func ("/index/renewal-memory", test_renewal_memory);
   g_test_add_func ("/index/threads", test_threads);
   g_test_add_func ("/index/example", test_example);
