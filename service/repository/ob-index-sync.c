@@ -124,6 +124,15 @@ typedef struct
   GHashTable *files;
 } Loading;
 
+/* Nothing can be built on an index of which a part is unknown. */
+static void
+add_advice (GError **error)
+{
+  if (error != NULL && g_error_matches (*error, OB_ERROR, OB_ERROR_CORRUPT))
+    g_prefix_error (error, "The index of the repository is damaged; `obbackupctl verify --repair` "
+                           "makes it anew from the packs. ");
+}
+
 /* Reading waits for answers, several at once; one at a time goes into the index. */
 static gboolean
 load_one (guint i, gpointer user_data, GError **error)
@@ -135,12 +144,17 @@ load_one (guint i, gpointer user_data, GError **error)
   gboolean done;
 
   if (text == NULL)
-    return FALSE;
+    {
+      add_advice (error);
+      return FALSE;
+    }
   pthread_mutex_lock (&self->mutex);
   done = parse_file (name, text, self->index, error);
   if (done)
     g_hash_table_add (self->files, g_strdup (name));
   pthread_mutex_unlock (&self->mutex);
+  if (!done)
+    add_advice (error);
   return done;
 }
 

@@ -179,6 +179,8 @@ test_damaged (CoreFixture *fixture, gconstpointer data)
     core_fixture_flip (fixture, g_ptr_array_index (names, i));
   g_assert_false (ob_repository_load_index (other, NULL, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  /* It says what to do. */
+  g_assert_nonnull (strstr (error->message, "verify --repair"));
   g_assert_true (knows (other, 1));
   for (guint i = 0; i < names->len; i++)
     core_fixture_flip (fixture, g_ptr_array_index (names, i));
