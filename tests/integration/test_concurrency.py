@@ -4,15 +4,17 @@ beside them, at work on one repository: every backup succeeds, prunes come throu
 there at the end is whole."""
 
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-from harness import (LONG, SANDBOX, SOURCE, InstallationTest, Size, compare, run,
+from harness import (FINAL, LONG, SANDBOX, SOURCE, InstallationTest, Size, compare, run,
                      unittest, wait_until)
 
 SECONDS = 60 if LONG else 10
@@ -153,6 +155,47 @@ class Respected(ConcurrencyTest):
         self.assertGreater(again["stored"], 5 << 20)
         self.restic("check", "--read-data")
         self.ok("restore", again["id"], "--into", self.directory / "into")
+        self.assertEqual((self.directory / "into" / "sources" / "comes and goes").read_bytes(),
+                         content)
+
+
+class Paused(InstallationTest):
+    """The machine stands still while a backup runs, as a virtual one may, and knows nothing of it."""
+
+    size = Size.tiny()
+
+    def test_what_is_pruned_meanwhile(self):
+        """Others took its lock for stale, and what it built on is gone: it is no backup, and the next
+        one is not misled."""
+        content = random.Random(SEED + 8).randbytes(5 << 20)
+        file = self.installation.source / "comes and goes"
+        file.write_bytes(content)
+        first = self.backup("--only", "sources")
+        file.write_bytes(b"")
+        second = self.backup("--only", "sources")
+        self.restic("forget", first)
+        file.write_bytes(content)
+        (self.installation.source / "big.bin").write_bytes(os.urandom(300 << 20))
+
+        path = self.start_backup(parts=["sources"])
+        wait_until(lambda: self.bus.job(path)["BytesDone"] > 10 << 20
+                   or self.bus.job(path)["State"] in FINAL, "it reads nothing")
+        process = self.bus.service_pid()
+        os.kill(process, signal.SIGSTOP)
+        try:
+            for lock in (self.repository / "locks").iterdir():
+                lock.unlink()
+            self.restic("prune", "--max-unused", "0")
+        finally:
+            os.kill(process, signal.SIGCONT)
+        job = self.wait_job(path)
+        self.assertEqual((job["State"], job["ErrorName"].rpartition(".")[2]), ("failed", "Locked"))
+        self.assertEqual(self.backups(), [second])
+
+        again = self.backup("--only", "sources")
+        self.assertEqual(self.json("verify", "--read-data")["n-problems"], 0)
+        self.restic("check", "--read-data")
+        self.ok("restore", again, "--into", self.directory / "into")
         self.assertEqual((self.directory / "into" / "sources" / "comes and goes").read_bytes(),
                          content)
 
