@@ -12,9 +12,6 @@
 /* Holders refresh every five minutes: two refreshes missing, and some. */
 #define SUSPECT_SECONDS (12 * 60)
 
-/* What is up for longer than this, a refresh of five minutes and some, sees the time of a lock whose
- * holder lives move on. */
-#define SETTLED_SECONDS (6 * 60)
 /* No two clocks of hosts at work differ by so much; one that was set does. */
 #define FUTURE_SECONDS (60 * 60)
 
@@ -200,8 +197,8 @@ has_host_name_of_ours (const ObLockFile *self)
 }
 
 /* Whether this machine was started anew since. Copies of a machine may have its id, and even its
- * name: then one that is at work has refreshed its lock since we were started, once we are up for
- * long enough to tell. A time that is yet to come was written before our clock was set right. */
+ * name: but one that is at work refreshes its lock. A time that is yet to come was written before our
+ * clock was set right. */
 static gboolean
 is_from_earlier_boot (const ObLockFile *self, const struct timespec *now)
 {
@@ -212,9 +209,10 @@ is_from_earlier_boot (const ObLockFile *self, const struct timespec *now)
   if (*machine == '\0' || !g_str_equal (self->machine, machine) || !has_host_name_of_ours (self)
       || *boot_id == '\0' || *self->boot_id == '\0' || g_str_equal (self->boot_id, boot_id))
     return FALSE;
-  if ((gint64) now->tv_sec - boot < SETTLED_SECONDS)
-    return FALSE;
-  return self->time.tv_sec < boot || self->time.tv_sec - (gint64) now->tv_sec > FUTURE_SECONDS;
+  if (self->time.tv_sec < boot)
+    return (gint64) now->tv_sec - self->time.tv_sec > OB_LOCK_FILE_SETTLED_SECONDS;
+  return self->time.tv_sec - (gint64) now->tv_sec > FUTURE_SECONDS
+         && (gint64) now->tv_sec - boot > OB_LOCK_FILE_SETTLED_SECONDS;
 }
 
 gboolean

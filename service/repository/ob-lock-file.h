@@ -35,12 +35,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObLockFile, ob_lock_file_free)
 char *ob_lock_file_to_json (const ObLockFile *file);
 ObLockFile *ob_lock_file_from_json (const void *text, gsize size, GError **error);
 
+/* A refresh of five minutes, and some: who is up for longer has seen each lock of his from an earlier
+ * boot become stale. */
+#define OB_LOCK_FILE_SETTLED_SECONDS (6 * 60)
+
 /* Whether its holder is gone: not refreshed for 30 minutes, as restic has it, or a process that is
  * known to have ended. Of a lock of ours from this very boot and this very view of process numbers
- * that is certain at once. Of one from an earlier boot of this machine it is when we are up for six
- * minutes and it was not refreshed since: until then it may be of a copy of this machine, under the
- * same name. With restic's own, a container may have our host's name and process numbers of its
- * own, so it counts only once two refreshes are missing too. */
+ * that is certain at once. One from an earlier boot of this machine, not refreshed since, may be of a
+ * copy of this machine under the same name, until a refresh is missing too. With restic's own, a
+ * container may have our host's name and process numbers of its own, so it counts only once two
+ * refreshes are missing too. */
 gboolean ob_lock_file_is_stale (const ObLockFile *file, const struct timespec *now);
 
 /* "root on erp1 (process 4711)", and "14:05:06, 2 minutes ago; unless it is refreshed, it

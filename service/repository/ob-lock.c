@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-host.h"
 #include "ob-lock-file.h"
 #include "ob-repository-private.h"
 
@@ -437,12 +438,23 @@ ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancellable *can
   return ob_lock_acquire_with_times (repository, exclusive, &times, cancellable, error);
 }
 
+/* Milliseconds to wait. What we held ourselves when the machine went down is in the way for a while
+ * after it is up again: a backup that was missed meanwhile is made just then. */
+static gint64
+get_patience (guint seconds)
+{
+  gint64 up = get_clock_ms (CLOCK_REALTIME) / 1000 - ob_host_get_boot_time ();
+  gint64 unsettled = OB_LOCK_FILE_SETTLED_SECONDS + 1 - CLAMP (up, 0, OB_LOCK_FILE_SETTLED_SECONDS + 1);
+
+  return (seconds < OB_LOCK_PATIENT_SECONDS ? seconds : MAX (seconds, unsettled)) * 1000;
+}
+
 ObLock *
 ob_lock_acquire_within (ObRepository *repository, gboolean exclusive, guint seconds,
                         ObLockWaitFunc waits, gpointer user_data, GCancellable *cancellable,
                         GError **error)
 {
-  gint64 end = get_clock_ms (CLOCK_MONOTONIC) + (gint64) seconds * 1000;
+  gint64 end = get_clock_ms (CLOCK_MONOTONIC) + get_patience (seconds);
   gboolean has_told = FALSE;
 
   while (TRUE)

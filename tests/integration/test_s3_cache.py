@@ -18,7 +18,7 @@ SETTINGS = SANDBOX / "etc" / "obbackup.conf"
 KINDS = {"data", "index", "keys", "snapshots"}
 
 # Of all that a backup or a list asks for, with everything in the cache.
-MOST_OF_A_BACKUP = 18
+MOST_OF_A_BACKUP = 15
 MOST_OF_A_LIST = 3
 
 

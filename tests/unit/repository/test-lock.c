@@ -136,7 +136,8 @@ static const StaleCase stale_cases[] = {
   /* A copy of this machine, with its id and its name, refreshed its lock a minute before we were
    * started: whether it lives shows when it should have done so again. */
   { .age_minutes = 1, .other_boot = TRUE, .before_boot = TRUE, .is_stale = FALSE },
-  { .age_minutes = 6, .other_boot = TRUE, .before_boot = TRUE, .is_stale = FALSE },
+  { .age_minutes = 5, .other_boot = TRUE, .before_boot = TRUE, .is_stale = FALSE },
+  { .age_minutes = 7, .other_boot = TRUE, .before_boot = TRUE, .is_stale = TRUE },
   /* The clock was wrong when it was written; that of another host may differ a little. */
   { .in_future = TRUE, .other_boot = TRUE, .is_stale = TRUE },
   { .in_future = TRUE, .is_stale = FALSE },
