@@ -214,6 +214,9 @@ class Damaged(VerifyTest):
         self.assertEqual(self.json("show", self.after)["verified-result"], "sound")
         self.assertRegex(self.ok("list"), rf"{self.before[:8]} .* damaged ")
         self.assertRegex(self.ok("status"), "disk is damaged")
+        for backup, damaged in ((self.before, True), (self.after, False)):
+            told = " ".join(self.json("restore", backup, "--plan").get("warnings", []))
+            self.assertEqual("found backup " + backup[:8] + " damaged" in told, damaged, told)
         # One that reads no data does not make it good.
         self.verify()
         self.assertEqual(self.json("show", self.before)["verified-result"], "damaged")
