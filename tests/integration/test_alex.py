@@ -120,9 +120,10 @@ class Story:
             ok(host, "schedule", "add", "nightly", "--to", "cloud", "--at", "*-*-* *:*:0/2")
             wait_until(lambda: any(backup["kind"] == "scheduled" for backup in
                                    listed(host, "--from", "cloud")), "no backup by itself")
-            ok(host, "schedule", "remove", "nightly")
-            wait_until(lambda: not any(job["State"] == "running" for job in json.loads(
+            ok(host, "schedule", "edit", "nightly", "--disable")
+            wait_until(lambda: not any(job["State"] in ("queued", "running") for job in json.loads(
                 ok(host, "jobs", "--json"))), "the backup does not end")
+            ok(host, "schedule", "remove", "nightly")
 
 
 def ok(host, *words, status=DONE, **how):
