@@ -13,8 +13,8 @@ get_instance (const ObBackupRecord *record)
                                               : ob_snapshot_get_tag (record->snapshot, "instance");
 }
 
-/* The parts that it holds whole: 0 where data was lost, where nobody can tell, or where a verification
- * has found damage. */
+/* The parts that it holds whole: 0 where data was lost, where nobody can tell, or where a
+ * verification has found damage. */
 static ObParts
 get_good_parts (const ObBackupRecord *record)
 {

@@ -47,8 +47,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObVerifyRecord, ob_verify_record_free)
  * verified at once. */
 gboolean ob_verify_record_get (ObVerifyRecord *record, const ObId *id, ObVerified *verified);
 
-/* Takes a verification in. A damage stays until a verification that has seen as much finds none: one
- * that reads less does not see it, nor may a sample, which reads other packs than another one. */
+/* Takes a verification in. A damage stays until a verification that has seen as much finds none:
+ * one that reads less does not see it, nor may a sample, which reads other packs than another. */
 void ob_verify_record_add (ObVerifyRecord *record, const ObId *id, gint64 time, gboolean sound,
                            ObVerifiedDepth depth);
 

@@ -80,9 +80,9 @@ save_held (Adoption *self, GCancellable *cancellable, GError **error)
   return TRUE;
 }
 
-/* What is in the pack; NULL with CORRUPT where it is damaged. A disk may have damaged it since it was
- * stored: a repair that was cut off leaves such packs, too, and what is in the index is built on. So
- * all of it is read, but where it is far away: there the server has seen its hash. */
+/* What is in the pack; NULL with CORRUPT where it is damaged. A disk may have damaged it since it
+ * was stored: a repair that was cut off leaves such packs, too, and what is in the index is built
+ * on. So all of it is read, but where it is far away: there the server has seen its hash. */
 static GArray *
 read_entries (Adoption *self, ObPackCheck *check, const Loose *loose, GCancellable *cancellable,
               GError **error)

@@ -17,8 +17,8 @@ typedef struct
 /* Reads all packs that no index names (of a store that is far away their headers alone), and writes
  * an index of those that are whole. @lock: an exclusive one, since to somebody who is storing such
  * packs are his own. Where it fails or is cancelled, what was written is right. *@adopted is set in
- * each case. Blocks. Any thread. Errors: NOT_SUPPORTED (format version 1), LOCKED where the lock was
- * lost, CANCELLED, CORRUPT (an index file), those of the store. */
+ * each case. Blocks. Any thread. Errors: NOT_SUPPORTED (format version 1), LOCKED where the lock
+ * was lost, CANCELLED, CORRUPT (an index file), those of the store. */
 gboolean ob_adopt_packs (ObRepository *repository, ObLock *lock, ObAdopted *adopted,
                          GCancellable *cancellable, GError **error);
 

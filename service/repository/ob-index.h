@@ -36,8 +36,8 @@ ObIndex *ob_index_new (void);
 void ob_index_free (ObIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObIndex, ob_index_free)
 
-/* Where the blob is: of several places the one known first, of those whose packs are not known to be
- * gone if there are such. Any thread. FALSE where it is not known. */
+/* Where the blob is: of several places the one known first, of those whose packs are not known to
+ * be gone if there are such. Any thread. FALSE where it is not known. */
 gboolean ob_index_lookup (ObIndex *index, ObBlobType type, const ObId *id,
                           ObBlobLocation *location);
 
@@ -51,9 +51,9 @@ gsize ob_index_lookup_all (ObIndex *index, ObBlobType type, const ObId *id,
 gboolean ob_index_has (ObIndex *index, ObBlobType type, const ObId *id);
 
 /* Tells of the first packs, by their numbers, which are there as they should be (a bit of @there,
- * which has one for each of these packs); what was told before of these holds no more. *@n_gone: how
- * many are not. FALSE where @generation is not that of the index any more: nothing is changed. Any
- * thread. */
+ * which has one for each of these packs); what was told before of these holds no more. *@n_gone:
+ * how many are not. FALSE where @generation is not that of the index any more: nothing is changed.
+ * Any thread. */
 gboolean ob_index_set_there (ObIndex *index, guint generation, const ObBitmap *there,
                              guint32 *n_gone);
 

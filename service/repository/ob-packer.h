@@ -21,9 +21,9 @@ ObPacker *ob_packer_new (ObRepository *repository, ObFirstError *first_error,
  * store does not answer. Before the first blob. */
 void ob_packer_set_keeps (ObPacker *packer, gboolean keeps);
 
-/* Confirms @lock before each index file: where it was lost, somebody may have removed the packs that
- * no index names yet, and whoever comes next would build on an index that names them. The lock has
- * to outlive the packer. Before the first blob. */
+/* Confirms @lock before each index file: where it was lost, somebody may have removed the packs
+ * that no index names yet, and whoever comes next would build on an index that names them. The lock
+ * has to outlive the packer. Before the first blob. */
 void ob_packer_set_lock (ObPacker *packer, ObLock *lock);
 
 /* Stops the thread, drops what is not stored, frees all. */

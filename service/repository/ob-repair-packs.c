@@ -123,7 +123,8 @@ rescue (Work *work, const ObId *pack, GArray *good, GError **error)
     {
       const ObPackEntry *entry = &g_array_index (good, ObPackEntry, i);
 
-      if (g_hash_table_contains (work->rescued[entry->type], &entry->id) || is_elsewhere (work, entry))
+      if (g_hash_table_contains (work->rescued[entry->type], &entry->id)
+          || is_elsewhere (work, entry))
         continue;
       if (!move_blob (work, pack, entry, error))
         return FALSE;

@@ -14,8 +14,8 @@ ob_repair_check_lock (ObRepair *self, GError **error)
          && ob_lock_confirm (self->lock, self->cancellable, error);
 }
 
-/* Removes a snapshot file whose content is wrong. One that the store could not give may be whole: it
- * stays. */
+/* Removes a snapshot file whose content is wrong. One that the store could not give may be whole:
+ * it stays. */
 static gboolean
 drop_snapshot (ObRepair *self, const char *name, GError **error)
 {

@@ -154,8 +154,8 @@ check_tree (Check *check, const ObId *id, GError **error)
 }
 
 static gboolean
-check_once (ObRepository *repository, const ObId *id, GPtrArray *problems, GCancellable *cancellable,
-            GError **error)
+check_once (ObRepository *repository, const ObId *id, GPtrArray *problems,
+            GCancellable *cancellable, GError **error)
 {
   g_autoptr (ObBlobReader) reader = ob_blob_reader_new (repository);
   g_autoptr (GHashTable) trees = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);

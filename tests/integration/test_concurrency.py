@@ -160,13 +160,13 @@ class Respected(ConcurrencyTest):
 
 
 class Paused(InstallationTest):
-    """The machine stands still while a backup runs, as a virtual one may, and knows nothing of it."""
+    """The machine stands still while a backup runs, as a virtual one may, and does not know it."""
 
     size = Size.tiny()
 
     def test_what_is_pruned_meanwhile(self):
-        """Others took its lock for stale, and what it built on is gone: it is no backup, and the next
-        one is not misled."""
+        """Others took its lock for stale, and what it built on is gone: it is no backup, and the
+        next one is not misled."""
         content = random.Random(SEED + 8).randbytes(5 << 20)
         file = self.installation.source / "comes and goes"
         file.write_bytes(content)

@@ -314,7 +314,8 @@ test_damaged (Catalogue *catalogue, gconstpointer data)
   g_assert_nonnull (strstr (g_ptr_array_index (problems, 0), bad));
 
   /* Who asks for it learns that it may be there. */
-  g_assert_null (ob_catalogue_find (catalogue->base.context, destinations, bad, NULL, NULL, &error));
+  g_assert_null (
+    ob_catalogue_find (catalogue->base.context, destinations, bad, NULL, NULL, &error));
   g_assert_ob_error (error, OB_ERROR_NOT_FOUND);
   g_assert_message (error, "could be read");
 }

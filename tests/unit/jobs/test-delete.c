@@ -139,7 +139,8 @@ test_last_sound (Deletion *deletion, gconstpointer data)
   static const char *const incomplete[]
     = { "obbackup", "instance=ob", "kind=manual", OB_VERIFY_INCOMPLETE_TAG, NULL };
   g_autofree char *old = store (deletion, deletion->one, 1, NULL, "complete", OB_PART_ALL);
-  g_autofree char *lacking = store (deletion, deletion->one, 2, incomplete, "complete", OB_PART_ALL);
+  g_autofree char *lacking = store (deletion, deletion->one, 2, incomplete, "complete",
+                                    OB_PART_ALL);
   g_autofree char *new = NULL;
 
   assert_check (deletion, OB_ERROR_WOULD_DELETE_LAST, "last good one of ob", old, NULL);

@@ -130,8 +130,8 @@ static const StaleCase stale_cases[] = {
   { .age_minutes = 20, .dead = TRUE, .other_namespace = TRUE, .is_stale = FALSE },
   /* An earlier boot of this machine; but not of another one, nor one refreshed since. */
   { .age_minutes = 8, .other_boot = TRUE, .before_boot = TRUE, .is_stale = TRUE },
-  { .age_minutes = 8, .other_boot = TRUE, .before_boot = TRUE, .other_host = TRUE, .is_stale = FALSE },
-  { .age_minutes = 8, .other_boot = TRUE, .before_boot = TRUE, .other_machine = TRUE, .is_stale = FALSE },
+  { .age_minutes = 8, .other_boot = TRUE, .before_boot = TRUE, .other_host = TRUE },
+  { .age_minutes = 8, .other_boot = TRUE, .before_boot = TRUE, .other_machine = TRUE },
   { .age_minutes = 8, .before_boot = TRUE, .is_stale = FALSE },
   /* A copy of this machine, with its id and its name, refreshed its lock a minute before we were
    * started: whether it lives shows when it should have done so again. */

@@ -316,8 +316,8 @@ test_same_id (Pipeline *pipeline, gconstpointer data)
   g_assert_true (ob_index_lookup (index, OB_BLOB_TREE, &snapshot->tree, &of_tree));
 }
 
-/* A disk may fail to read one file, and only once. That is no reason to remove a backup; an index is
- * written anew from the packs. */
+/* A disk may fail to read one file, and only once. That is no reason to remove a backup; an index
+ * is written anew from the packs. */
 static void
 check_unreadable (Pipeline *pipeline, guint read, ObVerifyKind kind)
 {

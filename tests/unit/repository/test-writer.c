@@ -286,8 +286,8 @@ test_error (Pipeline *pipeline, gconstpointer unused)
   g_assert_error (last, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE);
 }
 
-/* What others may have removed, since the lock was lost, is in no index: the next backup would build
- * on it. Whether the backup ends or is given up. */
+/* What others may have removed, since the lock was lost, is in no index: the next backup would
+ * build on it. Whether the backup ends or is given up. */
 static void
 test_lock_is_lost (Pipeline *pipeline, gconstpointer ends)
 {
