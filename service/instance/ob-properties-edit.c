@@ -130,10 +130,8 @@ append_missing (const ObPropertiesCursor *cursor, GHashTable *settings, GHashTab
         g_string_append (out, end);
       /* The last line asked to be continued: an empty line is its continuation, not our key. A CR
        * and the LF behind it are one line end. */
-      if (first && cursor->open && g_str_has_suffix (out->str, "\r"))
-        g_string_append_c (out, '\r');
-      else if (first && cursor->open)
-        g_string_append (out, end);
+      if (first && cursor->open)
+        g_string_append (out, g_str_has_suffix (out->str, "\r") ? "\r" : end);
       first = FALSE;
       g_string_append_printf (out, "%s=", (const char *) i->data);
       append_value (out, g_hash_table_lookup (settings, i->data));

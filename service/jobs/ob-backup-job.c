@@ -279,10 +279,11 @@ look_for_packs (ObBackupRun *run, GError **error)
     return FALSE;
   if (n_gone > 0)
     ob_progress_warn (run->progress, FALSE,
-                      "%u packs of earlier backups are missing or damaged at destination %s. What "
+                      "%u pack%s of earlier backups %s missing or damaged at destination %s. What "
                       "this backup needs of them is stored again; `obbackupctl verify` tells which "
                       "backups lost something",
-                      n_gone, ob_destination_get_name (run->destination));
+                      n_gone, n_gone == 1 ? "" : "s", n_gone == 1 ? "is" : "are",
+                      ob_destination_get_name (run->destination));
   return TRUE;
 }
 

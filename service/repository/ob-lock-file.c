@@ -197,8 +197,8 @@ has_host_name_of_ours (const ObLockFile *self)
 }
 
 /* Whether this machine was started anew since. Copies of a machine may have its id, and even its
- * name: but one that is at work refreshes its lock. A time that is yet to come was written before our
- * clock was set right. */
+ * name: but one that is at work refreshes its lock. A time that is yet to come was written before
+ * our clock was set right. */
 static gboolean
 is_from_earlier_boot (const ObLockFile *self, const struct timespec *now)
 {

@@ -35,14 +35,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObLockFile, ob_lock_file_free)
 char *ob_lock_file_to_json (const ObLockFile *file);
 ObLockFile *ob_lock_file_from_json (const void *text, gsize size, GError **error);
 
-/* A refresh of five minutes, and some: who is up for longer has seen each lock of his from an earlier
- * boot become stale. */
+/* A refresh of five minutes, and some: when a machine is up for longer, each lock of its own from
+ * an earlier boot has become stale. */
 #define OB_LOCK_FILE_SETTLED_SECONDS (6 * 60)
 
 /* Whether its holder is gone: not refreshed for 30 minutes, as restic has it, or a process that is
  * known to have ended. Of a lock of ours from this very boot and this very view of process numbers
- * that is certain at once. One from an earlier boot of this machine, not refreshed since, may be of a
- * copy of this machine under the same name, until a refresh is missing too. With restic's own, a
+ * that is certain at once. One from an earlier boot of this machine, not refreshed since, may be of
+ * a copy of this machine under the same name, until a refresh is missing too. With restic's own, a
  * container may have our host's name and process numbers of its own, so it counts only once two
  * refreshes are missing too. */
 gboolean ob_lock_file_is_stale (const ObLockFile *file, const struct timespec *now);

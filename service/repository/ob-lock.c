@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "ob-error.h"
-#include "ob-host.h"
 #include "ob-lock-file.h"
 #include "ob-repository-private.h"
 
@@ -443,10 +442,11 @@ ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancellable *can
 static gint64
 get_patience (guint seconds)
 {
-  gint64 up = get_clock_ms (CLOCK_REALTIME) / 1000 - ob_host_get_boot_time ();
-  gint64 unsettled = OB_LOCK_FILE_SETTLED_SECONDS + 1 - CLAMP (up, 0, OB_LOCK_FILE_SETTLED_SECONDS + 1);
+  gint64 patience = (gint64) seconds * 1000;
+  gint64 unsettled
+    = (OB_LOCK_FILE_SETTLED_SECONDS + 1) * 1000 - get_clock_ms (CLOCK_BOOTTIME);
 
-  return (seconds < OB_LOCK_PATIENT_SECONDS ? seconds : MAX (seconds, unsettled)) * 1000;
+  return seconds < OB_LOCK_PATIENT_SECONDS ? patience : MAX (patience, unsettled);
 }
 
 ObLock *

@@ -19,11 +19,13 @@ ObLock *ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancella
  * whose. */
 typedef void (*ObLockWaitFunc) (const char *message, gpointer user_data);
 
-/* Who waits for so long waits for what he held himself before the machine was started anew, too. */
+/* Who waits for so long, or longer, also waits for what this machine held before its
+ * latest start. */
 #define OB_LOCK_PATIENT_SECONDS 60
 
-/* As ob_lock_acquire(), but while it is LOCKED tries again for @seconds; with OB_LOCK_PATIENT_SECONDS
- * or more also until the machine is up for six minutes. @waits may be NULL. */
+/* As ob_lock_acquire(), but while it is LOCKED tries again for @seconds; with
+ * OB_LOCK_PATIENT_SECONDS or more also until the machine is up for six minutes. @waits may be
+ * NULL. */
 ObLock *ob_lock_acquire_within (ObRepository *repository, gboolean exclusive, guint seconds,
                                 ObLockWaitFunc waits, gpointer user_data,
                                 GCancellable *cancellable, GError **error);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """pgBackRest as one of those compared. It copies the files of a whole cluster, so its backup holds
-the indexes, and its restore begins with an empty data directory and ends with a server; of a cluster
-with one large database that is the nearest to what the others do."""
+the indexes, and its restore begins with an empty data directory and ends with a server; of a
+cluster with one large database that is the nearest to what the others do."""
 
 import os
 import shutil
@@ -118,6 +118,7 @@ class PgBackRest:
                     check=False).returncode != 0:
                 if server.poll() is not None or time.monotonic() - began > SECONDS_TO_ANSWER:
                     raise RuntimeError("the server on pgBackRest's restore does not answer")
+                # Asked often, since the time until it answers is what is measured.
                 time.sleep(0.02)
             return time.monotonic() - began
         finally:
