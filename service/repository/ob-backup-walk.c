@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-backup-walk.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -230,6 +231,16 @@ renew_node (ObBackup *backup, ObNode *node, const struct stat *st, gboolean *is_
 
 /* --- visiting --- */
 
+/* By whoever is free; here where enough wait already. */
+static void
+read_later (Visit *visit, const char *name)
+{
+  ObBackupFile *file = ob_backup_file_new (visit->directory, name);
+
+  if (!ob_backup_work_push_file (visit->worker->backup->work, file))
+    ob_backup_read_file (visit->worker, file);
+}
+
 static void
 visit_file (Visit *visit, const char *name, const struct stat *st)
 {
@@ -248,12 +259,7 @@ visit_file (Visit *visit, const char *name, const struct stat *st)
       add_file (visit->worker, visit->directory, node, is_same);
     }
   else
-    {
-      ObBackupFile *file = ob_backup_file_new (visit->directory, name);
-
-      if (!ob_backup_work_push_file (backup->work, file))
-        ob_backup_read_file (visit->worker, file);
-    }
+    read_later (visit, name);
 }
 
 static void
@@ -296,14 +302,17 @@ visit_other (Visit *visit, const char *name, const struct stat *st)
 }
 
 static void
-visit_entry (Visit *visit, const char *name)
+visit_entry (Visit *visit, const ObListingEntry *entry)
 {
+  const char *name = entry->name;
   g_autoptr (GPtrArray) below = NULL;
   struct stat st;
 
   if (ob_listing_is_excluded (visit->excludes, name, &below))
     return;
-  if (fstatat (visit->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+  if (entry->type == DT_REG && visit->previous.nodes == NULL)
+    read_later (visit, name);
+  else if (fstatat (visit->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
     warn_errno (visit->worker, ob_backup_directory_get (visit->directory), name);
   else if (S_ISREG (st.st_mode))
     visit_file (visit, name, &st);
@@ -330,7 +339,7 @@ visit_entries (Visit *visit)
       const ObListingEntry *entry = g_ptr_array_index (entries, i);
 
       if (ob_check_cancelled (backup->cancellable, &error))
-        visit_entry (visit, entry->name);
+        visit_entry (visit, entry);
       else
         ob_first_error_take (backup->first_error, error);
     }

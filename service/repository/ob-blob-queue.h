@@ -19,6 +19,7 @@ typedef struct
   ObId id;
   const guint8 *data;
   gsize size;
+  gboolean is_of_database; /* as ob_compressor_run() wants to know it */
 } ObQueuedBlob;
 
 /* @capacity in bytes; a blob of up to a quarter of it can be pushed. */

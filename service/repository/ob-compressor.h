@@ -13,8 +13,9 @@ void ob_compressor_free (ObCompressor *compressor);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObCompressor, ob_compressor_free)
 
 /* Compresses into a buffer of its own that is valid until the next call; *@out and *@out_size tell
- * of it. FALSE where it is not worth it: the blob is to be stored as it is. */
+ * of it. FALSE where it is not worth it: the blob is to be stored as it is. @is_of_database: these
+ * are rows, which are compressed otherwise than files. */
 gboolean ob_compressor_run (ObCompressor *compressor, const guint8 *data, gsize size,
-                            const guint8 **out, gsize *out_size);
+                            gboolean is_of_database, const guint8 **out, gsize *out_size);
 
 G_END_DECLS

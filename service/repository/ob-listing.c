@@ -38,6 +38,7 @@ add_entry (GPtrArray *entries, const struct dirent64 *dirent)
     return;
   entry = g_malloc (sizeof *entry + size);
   entry->inode = dirent->d_ino;
+  entry->type = dirent->d_type;
   memcpy (entry->name, name, size);
   g_ptr_array_add (entries, entry);
 }

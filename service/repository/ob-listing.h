@@ -9,6 +9,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   guint64 inode;
+  guchar type; /* DT_REG and so on of dirent.h, DT_UNKNOWN where the file system does not tell */
   char name[];
 } ObListingEntry;
 

@@ -25,6 +25,7 @@ struct _ObSplitter
   ObHasher *hasher;
   guint8 *buffer; /* the current chunk, and room for a piece behind it */
   gsize fill;
+  gboolean is_of_database;
   GArray *content;
   guint64 size;
   gboolean has_zeros; /* @zeros is set */
@@ -42,6 +43,7 @@ ob_splitter_new (ObWriter *writer, ObChunkSize chunks, ObProgress *progress,
   splitter->progress = progress;
   splitter->cancellable = cancellable != NULL ? g_object_ref (cancellable) : NULL;
   ob_chunker_init (&splitter->chunker, ob_repository_get_chunker_seed (repository), chunks);
+  splitter->is_of_database = chunks == OB_CHUNKS_STREAM;
   splitter->hasher = ob_hasher_new ();
   splitter->buffer = g_malloc (splitter->chunker.maximum + PIECE);
   splitter->content = g_array_new (FALSE, FALSE, sizeof (ObId));
@@ -64,17 +66,19 @@ ob_splitter_set_progress (ObSplitter *splitter, ObProgress *progress)
   splitter->progress = progress;
 }
 
-/* The first @length bytes of the buffer are a blob, hashed already. */
+/* @length bytes are a blob, hashed already. */
 static gboolean
-emit (ObSplitter *splitter, gsize length, GError **error)
+emit (ObSplitter *splitter, const guint8 *data, gsize length, GError **error)
 {
-  ObId id;
+  ObQueuedBlob blob = { .type = OB_BLOB_DATA,
+                        .data = data,
+                        .size = length,
+                        .is_of_database = splitter->is_of_database };
 
-  ob_hasher_finish (splitter->hasher, &id);
-  if (!ob_writer_add_blob (splitter->writer, OB_BLOB_DATA, &id, splitter->buffer, length,
-                           splitter->cancellable, error))
+  ob_hasher_finish (splitter->hasher, &blob.id);
+  if (!ob_writer_add_blob (splitter->writer, &blob, splitter->cancellable, error))
     return FALSE;
-  g_array_append_val (splitter->content, id);
+  g_array_append_val (splitter->content, blob.id);
   splitter->size += length;
   return TRUE;
 }
@@ -89,22 +93,25 @@ ob_splitter_get_room (ObSplitter *splitter, gsize *room)
 gboolean
 ob_splitter_take (ObSplitter *splitter, gsize size, GError **error)
 {
-  guint8 *fresh = splitter->buffer + splitter->fill;
+  const guint8 *start = splitter->buffer; /* of the chunk */
+  const guint8 *fresh = start + splitter->fill;
+  const guint8 *end = fresh + size;
   gsize used;
 
   ob_progress_add_done (splitter->progress, size);
-  while (size > 0 && ob_chunker_feed (&splitter->chunker, fresh, size, &used))
+  while (fresh < end && ob_chunker_feed (&splitter->chunker, fresh, (gsize) (end - fresh), &used))
     {
       ob_hasher_update (splitter->hasher, fresh, used);
-      if (!emit (splitter, (gsize) (fresh - splitter->buffer) + used, error))
+      fresh += used;
+      if (!emit (splitter, start, (gsize) (fresh - start), error))
         return FALSE;
-      size -= used;
-      memmove (splitter->buffer, fresh + used, size);
-      fresh = splitter->buffer;
+      start = fresh;
     }
-  if (size > 0)
-    ob_hasher_update (splitter->hasher, fresh, size);
-  splitter->fill = (gsize) (fresh - splitter->buffer) + size;
+  if (fresh < end)
+    ob_hasher_update (splitter->hasher, fresh, (gsize) (end - fresh));
+  splitter->fill = (gsize) (end - start);
+  if (start > splitter->buffer)
+    memmove (splitter->buffer, start, splitter->fill);
   return TRUE;
 }
 
@@ -116,7 +123,7 @@ cut (ObSplitter *splitter, GError **error)
 
   splitter->fill = 0;
   ob_chunker_reset (&splitter->chunker);
-  return length == 0 || emit (splitter, length, error);
+  return length == 0 || emit (splitter, splitter->buffer, length, error);
 }
 
 /* A chunk of the largest size that is all zero, with nothing read or hashed again. */
@@ -134,7 +141,7 @@ emit_zeros (ObSplitter *splitter, GError **error)
     }
   memset (splitter->buffer, 0, length);
   ob_hasher_update (splitter->hasher, splitter->buffer, length);
-  if (!emit (splitter, length, error))
+  if (!emit (splitter, splitter->buffer, length, error))
     return FALSE;
   splitter->zeros = g_array_index (splitter->content, ObId, splitter->content->len - 1);
   splitter->has_zeros = TRUE;

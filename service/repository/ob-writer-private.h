@@ -2,6 +2,7 @@
 /* What the rest of this room may ask of a writer. */
 #pragma once
 
+#include "ob-blob-queue.h"
 #include "ob-repository-private.h"
 #include "ob-writer.h"
 
@@ -10,11 +11,11 @@ G_BEGIN_DECLS
 /* Transfer none. Any thread. */
 ObRepository *ob_writer_get_repository (ObWriter *writer);
 
-/* Stores a blob whose @id the caller has computed, where it is not stored already. Returns as
- * soon as it is queued: the data is copied. At most OB_CHUNKER_MAXIMUM bytes are queued; larger
- * ones are stored by the calling thread. Any thread. */
-gboolean ob_writer_add_blob (ObWriter *writer, ObBlobType type, const ObId *id, const guint8 *data,
-                             gsize size, GCancellable *cancellable, GError **error);
+/* Stores a blob whose id the caller has computed, where it is not stored already. Returns as soon
+ * as it is queued: the data is copied. At most OB_CHUNKER_MAXIMUM bytes are queued; larger ones are
+ * stored by the calling thread. Any thread. */
+gboolean ob_writer_add_blob (ObWriter *writer, const ObQueuedBlob *blob, GCancellable *cancellable,
+                             GError **error);
 
 /* Tells of a tree of these nodes (of ObNode) that is stored already, as it is: what of it and of
  * its files there is counts as reused. What its directories have was told of when they were. Any

@@ -59,7 +59,8 @@ store_blob (ObWriter *writer, Sealer *sealer, const ObQueuedBlob *blob)
   gsize size = blob->size;
   ObPackSlot slot;
   gboolean compressed
-    = ob_compressor_run (sealer->compressor, blob->data, blob->size, &data, &size);
+    = ob_compressor_run (sealer->compressor, blob->data, blob->size, blob->is_of_database, &data,
+                         &size);
 
   if (!ob_packer_reserve (writer->packer, blob->type, &blob->id, size + OB_CRYPTO_OVERHEAD,
                           compressed ? blob->size : 0, &slot))
@@ -201,10 +202,9 @@ store_large (ObWriter *writer, const ObQueuedBlob *blob, GError **error)
 }
 
 gboolean
-ob_writer_add_blob (ObWriter *writer, ObBlobType type, const ObId *id, const guint8 *data,
-                    gsize size, GCancellable *cancellable, GError **error)
+ob_writer_add_blob (ObWriter *writer, const ObQueuedBlob *blob, GCancellable *cancellable,
+                    GError **error)
 {
-  ObQueuedBlob blob = { .type = type, .id = *id, .data = data, .size = size };
   gboolean is_new;
   g_autoptr (GError) cancelled = NULL;
 
@@ -214,13 +214,13 @@ ob_writer_add_blob (ObWriter *writer, ObBlobType type, const ObId *id, const gui
   if (!ob_check_cancelled (cancellable, error))
     return FALSE;
 
-  is_new = ob_packer_claim (writer->packer, type, id);
-  count (writer, is_new, size);
+  is_new = ob_packer_claim (writer->packer, blob->type, &blob->id);
+  count (writer, is_new, blob->size);
   if (!is_new)
     return TRUE;
-  if (size > OB_CHUNKER_MAXIMUM)
-    return store_large (writer, &blob, error);
-  if (ob_blob_queue_push (writer->queue, &blob,
+  if (blob->size > OB_CHUNKER_MAXIMUM)
+    return store_large (writer, blob, error);
+  if (ob_blob_queue_push (writer->queue, blob,
                           cancellable != NULL ? cancellable : writer->cancellable, &cancelled))
     return TRUE;
   if (cancelled == NULL)
@@ -314,6 +314,7 @@ gboolean
 ob_writer_add_tree (ObWriter *writer, GPtrArray *nodes, ObId *id, GError **error)
 {
   g_autoptr (GString) text = ob_tree_to_json (nodes, error);
+  ObQueuedBlob blob = { .type = OB_BLOB_TREE };
 
   if (text == NULL)
     return FALSE;
@@ -325,8 +326,10 @@ ob_writer_add_tree (ObWriter *writer, GPtrArray *nodes, ObId *id, GError **error
     }
   ob_id_of (text->str, text->len, id);
   ob_writer_reuse_tree (writer, nodes, id);
-  return ob_writer_add_blob (writer, OB_BLOB_TREE, id, (const guint8 *) text->str, text->len, NULL,
-                             error);
+  blob.id = *id;
+  blob.data = (const guint8 *) text->str;
+  blob.size = text->len;
+  return ob_writer_add_blob (writer, &blob, NULL, error);
 }
 
 gboolean

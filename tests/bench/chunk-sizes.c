@@ -77,7 +77,8 @@ end_chunk (Size *self)
   if (!g_hash_table_contains (self->known, &id))
     {
       g_hash_table_add (self->known, g_memdup2 (&id, sizeof id));
-      ob_compressor_run (self->compressor, self->chunk->data, self->chunk->len, &out, &out_size);
+      ob_compressor_run (self->compressor, self->chunk->data, self->chunk->len, TRUE, &out,
+                         &out_size);
       self->new_chunks++;
       self->stored += out_size + OB_CRYPTO_OVERHEAD + ENTRIES;
     }

@@ -168,14 +168,23 @@ pipeline_store_tree (Pipeline *pipeline, GPtrArray *nodes, ObId *id)
 }
 
 void
+pipeline_add_blob (ObWriter *writer, ObBlobType type, const ObId *id, gconstpointer data, gsize size)
+{
+  ObQueuedBlob blob = { .type = type, .id = *id, .data = data, .size = size };
+  g_autoptr (GError) error = NULL;
+
+  ob_writer_add_blob (writer, &blob, NULL, &error);
+  g_assert_no_error (error);
+}
+
+void
 pipeline_store_tree_text (Pipeline *pipeline, const char *text, ObId *id)
 {
   g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 1, NULL);
   g_autoptr (GError) error = NULL;
 
   ob_id_of (text, strlen (text), id);
-  ob_writer_add_blob (writer, OB_BLOB_TREE, id, (const guint8 *) text, strlen (text), NULL, &error);
-  g_assert_no_error (error);
+  pipeline_add_blob (writer, OB_BLOB_TREE, id, text, strlen (text));
   ob_writer_finish (writer, &error);
   g_assert_no_error (error);
 }

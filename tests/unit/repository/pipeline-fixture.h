@@ -48,6 +48,10 @@ void pipeline_reopen (Pipeline *pipeline);
 GArray *pipeline_store (Pipeline *pipeline, const void *data, gsize size);
 void pipeline_store_tree (Pipeline *pipeline, GPtrArray *nodes, ObId *id);
 
+/* Hands @size bytes to @writer as a blob called @id, whether that is true or not. */
+void pipeline_add_blob (ObWriter *writer, ObBlobType type, const ObId *id, gconstpointer data,
+                        gsize size);
+
 /* Puts the text of a tree into the repository as it is, sound or not. */
 void pipeline_store_tree_text (Pipeline *pipeline, const char *text, ObId *id);
 

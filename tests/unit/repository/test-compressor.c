@@ -44,8 +44,12 @@ test_round_trip (void)
       const guint8 *out;
       gsize out_size;
 
-      g_assert_true (ob_compressor_run (compressor, text + i, sizes[i] - i, &out, &out_size));
-      assert_opens (out, out_size, text + i, sizes[i] - i);
+      for (guint rows = 0; rows < 2; rows++)
+        {
+          g_assert_true (ob_compressor_run (compressor, text + i, sizes[i] - i, rows != 0, &out,
+                                            &out_size));
+          assert_opens (out, out_size, text + i, sizes[i] - i);
+        }
     }
 }
 
@@ -59,15 +63,15 @@ test_not_worth_it (void)
   const guint8 *out;
   gsize out_size;
 
-  g_assert_false (ob_compressor_run (compressor, random, MIB, &out, &out_size));
-  g_assert_false (ob_compressor_run (compressor, (const guint8 *) "a", 1, &out, &out_size));
-  g_assert_false (ob_compressor_run (compressor, (const guint8 *) "", 0, &out, &out_size));
+  g_assert_false (ob_compressor_run (compressor, random, MIB, FALSE, &out, &out_size));
+  g_assert_false (ob_compressor_run (compressor, (const guint8 *) "a", 1, FALSE, &out, &out_size));
+  g_assert_false (ob_compressor_run (compressor, (const guint8 *) "", 0, FALSE, &out, &out_size));
   for (gsize size = 0; size < 300; size++)
-    if (ob_compressor_run (compressor, text, size, &out, &out_size))
+    if (ob_compressor_run (compressor, text, size, FALSE, &out, &out_size))
       assert_opens (out, out_size, text, size);
 
   /* and nothing of it is left behind */
-  g_assert_true (ob_compressor_run (compressor, text, 1000, &out, &out_size));
+  g_assert_true (ob_compressor_run (compressor, text, 1000, FALSE, &out, &out_size));
   assert_opens (out, out_size, text, 1000);
 }
 
@@ -85,7 +89,7 @@ test_mixed (void)
       g_autofree guint8 *mixed = make_random (MIB, 3);
 
       memcpy (mixed + random_size, text, MIB - random_size);
-      g_assert_true (ob_compressor_run (compressor, mixed, MIB, &out, &out_size));
+      g_assert_true (ob_compressor_run (compressor, mixed, MIB, FALSE, &out, &out_size));
       g_assert_cmpuint (out_size, <, random_size + MIB / 16);
       assert_opens (out, out_size, mixed, MIB);
     }
@@ -103,7 +107,7 @@ test_even (void)
 
   for (gsize i = 0; i < MIB; i++)
     even[i] = random[i % 4096];
-  g_assert_true (ob_compressor_run (compressor, even, MIB, &out, &out_size));
+  g_assert_true (ob_compressor_run (compressor, even, MIB, FALSE, &out, &out_size));
   g_assert_cmpuint (out_size, <, 10000);
 }
 
@@ -118,9 +122,9 @@ test_stable (void)
   const guint8 *out, *again;
   gsize out_size, again_size;
 
-  ob_compressor_run (used, random, MIB, &out, &out_size);
-  g_assert_true (ob_compressor_run (fresh, text, MIB, &out, &out_size));
-  g_assert_true (ob_compressor_run (used, text, MIB, &again, &again_size));
+  ob_compressor_run (used, random, MIB, FALSE, &out, &out_size);
+  g_assert_true (ob_compressor_run (fresh, text, MIB, FALSE, &out, &out_size));
+  g_assert_true (ob_compressor_run (used, text, MIB, FALSE, &again, &again_size));
   g_assert_cmpmem (out, out_size, again, again_size);
 }
 

@@ -282,9 +282,7 @@ test_scattered (Pipeline *pipeline, gconstpointer data)
     {
       blobs[i] = i;
       ob_id_of (&blobs[i], sizeof blobs[i], &ids[i]);
-      ob_writer_add_blob (writer, OB_BLOB_DATA, &ids[i], (const guint8 *) &blobs[i],
-                          sizeof blobs[i], NULL, &error);
-      g_assert_no_error (error);
+      pipeline_add_blob (writer, OB_BLOB_DATA, &ids[i], &blobs[i], sizeof blobs[i]);
     }
   ob_writer_finish (writer, &error);
   g_assert_no_error (error);

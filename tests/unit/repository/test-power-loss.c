@@ -60,9 +60,7 @@ add_small (ObWriter *writer, guint n, guint seed)
       ObId id;
 
       ob_id_of (bytes, sizeof bytes, &id);
-      ob_writer_add_blob (writer, OB_BLOB_DATA, &id, (const guint8 *) bytes, sizeof bytes, NULL,
-                          &error);
-      g_assert_no_error (error);
+      pipeline_add_blob (writer, OB_BLOB_DATA, &id, bytes, sizeof bytes);
       g_array_append_val (content, id);
     }
   return content;

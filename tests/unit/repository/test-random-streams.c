@@ -117,13 +117,10 @@ add_cut (Stream *stream)
   while (at < stream->data->len)
     {
       guint n = pick (stream->rand, limit, stream->data->len - at);
-      g_autoptr (GError) error = NULL;
       ObId id;
 
       ob_id_of (stream->data->data + at, n, &id);
-      ob_writer_add_blob (stream->writer, OB_BLOB_DATA, &id, stream->data->data + at, n, NULL,
-                          &error);
-      g_assert_no_error (error);
+      pipeline_add_blob (stream->writer, OB_BLOB_DATA, &id, stream->data->data + at, n);
       g_array_append_val (stream->content, id);
       at += n;
     }

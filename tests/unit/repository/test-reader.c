@@ -113,8 +113,7 @@ store_monotone (Pipeline *pipeline, guint n)
 
       bytes[0] = (guint8) i;
       ob_id_of (bytes, 4 * MIB, &id);
-      ob_writer_add_blob (writer, OB_BLOB_DATA, &id, bytes, 4 * MIB, NULL, &error);
-      g_assert_no_error (error);
+      pipeline_add_blob (writer, OB_BLOB_DATA, &id, bytes, 4 * MIB);
       g_array_append_val (content, id);
     }
   ob_writer_finish (writer, &error);
@@ -421,8 +420,7 @@ test_wrong_content (Pipeline *pipeline, gconstpointer data)
 
   ob_id_of ("this", 4, &id);
   g_array_append_val (content, id);
-  ob_writer_add_blob (writer, OB_BLOB_DATA, &id, (const guint8 *) "that", 4, NULL, &error);
-  g_assert_no_error (error);
+  pipeline_add_blob (writer, OB_BLOB_DATA, &id, "that", 4);
   ob_writer_finish (writer, &error);
   g_assert_no_error (error);
   node = ob_node_new_file ("f", 4, content, &when);
