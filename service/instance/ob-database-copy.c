@@ -4,7 +4,9 @@
  *
  * COPY works on one processor, and a database has often one table that is larger, or slower to
  * load, than all others: so its rows are dealt out to all connections, by a piece of whole lines
- * to whichever has sent what it got. All of it is done as bbdd.user, see ob-database-archive.c.
+ * to whichever has sent what it got. And it has many that are small: the next one goes to another
+ * connection while the server ends this one. All of it is done as bbdd.user, see
+ * ob-database-archive.c.
  */
 #include "ob-database-restore-private.h"
 
@@ -14,10 +16,19 @@
 #include "ob-error.h"
 #include "ob-postgres-private.h"
 
+/* A table, and the COPY that fills it. Counted (g_rc_box). */
+typedef struct
+{
+  char *copy;
+  char *schema; /* NULL where it is not known */
+  char *name;
+} Table;
+
 typedef struct
 {
   ObPostgres *postgres;
   ObCopyState state; /* OB_COPY_DONE: nothing is under way */
+  Table *table;      /* the one that is under way, or was last; a reference, or NULL */
   gsize n_settings;  /* that it has */
 } Lane;
 
@@ -29,27 +40,42 @@ struct _ObRowLoader
   guint n_lanes;
   guint last;          /* that got rows */
   GPtrArray *settings; /* statements for every connection */
-  char *copy;          /* that is under way */
-  char *schema;        /* of its table; NULL where it is not known */
-  char *name;
+  Table *table;        /* whose rows the script has at the moment; a reference, or NULL */
 };
 
 /* internal methods */
 
+static void
+clear_table (gpointer data)
+{
+  Table *table = data;
+
+  g_free (table->copy);
+  g_free (table->schema);
+  g_free (table->name);
+}
+
+static void
+drop_table (Table **table)
+{
+  if (*table != NULL)
+    g_rc_box_release_full (g_steal_pointer (table), clear_table);
+}
+
 /* The rows that a COPY has brought. */
 static void
-note_rows (ObRowLoader *self, guint64 rows)
+note_rows (ObRowLoader *self, const Table *table, guint64 rows)
 {
-  if (self->schema != NULL)
-    ob_row_tally_add (self->run->tally, self->schema, self->name, rows);
+  if (table->schema != NULL)
+    ob_row_tally_add (self->run->tally, table->schema, table->name, rows);
 }
 
 static gboolean
-fail_rows (ObRowLoader *self, GError **error)
+fail_rows (const Table *table, GError **error)
 {
-  if (self->schema != NULL)
-    g_prefix_error (error, "The rows of the table %s.%s cannot be loaded: ", self->schema,
-                    self->name);
+  if (table->schema != NULL)
+    g_prefix_error (error, "The rows of the table %s.%s cannot be loaded: ", table->schema,
+                    table->name);
   return FALSE;
 }
 
@@ -61,8 +87,8 @@ step (ObRowLoader *self, Lane *lane, GError **error)
   if (lane->state == OB_COPY_DONE)
     return TRUE;
   if (!ob_postgres_copy_step (lane->postgres, &lane->state, &rows, error))
-    return fail_rows (self, error);
-  note_rows (self, rows);
+    return fail_rows (lane->table, error);
+  note_rows (self, lane->table, rows);
   return TRUE;
 }
 
@@ -123,8 +149,10 @@ static gboolean
 begin_copy (ObRowLoader *self, Lane *lane, GError **error)
 {
   if (!apply_settings (self, lane, error)
-      || !ob_postgres_copy_begin (lane->postgres, self->copy, self->cancellable, error))
-    return fail_rows (self, error);
+      || !ob_postgres_copy_begin (lane->postgres, self->table->copy, self->cancellable, error))
+    return fail_rows (self->table, error);
+  drop_table (&lane->table);
+  lane->table = g_rc_box_acquire (self->table);
   lane->state = OB_COPY_READY;
   return TRUE;
 }
@@ -180,24 +208,24 @@ put_rows (ObRowLoader *self, const ObScriptItem *item, GError **error)
   if (lane == NULL)
     return FALSE;
   return ob_postgres_copy_put (lane->postgres, item->data, item->size, error)
-         || fail_rows (self, error);
+         || fail_rows (lane->table, error);
 }
 
-/* Ends the COPY wherever it is under way. */
+/* Ends the COPY wherever it is under way, and waits for nothing. */
 static gboolean
-send_ends (ObRowLoader *self, GError **error)
+end_copy (ObRowLoader *self, GError **error)
 {
   for (guint i = 0; i < self->n_lanes; i++)
     {
       Lane *lane = &self->lanes[i];
 
-      if (lane->state == OB_COPY_DONE)
+      if (lane->state == OB_COPY_DONE || lane->table != self->table)
         continue;
       if (!ob_postgres_copy_end (lane->postgres, error))
-        return fail_rows (self, error);
+        return fail_rows (lane->table, error);
       lane->state = OB_COPY_SENDING;
     }
-  return TRUE;
+  return step_all (self, error);
 }
 
 static gboolean
@@ -209,11 +237,11 @@ are_done (const ObRowLoader *self)
   return TRUE;
 }
 
-/* Ends the COPY and waits for what it gave. */
+/* Waits for all that was ended. */
 static gboolean
-end_copy (ObRowLoader *self, GError **error)
+finish (ObRowLoader *self, GError **error)
 {
-  gboolean ok = send_ends (self, error) && step_all (self, error);
+  gboolean ok = step_all (self, error);
 
   while (ok && !are_done (self))
     ok = wait_any (self, error) && step_all (self, error);
@@ -221,20 +249,13 @@ end_copy (ObRowLoader *self, GError **error)
 }
 
 static void
-clear_copy (ObRowLoader *self)
-{
-  g_clear_pointer (&self->copy, g_free);
-  g_clear_pointer (&self->schema, g_free);
-  g_clear_pointer (&self->name, g_free);
-}
-
-static void
 take_copy (ObRowLoader *self, const char *text)
 {
-  clear_copy (self);
-  self->copy = g_strdup (text);
-  if (ob_copy_script_parse_table (text, &self->schema, &self->name))
-    note_rows (self, 0);
+  drop_table (&self->table);
+  self->table = g_rc_box_new0 (Table);
+  self->table->copy = g_strdup (text);
+  if (ob_copy_script_parse_table (text, &self->table->schema, &self->table->name))
+    note_rows (self, self->table, 0);
 }
 
 static gboolean
@@ -244,11 +265,11 @@ is_setting (const char *text)
          || g_str_has_prefix (text, "SELECT pg_catalog.set_config(");
 }
 
-/* The value of a sequence, mostly. */
+/* The value of a sequence, mostly; it may count on all rows before it. */
 static gboolean
 run_statement (ObRowLoader *self, const char *text, GError **error)
 {
-  return apply_settings (self, &self->lanes[0], error)
+  return finish (self, error) && apply_settings (self, &self->lanes[0], error)
          && ob_postgres_run (self->lanes[0].postgres, self->cancellable, error, text);
 }
 
@@ -315,7 +336,7 @@ ob_row_loader_run (ObRowLoader *self, int fd, GError **error)
     if (!ob_copy_script_next (script, &item, error) || !take_item (self, &item, error))
       return FALSE;
   while (item.kind != OB_SCRIPT_END);
-  return TRUE;
+  return finish (self, error);
 }
 
 void
@@ -324,9 +345,12 @@ ob_row_loader_free (ObRowLoader *self)
   if (self == NULL)
     return;
   for (guint i = 0; i < self->n_lanes; i++)
-    ob_postgres_free (self->lanes[i].postgres);
+    {
+      ob_postgres_free (self->lanes[i].postgres);
+      drop_table (&self->lanes[i].table);
+    }
   g_free (self->lanes);
   g_ptr_array_unref (self->settings);
-  clear_copy (self);
+  drop_table (&self->table);
   g_free (self);
 }

@@ -19,6 +19,7 @@ typedef struct
   const ObDatabaseRestore *request;
   ObRole admin;         /* superuser where one is configured, else the owner */
   char *pg_restore;     /* absolute path */
+  int server_version;   /* 150004 and so on */
   ObPassFile *pass_file;
   int schema_fd;        /* memfd with schema.dump */
   gboolean no_tablespaces;

@@ -58,7 +58,7 @@ look_at_server (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 
   if (postgres == NULL)
     return FALSE;
-  version = ob_postgres_get_version (postgres);
+  run->server_version = version = ob_postgres_get_version (postgres);
   if (backed_up / 10000 > version / 10000)
     {
       g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
