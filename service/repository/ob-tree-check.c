@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-reader.h"
 
-#include "ob-blob-reader.h"
+#include <string.h>
+
+#include "ob-blob-runs.h"
 #include "ob-error.h"
 #include "ob-parallel.h"
 #include "ob-present-packs.h"
@@ -10,12 +12,17 @@
 #define MAX_PROBLEMS 100
 #define MAX_THREADS 32
 
+/* Sealed bytes of doubtful blobs that are read at once. */
+#define RUN_LENGTH (2 * 1024 * 1024)
+
 /* One walk. Trees and packs are looked at once. */
 typedef struct
 {
   ObRepository *repository;
   ObBlobReader *reader;
   GPtrArray *problems;
+  GHashTable *doubtful; /* of ObWantedBlob, by their ids: data of which no copy lies in a pack that is
+                         * as it should be; NULL: packs are judged by their sizes alone */
   GHashTable *trees; /* of ObId: seen */
   GHashTable *packs; /* of ObId: seen */
   GArray *to_look_at; /* of ObId: the same packs, in the order in which they were seen */
@@ -98,6 +105,17 @@ check_packs (Check *check, GError **error)
   return done;
 }
 
+/* Trees are read by the walk itself, whatever pack they lie in. */
+static void
+add_doubtful (Check *check, ObBlobType type, const ObId *id, const ObBlobLocation *location)
+{
+  ObWantedBlob blob = { .id = *id, .location = *location };
+
+  if (type == OB_BLOB_DATA && !g_hash_table_contains (check->doubtful, id)
+      && !ob_index_has (ob_repository_get_index (check->repository), type, id))
+    g_hash_table_add (check->doubtful, g_memdup2 (&blob, sizeof blob));
+}
+
 static void
 check_blob (Check *check, ObBlobType type, const ObId *id, const char *name)
 {
@@ -107,7 +125,9 @@ check_blob (Check *check, ObBlobType type, const ObId *id, const char *name)
 
   if (ob_index_lookup (ob_repository_get_index (check->repository), type, id, &location))
     {
-      if (add_to_set (check->packs, &location.pack))
+      if (check->doubtful != NULL)
+        add_doubtful (check, type, id, &location);
+      else if (add_to_set (check->packs, &location.pack))
         g_array_append_val (check->to_look_at, location.pack);
       return;
     }
@@ -153,11 +173,100 @@ check_tree (Check *check, const ObId *id, GError **error)
   return ob_check_cancelled (check->cancellable, error);
 }
 
+static gint
+compare_places (gconstpointer a, gconstpointer b)
+{
+  const ObBlobLocation *x = &((const ObWantedBlob *) a)->location;
+  const ObBlobLocation *y = &((const ObWantedBlob *) b)->location;
+  int order = memcmp (&x->pack, &y->pack, sizeof (ObId));
+
+  if (order != 0)
+    return order;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* The doubtful blobs, pack by pack. Transfer full. */
+static GArray *
+sort_doubtful (Check *check)
+{
+  GArray *sorted = g_array_new (FALSE, FALSE, sizeof (ObWantedBlob));
+  GHashTableIter iter;
+  gpointer blob;
+
+  g_hash_table_iter_init (&iter, check->doubtful);
+  while (g_hash_table_iter_next (&iter, &blob, NULL))
+    g_array_append_vals (sorted, blob, 1);
+  g_array_sort (sorted, compare_places);
+  return sorted;
+}
+
 static gboolean
-check_once (ObRepository *repository, const ObId *id, GPtrArray *problems,
+ignore (guint number, const guint8 *data, gsize size, gpointer user_data, GError **error)
+{
+  return ob_check_cancelled (user_data, error);
+}
+
+/* Reads the first of the @n blobs and those that lie behind it; *@read: how many these are. */
+static gboolean
+read_run (Check *check, const ObWantedBlob *wanted, guint n, guint *read, GError **error)
+{
+  gsize length;
+  g_autofree guint8 *buffer = NULL;
+
+  *read = ob_blob_run_measure (wanted, n, RUN_LENGTH, &length);
+  buffer = g_malloc (length);
+  return ob_blob_run_read (check->reader, wanted, *read, buffer, length, ignore, check->cancellable,
+                           check->cancellable, error);
+}
+
+/* How many of the @n blobs lie in the pack of the first. */
+static guint
+count_pack (const ObWantedBlob *wanted, guint n)
+{
+  guint i = 1;
+
+  while (i < n && ob_id_equal (&wanted[i].location.pack, &wanted[0].location.pack))
+    i++;
+  return i;
+}
+
+/* Of a pack that is cut short, what lies before the cut may be whole; only reading it tells. For
+ * each pack the first loss is told. */
+static gboolean
+read_doubtful (Check *check, GError **error)
+{
+  g_autoptr (GArray) sorted = sort_doubtful (check);
+  guint n, read;
+
+  for (guint begin = 0; begin < sorted->len; begin += n)
+    {
+      const ObWantedBlob *wanted = &g_array_index (sorted, ObWantedBlob, begin);
+      g_autoptr (GError) failure = NULL;
+
+      n = count_pack (wanted, sorted->len - begin);
+      for (guint i = 0; i < n && failure == NULL; i += read)
+        read_run (check, wanted + i, n - i, &read, &failure);
+      if (failure == NULL)
+        continue;
+      if (!g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return FALSE;
+        }
+      add_problem (check, "%s", failure->message);
+    }
+  return TRUE;
+}
+
+/* @closely: after ob_present_packs_find(); what lies in packs that are not as they should be is
+ * read. */
+static gboolean
+check_once (ObRepository *repository, const ObId *id, gboolean closely, GPtrArray *problems,
             GCancellable *cancellable, GError **error)
 {
   g_autoptr (ObBlobReader) reader = ob_blob_reader_new (repository);
+  g_autoptr (GHashTable) doubtful
+    = closely ? g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL) : NULL;
   g_autoptr (GHashTable) trees = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
   g_autoptr (GHashTable) packs = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
   g_autoptr (GArray) to_visit = g_array_new (FALSE, FALSE, sizeof (ObId));
@@ -165,6 +274,7 @@ check_once (ObRepository *repository, const ObId *id, GPtrArray *problems,
   Check check = { .repository = repository,
                   .reader = reader,
                   .problems = problems,
+                  .doubtful = doubtful,
                   .trees = trees,
                   .packs = packs,
                   .to_look_at = to_look_at,
@@ -181,11 +291,12 @@ check_once (ObRepository *repository, const ObId *id, GPtrArray *problems,
       if (!check_tree (&check, &next, error))
         return FALSE;
     }
-  return check_packs (&check, error);
+  return closely ? read_doubtful (&check, error) : check_packs (&check, error);
 }
 
-/* Of a blob the copy that is known first is looked at. Where that is gone there may be another: a
- * second look is at those whose packs are there. */
+/* Of a blob the copy that is known first is looked at, by the size of its pack. Where that is wrong
+ * there may be another copy, or the blob may be whole all the same: a second look is at the blobs
+ * of which no copy lies in a pack that is as it should be. */
 gboolean
 ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *problems,
                       GCancellable *cancellable, GError **error)
@@ -193,11 +304,11 @@ ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *probl
   guint before = problems->len;
   guint n_gone;
 
-  if (!check_once (repository, id, problems, cancellable, error))
+  if (!check_once (repository, id, FALSE, problems, cancellable, error))
     return FALSE;
   if (problems->len == before)
     return TRUE;
   g_ptr_array_set_size (problems, (gint) before);
   return ob_present_packs_find (repository, &n_gone, cancellable, error)
-         && check_once (repository, id, problems, cancellable, error);
+         && check_once (repository, id, TRUE, problems, cancellable, error);
 }

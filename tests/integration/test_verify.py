@@ -307,6 +307,16 @@ class Damaged(VerifyTest):
         self.assertIn("pack-size", self.kinds(result))
         self.assertIn("attachments/lost.bin", self.affected(result)[self.before])
 
+    def test_cut_behind_all_blobs(self):
+        """What is cut off a pack is nothing that a backup needs: it is restored in full."""
+        path, _, _ = self.locate(self.blob_of_lost())
+        path.chmod(0o600)
+        os.truncate(path, path.stat().st_size - 5)
+        self.assertEqual(self.affected(self.verify(status=FAILED)), {})
+        into = self.directory / "into"
+        self.ok("restore", self.before, "--only", "attachments", "--into", into, "--yes")
+        self.assertEqual((into / "attachments" / "lost.bin").stat().st_size, 300000)
+
     def test_missing(self):
         path, _, _ = self.locate(self.blob_of_lost())
         path.unlink()
