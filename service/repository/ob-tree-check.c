@@ -21,8 +21,8 @@ typedef struct
   ObRepository *repository;
   ObBlobReader *reader;
   GPtrArray *problems;
-  GHashTable *doubtful; /* of ObWantedBlob, by their ids: data of which no copy lies in a pack that is
-                         * as it should be; NULL: packs are judged by their sizes alone */
+  GHashTable *doubtful; /* of ObWantedBlob, by their ids: data of which no copy lies in a pack that
+                         * is as it should be; NULL: packs are judged by their sizes alone */
   GHashTable *trees; /* of ObId: seen */
   GHashTable *packs; /* of ObId: seen */
   GArray *to_look_at; /* of ObId: the same packs, in the order in which they were seen */
