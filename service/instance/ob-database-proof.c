@@ -127,12 +127,14 @@ run_check (ObPostgres *postgres, ObDatabaseCheck *check, GCancellable *cancellab
   return take_rows (postgres, check, cancellable, error);
 }
 
-/* Whether the error says that the server is gone or somebody wants to stop, not that the check is
- * no good. */
+/* Whether the error says that the server is gone, has no room or is too busy, or that somebody
+ * wants to stop, not that the check is no good. */
 static gboolean
 tells_nothing (const GError *error)
 {
   return g_error_matches (error, OB_ERROR, OB_ERROR_DATABASE_UNREACHABLE)
+         || g_error_matches (error, OB_ERROR, OB_ERROR_NO_SPACE)
+         || g_error_matches (error, OB_ERROR, OB_ERROR_BUSY)
          || g_error_matches (error, OB_ERROR, OB_ERROR_CANCELLED);
 }
 

@@ -118,3 +118,20 @@ ob_drill_result_blame_check (GPtrArray *checks)
     }
   return NULL;
 }
+
+gboolean
+ob_drill_result_blames_host (const char *message)
+{
+  static const char *const words[]
+    = { "No space left on device", "Disk quota exceeded", "Input/output error",
+        "Read-only file system", "Too many open files", "Cannot allocate memory", "out of memory",
+        "out of shared memory", "remaining connection slots", "too many clients",
+        "terminating connection", "server closed the connection", "connection to server",
+        /* of a program, as ob_child_wait() tells it */
+        "was ended by signal", "did not end within" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
+    if (strstr (message, words[i]) != NULL)
+      return TRUE;
+  return FALSE;
+}

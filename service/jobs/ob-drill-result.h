@@ -45,4 +45,9 @@ GVariant *ob_drill_result_end (ObDrillResult *result);
  * ObDatabaseCheck. Transfer full. */
 char *ob_drill_result_blame_check (GPtrArray *checks);
 
+/* Whether @message, of a restore that failed, tells of this host rather than of the backup: no
+ * room, no memory, a disk that fails, a server that goes. By the English words of PostgreSQL and of
+ * the C library, since what pg_restore says has no code. Any thread. */
+gboolean ob_drill_result_blames_host (const char *message);
+
 G_END_DECLS

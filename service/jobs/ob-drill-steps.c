@@ -77,14 +77,15 @@ run_checks (ObRestoreTask *task, ObDrillScratch *scratch, GPtrArray **checks, GE
 }
 
 /* What pg_restore and the server say of a backup that does not go in has no code of its own; but a
- * server that went away has the same. */
+ * server that went away, or a disk that is full, has the same. */
 static void
 settle_failure (ObRestoreTask *task, ObDrillScratch *scratch, gboolean *blame, GError **error)
 {
   g_autoptr (GError) gone = NULL;
   gboolean exists;
 
-  if (!g_error_matches (*error, OB_ERROR, OB_ERROR_FAILED))
+  if (!g_error_matches (*error, OB_ERROR, OB_ERROR_FAILED)
+      || ob_drill_result_blames_host ((*error)->message))
     return;
   *blame = ob_database_exists (ob_instance_get_database (task->instance),
                                ob_drill_scratch_get_database (scratch), &exists, task->cancellable,

@@ -170,6 +170,27 @@ test_result (JobsFixture *fixture, gconstpointer data)
   ob_destination_unref (record.destination);
 }
 
+/* What is no fault of the backup's does not count against it. */
+static void
+test_host (void)
+{
+  static const char *const host[]
+    = { "PostgreSQL refused a statement in x: could not extend file \"base/1/2\": No space left on "
+        "device",
+        "/usr/bin/pg_restore ended with status 1: pg_restore: error: could not execute query: "
+        "ERROR:  out of memory",
+        "/usr/bin/pg_restore was ended by signal 9 (Killed)" };
+  static const char *const backup[]
+    = { "/usr/bin/pg_restore ended with status 1: pg_restore: error: could not execute query: "
+        "ERROR:  syntax error at or near \"TABEL\"",
+        "PostgreSQL refused a statement in x: invalid input syntax for type integer: \"a\"", "" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (host); i++)
+    g_assert_true (ob_drill_result_blames_host (host[i]));
+  for (gsize i = 0; i < G_N_ELEMENTS (backup); i++)
+    g_assert_false (ob_drill_result_blames_host (backup[i]));
+}
+
 #define ADD(path, func)                                                                            \
   g_test_add ("/drill/" path, JobsFixture, NULL, jobs_fixture_set_up, func, jobs_fixture_tear_down)
 
@@ -182,5 +203,6 @@ main (int argc, char **argv)
   ADD ("other-records", test_other_records);
   ADD ("result", test_result);
   g_test_add_func ("/drill/blame", test_blame);
+  g_test_add_func ("/drill/host", test_host);
   return g_test_run ();
 }
