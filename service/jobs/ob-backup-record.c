@@ -175,6 +175,18 @@ ob_backup_record_is_complete (const ObBackupRecord *record)
          && !ob_snapshot_has_tag (snapshot, OB_VERIFY_INCOMPLETE_TAG);
 }
 
+gboolean
+ob_backup_record_is_damaged (const ObBackupRecord *record)
+{
+  return record->verified.time > 0 && !record->verified.sound;
+}
+
+gboolean
+ob_backup_record_has_failed (const ObBackupRecord *record)
+{
+  return record->verified.proven > 0 && !record->verified.proof;
+}
+
 GVariant *
 ob_backup_record_describe (const ObBackupRecord *record)
 {

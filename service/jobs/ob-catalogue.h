@@ -34,6 +34,12 @@ gboolean ob_backup_record_is_foreign (const ObBackupRecord *record);
 /* Whether nothing was lost of it, neither when it was made nor since. */
 gboolean ob_backup_record_is_complete (const ObBackupRecord *record);
 
+/* Whether it is known that one cannot go back to all of it: a verification found it damaged, or the
+ * last drill could not restore it. One that was not tried, or not to the end, is taken for good.
+ * Any thread. */
+gboolean ob_backup_record_is_damaged (const ObBackupRecord *record);
+gboolean ob_backup_record_has_failed (const ObBackupRecord *record);
+
 /* All that match, newest first; @destinations: of ObDestination. What cannot be read is told in
  * @problems. Array of ObBackupRecord, transfer full. Blocks, any thread. */
 GPtrArray *ob_catalogue_list (ObContext *context, GPtrArray *destinations,

@@ -14,12 +14,12 @@ get_instance (const ObBackupRecord *record)
 }
 
 /* The parts that it holds whole: 0 where data was lost, where nobody can tell, or where a
- * verification has found damage. */
+ * verification has found damage or a drill could not restore it. */
 static ObParts
 get_good_parts (const ObBackupRecord *record)
 {
-  if (!ob_backup_record_is_complete (record)
-      || (record->verified.time > 0 && !record->verified.sound))
+  if (!ob_backup_record_is_complete (record) || ob_backup_record_is_damaged (record)
+      || ob_backup_record_has_failed (record))
     return 0;
   return ob_manifest_get_parts (record->snapshot->obbackup);
 }

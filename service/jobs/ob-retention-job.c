@@ -37,13 +37,17 @@ free_verdict (gpointer verdict)
   ob_retention_verdict_free (verdict);
 }
 
-/* A backup that a verification found damaged is none to count on. */
+/* A backup that a verification found damaged is none to count on. One that a drill could not
+ * restore takes no good one's place, but stays as long as the rules keep it: a check that is wrong
+ * itself must not cost the backups of a week. */
 static ObRetentionResult
 get_result (const ObBackupRecord *record)
 {
-  if (record->verified.time > 0 && !record->verified.sound)
+  if (ob_backup_record_is_damaged (record))
     return OB_RETENTION_FAILED;
-  return ob_backup_record_is_complete (record) ? OB_RETENTION_GOOD : OB_RETENTION_PARTIAL;
+  return ob_backup_record_is_complete (record) && !ob_backup_record_has_failed (record)
+           ? OB_RETENTION_GOOD
+           : OB_RETENTION_PARTIAL;
 }
 
 static char *

@@ -7,6 +7,7 @@
 #include "jobs-fixture.h"
 #include "ob-job-queue.h"
 #include "ob-operations.h"
+#include "ob-retention-job.h"
 #include "ob-verify.h"
 #include "ob-verify-record.h"
 
@@ -151,6 +152,87 @@ test_last_sound (Deletion *deletion, gconstpointer data)
   assert_check (deletion, -1, NULL, new, NULL);
   verify (deletion, deletion->one, new, TRUE);
   assert_check (deletion, -1, NULL, old, NULL);
+}
+
+/* What a drill learnt of a backup. */
+static void
+drill (Deletion *deletion, ObDestination *destination, const char *id, gboolean proof)
+{
+  g_autoptr (ObVerifyRecord) record = ob_verify_record_load (
+    deletion->base.context, ob_destination_get_repository_id (destination));
+  g_autoptr (GError) error = NULL;
+  ObId public_id;
+
+  g_assert_true (ob_id_from_hex (id, &public_id));
+  ob_verify_record_prove (record, &public_id, 1000, proof);
+  ob_verify_record_save (record, deletion->base.context, &error);
+  g_assert_no_error (error);
+}
+
+/* One that could not be restored is none that one could go back to, until it could. */
+static void
+test_last_restorable (Deletion *deletion, gconstpointer data)
+{
+  g_autofree char *old = store (deletion, deletion->one, 1, NULL, "complete", OB_PART_ALL);
+  g_autofree char *new = store (deletion, deletion->one, 2, NULL, "complete", OB_PART_ALL);
+
+  assert_check (deletion, -1, NULL, old, NULL);
+  drill (deletion, deletion->one, new, FALSE);
+  assert_check (deletion, OB_ERROR_WOULD_DELETE_LAST, "last good one of ob", old, NULL);
+  assert_check (deletion, -1, NULL, new, NULL);
+  drill (deletion, deletion->one, new, TRUE);
+  assert_check (deletion, -1, NULL, old, NULL);
+}
+
+/* The reasons of a verdict on backup @id, joined by blanks; "" where it goes. Transfer full. */
+static char *
+judge (Deletion *deletion, const ObSchedule *schedule, const char *id)
+{
+  g_autoptr (GPtrArray) records = list (deletion);
+  g_autoptr (GPtrArray) verdicts
+    = ob_retention_judge (deletion->base.context, schedule, records);
+
+  for (guint i = 0; i < records->len; i++)
+    {
+      const ObBackupRecord *record = g_ptr_array_index (records, i);
+      const ObRetentionVerdict *verdict = g_ptr_array_index (verdicts, i);
+      char hex[OB_ID_HEX_SIZE];
+
+      ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), hex);
+      if (strcmp (hex, id) == 0)
+        return verdict->keep ? g_strjoinv (" ", verdict->reasons) : g_strdup ("");
+    }
+  g_assert_not_reached ();
+}
+
+/* Retention keeps the last that could be restored, and loses none for a drill that failed: the
+ * checks may be wrong themselves. */
+static void
+test_retention (Deletion *deletion, gconstpointer data)
+{
+  static const char *const scheduled[] = { "obbackup", "instance=ob", "kind=scheduled", NULL };
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObRetention) retention = NULL;
+  ObSchedule schedule = { 0 };
+  g_autofree char *old = store (deletion, deletion->one, 1, scheduled, "complete", OB_PART_ALL);
+  g_autofree char *new = store (deletion, deletion->one, 2, scheduled, "complete", OB_PART_ALL);
+  g_autofree char *before = NULL;
+  g_autofree char *kept = NULL;
+  g_autofree char *failed = NULL;
+
+  g_key_file_set_string (file, "keep", "keep-last", "1");
+  retention = ob_retention_new_from_key_file (file, "keep", &error);
+  g_assert_no_error (error);
+  schedule.retention = retention;
+  before = judge (deletion, &schedule, old);
+  g_assert_cmpstr (before, ==, "");
+  drill (deletion, deletion->one, new, FALSE);
+  kept = judge (deletion, &schedule, old);
+  g_assert_nonnull (strstr (kept, "last good backup"));
+  failed = judge (deletion, &schedule, new);
+  g_assert_nonnull (strstr (failed, "last"));
+  g_assert_null (strstr (failed, "good"));
 }
 
 static void
@@ -405,6 +487,8 @@ main (int argc, char **argv)
   jobs_fixture_quiet_log ();
   add ("/delete/last-good", test_last_good);
   add ("/delete/last-sound", test_last_sound);
+  add ("/delete/last-restorable", test_last_restorable);
+  add ("/delete/retention", test_retention);
   add ("/delete/last-of-a-part", test_last_of_a_part);
   add ("/delete/last-partial", test_last_partial);
   add ("/delete/pinned", test_pinned);
