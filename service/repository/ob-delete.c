@@ -26,7 +26,8 @@ run (ObRepository *repository, ObLock *lock, GArray *ids, guint *n_removed,
       g_autofree char *name = get_name (&g_array_index (ids, ObId, i));
 
       /* None of them is locked, or that does no harm. */
-      done = ob_check_cancelled (cancellable, error) && ob_lock_check (lock, error)
+      done = ob_check_cancelled (cancellable, error)
+             && ob_lock_confirm_again (lock, cancellable, error)
              && ob_store_hide (store, name, cancellable, error);
       if (done)
         (*n_removed)++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The times of a lock, for tests that cannot wait for them. */
+/* What tests have to know of a lock: its times, which they cannot wait for. */
 #pragma once
 
 #include "ob-lock.h"
@@ -12,6 +12,8 @@ typedef struct
   guint refresh_ms; /* between refreshes; restic: 5 minutes */
   guint retry_ms;   /* after a refresh that failed */
   guint valid_ms;   /* since the last refresh; restic: 22.5 minutes, well before it is stale */
+  guint confirm_ms; /* since the file was last seen, for ob_lock_confirm_again(): a refresh, and
+                     * some */
 } ObLockTimes;
 
 ObLock *ob_lock_acquire_with_times (ObRepository *repository, gboolean exclusive,

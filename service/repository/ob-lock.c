@@ -24,6 +24,7 @@ static const ObLockTimes default_times = {
   .refresh_ms = 5 * 60 * 1000,
   .retry_ms = 30 * 1000,
   .valid_ms = 22 * 60 * 1000 + 30 * 1000,
+  .confirm_ms = 5 * 60 * 1000 + 30 * 1000,
 };
 
 struct _ObLock
@@ -41,6 +42,7 @@ struct _ObLock
   gboolean is_lost;
   ObId id;            /* of the file that holds it */
   gint64 refreshed;   /* CLOCK_BOOTTIME, which goes on while the machine sleeps; ms */
+  gint64 confirmed;   /* when its file was last seen to be there; the same clock */
 };
 
 static gint64
@@ -310,6 +312,7 @@ refresh (ObLock *self)
   pthread_mutex_lock (&self->mutex);
   self->id = id;
   self->refreshed = now;
+  self->confirmed = now;
   pthread_mutex_unlock (&self->mutex);
 
   /* What is left behind is stale in half an hour. */
@@ -381,6 +384,7 @@ new_lock (ObRepository *repository, gboolean exclusive, const ObLockTimes *times
   self->file = ob_lock_file_new (exclusive);
   self->cancellable = g_cancellable_new ();
   self->refreshed = get_clock_ms (CLOCK_BOOTTIME);
+  self->confirmed = self->refreshed;
   pthread_mutex_init (&self->mutex, NULL);
   pthread_condattr_init (&attributes);
   pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
@@ -513,9 +517,18 @@ get_id (ObLock *self)
   return id;
 }
 
+static void
+set_confirmed (ObLock *self, gint64 when)
+{
+  pthread_mutex_lock (&self->mutex);
+  self->confirmed = MAX (self->confirmed, when);
+  pthread_mutex_unlock (&self->mutex);
+}
+
 gboolean
 ob_lock_confirm (ObLock *self, GCancellable *cancellable, GError **error)
 {
+  gint64 now = get_clock_ms (CLOCK_BOOTTIME);
   ObId id = get_id (self);
 
   while (ob_lock_check (self, error))
@@ -524,7 +537,10 @@ ob_lock_confirm (ObLock *self, GCancellable *cancellable, GError **error)
       ObId looked_at = id;
 
       if (has_file (self, &id, cancellable, &local_error))
-        return TRUE;
+        {
+          set_confirmed (self, now);
+          return TRUE;
+        }
       if (!g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_FOUND))
         {
           g_propagate_error (error, g_steal_pointer (&local_error));
@@ -536,6 +552,17 @@ ob_lock_confirm (ObLock *self, GCancellable *cancellable, GError **error)
         lose (self);
     }
   return FALSE;
+}
+
+gboolean
+ob_lock_confirm_again (ObLock *self, GCancellable *cancellable, GError **error)
+{
+  gboolean is_due;
+
+  pthread_mutex_lock (&self->mutex);
+  is_due = get_clock_ms (CLOCK_BOOTTIME) - self->confirmed >= self->times.confirm_ms;
+  pthread_mutex_unlock (&self->mutex);
+  return is_due ? ob_lock_confirm (self, cancellable, error) : ob_lock_check (self, error);
 }
 
 gboolean

@@ -48,6 +48,12 @@ gboolean ob_lock_check (ObLock *lock, GError **error);
  * CANCELLED, those of the store. Any thread. Blocks. */
 gboolean ob_lock_confirm (ObLock *lock, GCancellable *cancellable, GError **error);
 
+/* As ob_lock_confirm(), but asks nobody where a refresh or an earlier call has seen the file within
+ * the last five minutes and a half: refreshes come every five, so in the ordinary case it is as
+ * cheap as ob_lock_check(). To be called before each of many steps of which none can be taken back,
+ * after ob_lock_confirm() before the first. Any thread. May block. */
+gboolean ob_lock_confirm_again (ObLock *lock, GCancellable *cancellable, GError **error);
+
 /* Removes the lock file. Blocks shortly. */
 void ob_lock_release (ObLock *lock);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObLock, ob_lock_release)

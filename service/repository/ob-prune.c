@@ -23,7 +23,8 @@ remove_index_files (ObPrunePlan *self, GCancellable *cancellable, GError **error
   if (!ob_prune_plan_check (self, error) || !ob_lock_confirm (self->lock, cancellable, error))
     return FALSE;
   for (guint i = 0; i < self->index_files->len; i++)
-    if (!ob_check_cancelled (cancellable, error) || !ob_lock_check (self->lock, error)
+    if (!ob_check_cancelled (cancellable, error)
+        || !ob_lock_confirm_again (self->lock, cancellable, error)
         || !ob_store_hide (store, g_ptr_array_index (self->index_files, i), cancellable, error))
       return FALSE;
   /* An index that came back after a loss of power would name packs that are gone. */
@@ -39,7 +40,8 @@ remove_pack (ObPrunePlan *self, const ObId *id, guint64 size, guint64 *removed,
 
   ob_id_to_hex (id, hex);
   name = g_strdup_printf ("data/%.2s/%s", hex, hex);
-  if (!ob_check_cancelled (cancellable, error) || !ob_lock_check (self->lock, error)
+  if (!ob_check_cancelled (cancellable, error)
+      || !ob_lock_confirm_again (self->lock, cancellable, error)
       || !ob_store_remove (ob_repository_get_store (self->repository), name, cancellable, error))
     return FALSE;
   *removed += size;

@@ -19,6 +19,8 @@ struct _FaultStore
 
   FaultWatch watch; /* set while nobody reads */
   gpointer watch_data;
+  FaultWatch removal_watch; /* set while nobody removes */
+  gpointer removal_data;
 };
 
 G_DEFINE_TYPE (FaultStore, fault_store, OB_TYPE_STORE)
@@ -154,6 +156,8 @@ fault_store_remove (ObStore *store, const char *name, GCancellable *cancellable,
   FaultStore *self = FAULT_STORE (store);
   FaultKind kind;
 
+  if (self->removal_watch != NULL)
+    self->removal_watch (name, self->removal_data);
   if (!strikes (self, FAULT_REMOVE, &kind))
     return ob_store_remove (self->inner, name, cancellable, error);
   if (kind == FAULT_LATE)
@@ -277,6 +281,13 @@ fault_store_watch_reads (FaultStore *self, FaultWatch watch, gpointer user_data)
 {
   self->watch = watch;
   self->watch_data = user_data;
+}
+
+void
+fault_store_watch_removals (FaultStore *self, FaultWatch watch, gpointer user_data)
+{
+  self->removal_watch = watch;
+  self->removal_data = user_data;
 }
 
 const char *

@@ -53,6 +53,9 @@ gboolean fault_store_has_struck (FaultStore *self);
 typedef void (*FaultWatch) (const char *name, gpointer user_data);
 void fault_store_watch_reads (FaultStore *self, FaultWatch watch, gpointer user_data);
 
+/* The same, before each removal. */
+void fault_store_watch_removals (FaultStore *self, FaultWatch watch, gpointer user_data);
+
 const char *fault_call_get_name (FaultCall call);
 const char *fault_kind_get_name (FaultKind kind);
 

@@ -611,6 +611,50 @@ test_confirm (CoreFixture *fixture, gconstpointer data)
   g_assert_cmpuint (count_files (fixture), ==, 0);
 }
 
+static ObLock *
+acquire_from (ObStore *store, const ObLockTimes *times)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObRepository) repository = ob_repository_open (store, CORE_PASSPHRASE, NULL, &error);
+  ObLock *lock = NULL;
+
+  g_assert_no_error (error);
+  lock = ob_lock_acquire_with_times (repository, TRUE, times, NULL, &error);
+  g_assert_no_error (error);
+  return lock;
+}
+
+/* Before each of many removals: it costs no request as long as the file was seen lately, and sees
+ * that the lock is lost when it was not. */
+static void
+test_confirm_again (CoreFixture *fixture, gconstpointer data)
+{
+  ObLockTimes times = quiet;
+  g_autoptr (ObStore) store = fault_store_new (fixture->store);
+  g_autoptr (GError) error = NULL;
+  ObLock *lock;
+
+  times.confirm_ms = 600000;
+  lock = acquire_from (store, &times);
+  fault_store_disarm (FAULT_STORE (store));
+  for (guint i = 0; i < 100; i++)
+    g_assert_true (ob_lock_confirm_again (lock, NULL, &error));
+  g_assert_cmpuint (fault_store_get_n_calls (FAULT_STORE (store), FAULT_STAT), ==, 0);
+  ob_lock_release (lock);
+
+  times.confirm_ms = 1;
+  lock = acquire_from (store, &times);
+  fault_store_disarm (FAULT_STORE (store));
+  g_usleep (2000);
+  g_assert_true (ob_lock_confirm_again (lock, NULL, &error));
+  g_assert_cmpuint (fault_store_get_n_calls (FAULT_STORE (store), FAULT_STAT), ==, 1);
+  core_store_clear (fixture->store, "locks");
+  g_usleep (2000);
+  g_assert_false (ob_lock_confirm_again (lock, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+  ob_lock_release (lock);
+}
+
 /* A file that a refresh has just replaced is none that was lost. */
 static void
 test_confirm_while_refreshed (CoreFixture *fixture, gconstpointer data)
@@ -685,6 +729,7 @@ main (int argc, char **argv)
   add ("/lock/left", test_left);
   add ("/lock/cancelled", test_cancelled);
   add ("/lock/confirm", test_confirm);
+  add ("/lock/confirm-again", test_confirm_again);
   add ("/lock/confirm-while-refreshed", test_confirm_while_refreshed);
   add ("/lock/left-by-a-try", test_left_by_a_try);
   return g_test_run ();

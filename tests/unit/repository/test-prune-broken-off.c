@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "fault-store.h"
 #include "ob-error.h"
 
 /* What is left when the power fails: all that stays is whole, and so it is after the next prune. */
@@ -139,6 +140,59 @@ test_lost_lock (Prune *prune, gconstpointer data)
   g_assert_cmpuint (crash_store_get_n_changes (prune->crash_store), ==, n_changes);
 }
 
+typedef struct
+{
+  ObStore *store; /* where the locks are */
+  guint n_packs;  /* that were about to be removed */
+} Loss;
+
+static void
+lose_lock (const char *name, gpointer user_data)
+{
+  Loss *loss = user_data;
+
+  if (!g_str_has_prefix (name, "data/"))
+    return;
+  loss->n_packs++;
+  core_store_clear (loss->store, "locks");
+  g_usleep (2000);
+}
+
+/* The machine stands still between two removals, and others take the lock for stale: nothing else
+ * is removed. */
+static void
+test_lost_between (Prune *prune, gconstpointer data)
+{
+  static const ObLockTimes times = { .refresh_ms = 600000, .retry_ms = 600000, .valid_ms = 600000,
+                                     .confirm_ms = 1 };
+  GLogLevelFlags fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  g_autoptr (ObStore) store = fault_store_new (prune->core.store);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObRepository) repository = NULL;
+  g_autoptr (ObLock) held = NULL;
+  g_autoptr (ObPrunePlan) plan = NULL;
+  ObPruneLimit limit = { .bytes = G_MAXUINT64 };
+  Loss loss = { .store = prune->core.store };
+  gint64 freed;
+
+  prune_back_up (prune);
+  for (guint i = 0; i < 3; i++)
+    prune_give_up (prune);
+  repository = ob_repository_open (store, CORE_PASSPHRASE, NULL, &error);
+  g_assert_no_error (error);
+  held = ob_lock_acquire_with_times (repository, TRUE, &times, NULL, &error);
+  g_assert_no_error (error);
+  plan = ob_prune_plan_new (repository, held, &limit, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (ob_prune_plan_get_figures (plan)->n_unindexed_packs, ==, 3);
+  fault_store_watch_removals (FAULT_STORE (store), lose_lock, &loss);
+  g_assert_false (ob_prune_plan_run (plan, &freed, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_LOCKED);
+  g_assert_cmpuint (loss.n_packs, ==, 1);
+  fault_store_watch_removals (FAULT_STORE (store), NULL, NULL);
+  g_log_set_always_fatal (fatal);
+}
+
 static void
 add (const char *path, void (*test) (Prune *, gconstpointer))
 {
@@ -152,5 +206,6 @@ main (int argc, char **argv)
   add ("/prune-broken-off/power-loss", test_power_loss);
   add ("/prune-broken-off/cancel", test_cancel);
   add ("/prune-broken-off/lost-lock", test_lost_lock);
+  add ("/prune-broken-off/lost-between", test_lost_between);
   return g_test_run ();
 }
