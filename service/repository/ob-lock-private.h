@@ -20,4 +20,8 @@ ObLock *ob_lock_acquire_with_times (ObRepository *repository, gboolean exclusive
                                     const ObLockTimes *times, GCancellable *cancellable,
                                     GError **error);
 
+/* How long ob_lock_acquire_within() waits, in milliseconds, for who asks for @seconds on a machine
+ * that is up for @uptime_ms, time asleep included. Any thread. */
+gint64 ob_lock_get_patience (guint seconds, gint64 uptime_ms);
+
 G_END_DECLS

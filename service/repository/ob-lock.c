@@ -441,14 +441,13 @@ ob_lock_acquire (ObRepository *repository, gboolean exclusive, GCancellable *can
   return ob_lock_acquire_with_times (repository, exclusive, &times, cancellable, error);
 }
 
-/* Milliseconds to wait. What we held ourselves when the machine went down is in the way for a while
- * after it is up again: a backup that was missed meanwhile is made just then. */
-static gint64
-get_patience (guint seconds)
+/* What we held ourselves when the machine went down is in the way for a while after it is up again:
+ * a backup that was missed meanwhile is made just then. */
+gint64
+ob_lock_get_patience (guint seconds, gint64 uptime_ms)
 {
   gint64 patience = (gint64) seconds * 1000;
-  gint64 unsettled
-    = (OB_LOCK_FILE_SETTLED_SECONDS + 1) * 1000 - get_clock_ms (CLOCK_BOOTTIME);
+  gint64 unsettled = (OB_LOCK_FILE_SETTLED_SECONDS + 1) * 1000 - uptime_ms;
 
   return seconds < OB_LOCK_PATIENT_SECONDS ? patience : MAX (patience, unsettled);
 }
@@ -458,7 +457,8 @@ ob_lock_acquire_within (ObRepository *repository, gboolean exclusive, guint seco
                         ObLockWaitFunc waits, gpointer user_data, GCancellable *cancellable,
                         GError **error)
 {
-  gint64 end = get_clock_ms (CLOCK_MONOTONIC) + get_patience (seconds);
+  gint64 patience = ob_lock_get_patience (seconds, get_clock_ms (CLOCK_BOOTTIME));
+  gint64 end = get_clock_ms (CLOCK_MONOTONIC) + patience;
   gboolean has_told = FALSE;
 
   while (TRUE)

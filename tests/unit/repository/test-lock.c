@@ -655,6 +655,33 @@ test_confirm_again (CoreFixture *fixture, gconstpointer data)
   ob_lock_release (lock);
 }
 
+/* A machine that has just been started: whoever waits a minute or more also waits until what it
+ * held before is left behind for sure, and no longer. Others get what they asked for. */
+static void
+test_patience_after_boot (void)
+{
+  static const gint64 uptimes[] = { 0, 1, 30, 299, 300, 359, 360, 361, 362, 3600, 1000000 };
+  gint64 boot = ob_host_get_boot_time ();
+  g_autoptr (ObLockFile) file = ob_lock_file_new (TRUE);
+
+  set_string (&file->boot_id, "00000000-0000-0000-0000-000000000000");
+  file->time.tv_sec = boot - 1;
+  for (gsize i = 0; i < G_N_ELEMENTS (uptimes); i++)
+    {
+      gint64 patience = ob_lock_get_patience (OB_LOCK_PATIENT_SECONDS, uptimes[i] * 1000);
+      struct timespec end = { .tv_sec = boot + uptimes[i] + patience / 1000 };
+
+      g_assert_true (ob_lock_file_is_stale (file, &end));
+      g_assert_cmpint (patience, >=, OB_LOCK_PATIENT_SECONDS * 1000);
+      g_assert_cmpint (patience, <=,
+                       MAX (OB_LOCK_PATIENT_SECONDS,
+                            OB_LOCK_FILE_SETTLED_SECONDS + 1 - uptimes[i]) * 1000);
+      g_assert_cmpint (ob_lock_get_patience (3600, uptimes[i] * 1000), ==, 3600 * 1000);
+      g_assert_cmpint (ob_lock_get_patience (OB_LOCK_PATIENT_SECONDS - 1, uptimes[i] * 1000), ==,
+                       (OB_LOCK_PATIENT_SECONDS - 1) * 1000);
+    }
+}
+
 /* A file that a refresh has just replaced is none that was lost. */
 static void
 test_confirm_while_refreshed (CoreFixture *fixture, gconstpointer data)
@@ -715,6 +742,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lock/file-mutations", test_file_mutations);
   g_test_add_func ("/lock/stale", test_stale);
   g_test_add_func ("/lock/zombie", test_zombie);
+  g_test_add_func ("/lock/patience-after-boot", test_patience_after_boot);
   add ("/lock/exclusion", test_exclusion);
   add ("/lock/message", test_message);
   add ("/lock/removes-stale", test_removes_stale);
