@@ -11,6 +11,7 @@
 #include "config.h"
 #include "ob-adopt.h"
 #include "ob-backup-run.h"
+#include "ob-distrust.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-job-lock.h"
@@ -269,10 +270,12 @@ publish (ObBackupRun *run, ObLock *lock, GError **error)
   return TRUE;
 }
 
-/* What somebody removed from the destination, or its disk lost, is not built on. */
+/* What somebody removed from the destination, or its disk lost, is not built on; nor is what a
+ * verification has found damaged. */
 static gboolean
 look_for_packs (ObBackupRun *run, GError **error)
 {
+  guint n_damaged = ob_distrust_damaged (run->context, run->repository);
   guint n_gone;
 
   if (!ob_present_packs_find (run->repository, &n_gone, run->cancellable, error))
@@ -284,6 +287,13 @@ look_for_packs (ObBackupRun *run, GError **error)
                       "backups lost something",
                       n_gone, n_gone == 1 ? "" : "s", n_gone == 1 ? "is" : "are",
                       ob_destination_get_name (run->destination));
+  if (n_damaged > 0)
+    ob_progress_warn (run->progress, FALSE,
+                      "%u pack%s of earlier backups at destination %s %s found damaged when it was "
+                      "verified. What this backup needs of them is stored again; `obbackupctl "
+                      "verify --repair` saves what can be saved of the others",
+                      n_damaged, n_damaged == 1 ? "" : "s",
+                      ob_destination_get_name (run->destination), n_damaged == 1 ? "was" : "were");
   return TRUE;
 }
 

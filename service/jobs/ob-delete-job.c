@@ -221,7 +221,8 @@ delete_all (ObJob *job, GPtrArray *places, GPtrArray *picked, GCancellable *canc
 }
 
 static gboolean
-prune_all (ObJob *job, GPtrArray *places, guint seconds, GCancellable *cancellable, GError **error)
+prune_all (ObJob *job, ObContext *context, GPtrArray *places, guint seconds,
+           GCancellable *cancellable, GError **error)
 {
   ObPruneLimit limit;
 
@@ -232,8 +233,8 @@ prune_all (ObJob *job, GPtrArray *places, guint seconds, GCancellable *cancellab
     {
       Place *place = g_ptr_array_index (places, i);
 
-      if (!ob_prune_job_run (job, place->repository, place->lock, &limit, FALSE, cancellable,
-                             error))
+      if (!ob_prune_job_run (job, context, place->repository, place->lock, &limit, FALSE,
+                             cancellable, error))
         {
           g_prefix_error (error, "The backups are deleted, but what they took could not be freed: ");
           return FALSE;
@@ -342,7 +343,8 @@ delete_locked (ObJob *job, Data *data, GPtrArray *places, GCancellable *cancella
       || !delete_all (job, places, picked, cancellable, error))
     return FALSE;
   ob_job_set_result (job, "remaining", ob_delete_list_remaining (records, picked));
-  return !data->prune || prune_all (job, places, data->prune_seconds, cancellable, error);
+  return !data->prune
+         || prune_all (job, data->context, places, data->prune_seconds, cancellable, error);
 }
 
 static gboolean

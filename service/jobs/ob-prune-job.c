@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-prune-job.h"
 
+#include "ob-distrust.h"
 #include "ob-job-lock.h"
 #include "ob-job-private.h"
 #include "ob-operations.h"
@@ -77,22 +78,25 @@ run_prune (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **err
     return FALSE;
   lock = ob_job_lock_repository (job, data->context, repository, TRUE, cancellable, error);
   return lock != NULL
-         && ob_prune_job_run (job, repository, lock, &data->limit, data->plan_only, cancellable,
-                              error);
+         && ob_prune_job_run (job, data->context, repository, lock, &data->limit, data->plan_only,
+                              cancellable, error);
 }
 
 /* public methods */
 
 gboolean
-ob_prune_job_run (ObJob *job, ObRepository *repository, ObLock *lock, const ObPruneLimit *limit,
-                  gboolean plan_only, GCancellable *cancellable, GError **error)
+ob_prune_job_run (ObJob *job, ObContext *context, ObRepository *repository, ObLock *lock,
+                  const ObPruneLimit *limit, gboolean plan_only, GCancellable *cancellable,
+                  GError **error)
 {
   gint64 began = g_get_monotonic_time ();
-  g_autoptr (ObPrunePlan) plan = ob_prune_plan_new (repository, lock, limit,
-                                                    ob_job_get_progress (job), cancellable, error);
+  g_autoptr (ObPrunePlan) plan = NULL;
   gboolean done = TRUE;
   gint64 freed = 0;
 
+  /* Of two copies the sound one is to stay. */
+  ob_distrust_damaged (context, repository);
+  plan = ob_prune_plan_new (repository, lock, limit, ob_job_get_progress (job), cancellable, error);
   if (plan == NULL)
     return FALSE;
   tell_figures (job, ob_prune_plan_get_figures (plan));

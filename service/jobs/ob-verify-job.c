@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ob-damaged-packs.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-job-lock.h"
@@ -170,6 +171,22 @@ get_depth (const Data *data)
   return data->share > 0 ? OB_VERIFIED_SAMPLE : OB_VERIFIED_STRUCTURE;
 }
 
+/* The damaged packs are those of a verification that read all; of another one they are beside those
+ * that were known before and are still there, which it may not have read. */
+static void
+remember_damaged (ObVerifyRecord *record, ObRepository *repository, const ObVerifyReport *report,
+                  gboolean is_all)
+{
+  const GArray *former = ob_verify_record_get_damaged (record);
+  g_autoptr (GArray) packs = g_array_copy (report->damaged_packs);
+
+  if (!is_all && former == NULL)
+    return;
+  if (!is_all)
+    ob_damaged_packs_merge (repository, packs, former);
+  ob_verify_record_set_damaged (record, packs);
+}
+
 /* Remembers what was found of each backup; that it cannot be kept is no failure of the
  * verification. */
 static void
@@ -196,6 +213,8 @@ remember (Task *task, ObRepository *repository, const Target *target, const ObVe
       ob_verify_record_add (record, NULL, task->began, report->n_problems == 0, depth);
       ob_verify_record_forget_older (record, task->began);
     }
+  remember_damaged (record, repository, report,
+                    target->ids == NULL && depth == OB_VERIFIED_DATA);
   if (!ob_verify_record_save (record, task->data->context, &error))
     ob_progress_warn (task->progress, FALSE,
                       "When the backups were verified could not be written down: %s",

@@ -16,10 +16,14 @@
 /* The key of what is said of the whole repository. */
 #define WHOLE "repository"
 
+/* That of the list of damaged packs, or of null where they are too many. */
+#define DAMAGED "damaged-packs"
+
 struct _ObVerifyRecord
 {
   char *name;          /* of the file */
   GHashTable *entries; /* of ids as text, or WHOLE: ObVerified */
+  GArray *damaged;     /* of ObId: packs; NULL: too many */
 };
 
 static const char *const depth_names[] = {
@@ -76,6 +80,28 @@ read_entry (ObVerifyRecord *self, const char *key, JsonNode *node)
 }
 
 static void
+read_damaged (ObVerifyRecord *self, JsonNode *node)
+{
+  JsonArray *array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+
+  if (JSON_NODE_HOLDS_NULL (node)
+      || (array != NULL && json_array_get_length (array) > OB_VERIFY_RECORD_MAX_PACKS))
+    {
+      g_clear_pointer (&self->damaged, g_array_unref);
+      return;
+    }
+  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
+    {
+      JsonNode *element = json_array_get_element (array, i);
+      ObId id;
+
+      if (json_node_get_value_type (element) == G_TYPE_STRING
+          && ob_id_from_hex (json_node_get_string (element), &id))
+        g_array_append_val (self->damaged, id);
+    }
+}
+
+static void
 read_text (ObVerifyRecord *self, GBytes *bytes)
 {
   g_autoptr (JsonObject) object = ob_state_json_parse (bytes);
@@ -87,7 +113,28 @@ read_text (ObVerifyRecord *self, GBytes *bytes)
     return;
   json_object_iter_init (&iter, object);
   while (json_object_iter_next (&iter, &key, &node))
-    read_entry (self, key, node);
+    if (strcmp (key, DAMAGED) == 0)
+      read_damaged (self, node);
+    else
+      read_entry (self, key, node);
+}
+
+static void
+add_damaged (ObVerifyRecord *self, GString *text)
+{
+  if (self->damaged != NULL && self->damaged->len == 0)
+    return;
+  g_string_append_printf (text, "%s\n\"" DAMAGED "\":%s", text->len > 1 ? "," : "",
+                          self->damaged == NULL ? "null" : "[");
+  for (guint i = 0; self->damaged != NULL && i < self->damaged->len; i++)
+    {
+      char hex[OB_ID_HEX_SIZE];
+
+      ob_id_to_hex (&g_array_index (self->damaged, ObId, i), hex);
+      g_string_append_printf (text, "%s\n\"%s\"", i > 0 ? "," : "", hex);
+    }
+  if (self->damaged != NULL)
+    g_string_append_c (text, ']');
 }
 
 static char *
@@ -110,6 +157,7 @@ build_text (ObVerifyRecord *self)
                               entry->sound ? 1 : 0, (int) entry->depth, entry->read, entry->proven,
                               entry->proof ? 1 : 0);
     }
+  add_damaged (self, text);
   g_string_append (text, "\n}\n");
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
@@ -165,6 +213,7 @@ ob_verify_record_load (ObContext *context, const char *repository)
 
   self->name = g_strconcat (repository, ".json", NULL);
   self->entries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->damaged = g_array_new (FALSE, FALSE, sizeof (ObId));
   if (fd >= 0)
     bytes = ob_read_file_at (fd, self->name, MAX_FILE, NULL);
   if (bytes != NULL)
@@ -176,6 +225,7 @@ void
 ob_verify_record_free (ObVerifyRecord *self)
 {
   g_hash_table_unref (self->entries);
+  g_clear_pointer (&self->damaged, g_array_unref);
   g_free (self->name);
   g_free (self);
 }
@@ -235,6 +285,22 @@ ob_verify_record_forget_older (ObVerifyRecord *self, gint64 time)
   while (g_hash_table_iter_next (&iter, &key, &value))
     if (((const ObVerified *) value)->time < time)
       g_hash_table_iter_remove (&iter);
+}
+
+const GArray *
+ob_verify_record_get_damaged (ObVerifyRecord *self)
+{
+  return self->damaged;
+}
+
+void
+ob_verify_record_set_damaged (ObVerifyRecord *self, const GArray *packs)
+{
+  gboolean too_many = packs == NULL || packs->len > OB_VERIFY_RECORD_MAX_PACKS;
+  GArray *copy = too_many ? NULL : g_array_copy ((GArray *) packs);
+
+  g_clear_pointer (&self->damaged, g_array_unref);
+  self->damaged = copy;
 }
 
 gboolean

@@ -58,6 +58,16 @@ void ob_verify_record_prove (ObVerifyRecord *record, const ObId *id, gint64 time
 /* Forgets all backups that were not verified at @time or later: those that are gone. */
 void ob_verify_record_forget_older (ObVerifyRecord *record, gint64 time);
 
+/* The packs that verifications found damaged and that nobody is known to have mended: nothing is to
+ * be built on them. NULL: there are more of them than are kept, so none is to be relied on. Of
+ * ObId, transfer none, until the next change. */
+const GArray *ob_verify_record_get_damaged (ObVerifyRecord *record);
+
+/* Replaces them; of more than OB_VERIFY_RECORD_MAX_PACKS, and for NULL, it is kept that there are
+ * too many. @packs: of ObId. */
+#define OB_VERIFY_RECORD_MAX_PACKS 65536
+void ob_verify_record_set_damaged (ObVerifyRecord *record, const GArray *packs);
+
 /* Blocks. */
 gboolean ob_verify_record_save (ObVerifyRecord *record, ObContext *context, GError **error);
 

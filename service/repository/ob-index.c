@@ -20,11 +20,19 @@ typedef struct
   guint32 plain_length;
 } Entry;
 
+/* Why nothing is to be built on a pack. */
+typedef enum
+{
+  GONE,    /* it is missing, or not as long as it should be */
+  DAMAGED, /* somebody has found it so */
+  N_DOUBTS,
+} Doubt;
+
 typedef struct
 {
   ObId id;
   guint64 size;
-  gboolean gone; /* it is missing, or not as long as it should be */
+  guint8 doubts; /* a bit for each */
 } Pack;
 
 typedef struct
@@ -32,8 +40,9 @@ typedef struct
   ObIndexTable blobs[2]; /* of Entry, by ObBlobType */
   ObIndexTable packs;    /* of Pack */
   guint32 last_pack;     /* number of the one that was asked for last */
-  guint32 n_gone;        /* of the packs */
+  guint32 n_doubted[N_DOUBTS]; /* of the packs */
   guint64 stored_size;
+  GHashTable *damaged;  /* of ObId: packs that are, known here or not; NULL: none */
   ObBitmap *renewed[2]; /* of the places that were there when a renewal began; NULL without one */
 } Content;
 
@@ -72,6 +81,7 @@ content_clear (Content *self)
   ob_index_table_clear (&self->blobs[OB_BLOB_DATA]);
   ob_index_table_clear (&self->blobs[OB_BLOB_TREE]);
   ob_index_table_clear (&self->packs);
+  g_clear_pointer (&self->damaged, g_hash_table_unref);
 }
 
 static gboolean
@@ -80,6 +90,33 @@ find_first (const ObIndexTable *table, const ObId *id, guint32 *number)
   guint32 slot = ob_index_table_get_slot (table, id);
 
   return ob_index_table_next (table, id, &slot, number);
+}
+
+static gboolean
+content_has_doubts (const Content *self)
+{
+  return self->n_doubted[GONE] > 0 || self->n_doubted[DAMAGED] > 0;
+}
+
+static gboolean
+content_is_doubted (const Content *self, guint32 pack)
+{
+  return content_has_doubts (self)
+         && ((const Pack *) ob_index_table_get (&self->packs, pack))->doubts != 0;
+}
+
+static void
+content_set_doubt (Content *self, guint32 number, Doubt doubt, gboolean is_set)
+{
+  Pack *pack = ob_index_table_get (&self->packs, number);
+  guint8 bit = (guint8) (1u << doubt);
+  gboolean was_set = (pack->doubts & bit) != 0;
+
+  if (is_set && !was_set)
+    self->n_doubted[doubt]++;
+  else if (!is_set && was_set)
+    self->n_doubted[doubt]--;
+  pack->doubts = (guint8) (is_set ? pack->doubts | bit : pack->doubts & ~bit);
 }
 
 /* The number of the pack; it is added where it is not there. */
@@ -98,7 +135,10 @@ content_add_pack (Content *self, const ObId *id)
 
   ((Pack *) ob_index_table_append (packs, id))->size = PACK_OVERHEAD;
   self->stored_size += PACK_OVERHEAD;
-  return self->last_pack = packs->n_items - 1;
+  self->last_pack = packs->n_items - 1;
+  if (self->damaged != NULL && g_hash_table_contains (self->damaged, id))
+    content_set_doubt (self, self->last_pack, DAMAGED, TRUE);
+  return self->last_pack;
 }
 
 /* Bytes of the blob and of its entry in the header: type, length, plain length, id. */
@@ -177,28 +217,10 @@ content_locate (const Content *self, const Entry *entry)
                            .plain_length = entry->plain_length };
 }
 
-static gboolean
-content_is_gone (const Content *self, guint32 pack)
-{
-  return self->n_gone > 0 && ((const Pack *) ob_index_table_get (&self->packs, pack))->gone;
-}
-
-static void
-content_set_gone (Content *self, guint32 number, gboolean gone)
-{
-  Pack *pack = ob_index_table_get (&self->packs, number);
-
-  if (gone && !pack->gone)
-    self->n_gone++;
-  else if (!gone && pack->gone)
-    self->n_gone--;
-  pack->gone = gone;
-}
-
-/* Adds to @locations, of which there are @n, the places whose packs are @gone or not. Returns how
- * many there are then. */
+/* Adds to @locations, of which there are @n, the places whose packs are @doubted or not. Returns
+ * how many there are then. */
 static gsize
-content_lookup (const Content *self, ObBlobType type, const ObId *id, gboolean gone,
+content_lookup (const Content *self, ObBlobType type, const ObId *id, gboolean doubted,
                 ObBlobLocation *locations, gsize n, gsize max)
 {
   const ObIndexTable *table = &self->blobs[type];
@@ -209,7 +231,7 @@ content_lookup (const Content *self, ObBlobType type, const ObId *id, gboolean g
     {
       const Entry *entry = ob_index_table_get (table, number);
 
-      if (content_is_gone (self, entry->pack) == gone)
+      if (content_is_doubted (self, entry->pack) == doubted)
         locations[n++] = content_locate (self, entry);
     }
   return n;
@@ -247,7 +269,8 @@ keep_pack (guint32 number, gpointer item, gpointer user_data)
 
   if (pack->size == PACK_OVERHEAD)
     {
-      content_set_gone (self->content, number, FALSE);
+      for (Doubt doubt = 0; doubt < N_DOUBTS; doubt++)
+        content_set_doubt (self->content, number, doubt, FALSE);
       return FALSE;
     }
   self->content->stored_size += pack->size;
@@ -342,7 +365,7 @@ ob_index_lookup_all (ObIndex *self, ObBlobType type, const ObId *id, ObBlobLocat
 
   pthread_rwlock_rdlock (&self->lock);
   n = content_lookup (&self->content, type, id, FALSE, locations, 0, max);
-  if (self->content.n_gone > 0)
+  if (content_has_doubts (&self->content))
     n = content_lookup (&self->content, type, id, TRUE, locations, n, max);
   pthread_rwlock_unlock (&self->lock);
 
@@ -370,11 +393,46 @@ ob_index_set_there (ObIndex *self, guint generation, const ObBitmap *there, guin
   pthread_rwlock_wrlock (&self->lock);
   same = self->generation == generation;
   for (guint32 i = 0; same && i < MIN (there->n_bits, self->content.packs.n_items); i++)
-    content_set_gone (&self->content, i, !ob_bitmap_test (there, i));
-  *n_gone = self->content.n_gone;
+    content_set_doubt (&self->content, i, GONE, !ob_bitmap_test (there, i));
+  *n_gone = self->content.n_doubted[GONE];
   pthread_rwlock_unlock (&self->lock);
 
   return same;
+}
+
+guint32
+ob_index_set_damaged (ObIndex *self, const GArray *packs)
+{
+  Content *content = &self->content;
+  GHashTable *damaged = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+  guint32 n;
+
+  for (guint i = 0; i < packs->len; i++)
+    g_hash_table_add (damaged, g_memdup2 (&g_array_index (packs, ObId, i), sizeof (ObId)));
+  pthread_rwlock_wrlock (&self->lock);
+  g_clear_pointer (&content->damaged, g_hash_table_unref);
+  content->damaged = damaged;
+  for (guint32 i = 0; i < content->packs.n_items; i++)
+    content_set_doubt (content, i, DAMAGED,
+                       g_hash_table_contains (damaged, ob_index_table_get (&content->packs, i)));
+  n = content->n_doubted[DAMAGED];
+  pthread_rwlock_unlock (&self->lock);
+
+  return n;
+}
+
+gboolean
+ob_index_is_damaged (ObIndex *self, guint32 pack)
+{
+  gboolean is_damaged;
+
+  pthread_rwlock_rdlock (&self->lock);
+  is_damaged
+    = pack < self->content.packs.n_items
+      && (((const Pack *) ob_index_table_get (&self->content.packs, pack))->doubts & 1u << DAMAGED);
+  pthread_rwlock_unlock (&self->lock);
+
+  return is_damaged;
 }
 
 void

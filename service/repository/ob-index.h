@@ -37,7 +37,7 @@ void ob_index_free (ObIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObIndex, ob_index_free)
 
 /* Where the blob is: of several places the one known first, of those whose packs are not known to
- * be gone if there are such. Any thread. FALSE where it is not known. */
+ * be gone or damaged if there are such. Any thread. FALSE where it is not known. */
 gboolean ob_index_lookup (ObIndex *index, ObBlobType type, const ObId *id,
                           ObBlobLocation *location);
 
@@ -46,8 +46,8 @@ gboolean ob_index_lookup (ObIndex *index, ObBlobType type, const ObId *id,
 gsize ob_index_lookup_all (ObIndex *index, ObBlobType type, const ObId *id,
                            ObBlobLocation *locations, gsize max);
 
-/* Whether one can build on the blob: a place is known whose pack is not known to be gone. Any
- * thread. */
+/* Whether one can build on the blob: a place is known whose pack is not known to be gone or
+ * damaged. Any thread. */
 gboolean ob_index_has (ObIndex *index, ObBlobType type, const ObId *id);
 
 /* Tells of the first packs, by their numbers, which are there as they should be (a bit of @there,
@@ -56,6 +56,14 @@ gboolean ob_index_has (ObIndex *index, ObBlobType type, const ObId *id);
  * Any thread. */
 gboolean ob_index_set_there (ObIndex *index, guint generation, const ObBitmap *there,
                              guint32 *n_gone);
+
+/* Tells which packs somebody has found damaged (of ObId), whatever their sizes, those that come
+ * into the index later among them; what was told before holds no more. Returns how many are in it
+ * now. Any thread. */
+guint32 ob_index_set_damaged (ObIndex *index, const GArray *packs);
+
+/* Whether the pack of this number is one of them. Any thread. */
+gboolean ob_index_is_damaged (ObIndex *index, guint32 pack);
 
 /* A blob that a finished pack holds, and that an index file on the store lists: other jobs build on
  * it at once. A place that is known already is not kept twice. Any thread. */

@@ -157,8 +157,17 @@ keep (ObPrunePlan *self, ObBlobType type, guint32 number)
   self->figures.used_bytes += place.length + ob_pack_get_entry_size (place.plain_length);
 }
 
+/* How far a pack is to be relied on. */
+static guint
+get_rank (ObPrunePlan *self, guint32 pack)
+{
+  if (!is_whole (self, pack))
+    return 0;
+  return ob_index_is_damaged (self->index, pack) ? 1 : 2;
+}
+
 /* Of several copies the one in the pack of which most is needed, so that the others become
- * empty; one whose pack is not there counts only where there is no other. */
+ * empty; one whose pack is damaged or not there counts only where there is no other. */
 static guint32
 choose (ObPrunePlan *self, ObBlobType type, const guint32 *numbers, gsize n)
 {
@@ -168,10 +177,12 @@ choose (ObPrunePlan *self, ObBlobType type, const guint32 *numbers, gsize n)
     {
       guint32 best_pack = get_place (self, type, best).pack;
       guint32 pack = get_place (self, type, numbers[i]).pack;
-      gboolean best_is_whole = is_whole (self, best_pack);
+      guint best_rank = get_rank (self, best_pack);
+      guint rank = get_rank (self, pack);
 
-      if (is_whole (self, pack)
-          && (!best_is_whole || self->packs[pack].used > self->packs[best_pack].used))
+      if (rank > best_rank
+          || (rank > 0 && rank == best_rank
+              && self->packs[pack].used > self->packs[best_pack].used))
         best = numbers[i];
     }
   return best;
@@ -465,9 +476,12 @@ static gboolean
 decide (ObPrunePlan *self, const ObPruneLimit *limit, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GArray) partly = g_array_new (FALSE, FALSE, sizeof (guint32));
+  guint64 stays = 0;
 
   for (guint32 i = 0; i < self->n_packs; i++)
     {
+      guint64 waste;
+
       if (self->packs[i].n_used == 0)
         {
           if (!remove_pack (self, i, cancellable, error))
@@ -475,15 +489,21 @@ decide (ObPrunePlan *self, const ObPruneLimit *limit, GCancellable *cancellable,
         }
       else if (!check_pack (self, i, error))
         return FALSE;
-      else if (ob_prune_pack_get_waste (&self->packs[i]) > 0)
+      else if ((waste = ob_prune_pack_get_waste (&self->packs[i])) == 0)
+        continue;
+      /* What cannot be read there cannot be copied: only a repair helps. */
+      else if (ob_index_is_damaged (self->index, i))
+        stays += waste;
+      else
         {
           g_array_append_val (partly, i);
-          self->figures.waste_bytes += ob_prune_pack_get_waste (&self->packs[i]);
+          self->figures.waste_bytes += waste;
         }
     }
   if (!choose_repacked (self, partly, limit, cancellable, error)
       || !drop_locked_loose (self, cancellable, error))
     return FALSE;
+  self->figures.waste_bytes += stays;
   count_loose (self);
   count_removed_blobs (self);
   return TRUE;

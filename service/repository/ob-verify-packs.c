@@ -93,6 +93,21 @@ set_all_bad (ObVerify *self, guint32 pack)
     }
 }
 
+static gboolean
+has_bad_place (ObVerify *self, guint32 pack)
+{
+  for (guint32 i = self->first_place[pack]; i < self->first_place[pack + 1]; i++)
+    {
+      guint32 place = self->places[i];
+
+      if (ob_bitmap_test (self->bad_places[place & OB_VERIFY_TREE_PLACE ? OB_BLOB_TREE
+                                                                        : OB_BLOB_DATA],
+                          place & ~OB_VERIFY_TREE_PLACE))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static void
 compare_pack (ObVerify *self, guint32 pack)
 {
@@ -143,6 +158,20 @@ ob_verify_compare_packs (ObVerify *self)
   for (guint32 i = 0; i < self->n_packs; i++)
     if (ob_verify_is_selected (self, i))
       compare_pack (self, i);
+}
+
+void
+ob_verify_list_damaged (ObVerify *self)
+{
+  for (guint32 pack = 0; pack < self->n_packs; pack++)
+    {
+      guint64 expected;
+      ObId id;
+
+      if (has_bad_place (self, pack) && ob_index_get_pack (self->index, pack, &id, &expected)
+          && self->stored[pack] == expected)
+        g_array_append_val (self->report.damaged_packs, id);
+    }
 }
 
 GArray *

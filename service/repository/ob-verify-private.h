@@ -78,6 +78,9 @@ gboolean ob_verify_list_packs (ObVerify *verify, GError **error);
 /* Tells of packs that are missing or have the wrong size. */
 void ob_verify_compare_packs (ObVerify *verify);
 
+/* Lists in the report the damaged packs; after the walk. */
+void ob_verify_list_damaged (ObVerify *verify);
+
 /* What the index has in a pack: of ObPackEntry, by offset. Transfer full. */
 GArray *ob_verify_get_listed (ObVerify *verify, guint32 pack);
 

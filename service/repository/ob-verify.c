@@ -52,6 +52,7 @@ report_init (ObVerifyReport *report)
   report->problems = g_ptr_array_new_with_free_func (problem_free);
   report->losses = g_ptr_array_new_with_free_func (loss_free);
   report->sound = g_ptr_array_new ();
+  report->damaged_packs = g_array_new (FALSE, FALSE, sizeof (ObId));
 }
 
 static void
@@ -60,6 +61,7 @@ report_clear (ObVerifyReport *report)
   g_ptr_array_unref (report->problems);
   g_ptr_array_unref (report->losses);
   g_ptr_array_unref (report->sound);
+  g_array_unref (report->damaged_packs);
 }
 
 static gboolean
@@ -124,7 +126,10 @@ run (ObVerify *self, GError **error)
     return FALSE;
 
   ob_progress_set_phase (self->progress, "trees");
-  return ob_verify_walk (self, error) && check_generation (self, error);
+  if (!ob_verify_walk (self, error))
+    return FALSE;
+  ob_verify_list_damaged (self);
+  return check_generation (self, error);
 }
 
 /* For the parts */

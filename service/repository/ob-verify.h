@@ -73,6 +73,8 @@ typedef struct
   guint64 n_losses;
   guint64 unreadable;                 /* snapshot files that cannot be read: whole backups */
   GPtrArray *sound;                   /* of ObSnapshot: those that lost nothing */
+  GArray *damaged_packs; /* of ObId: those that are as long as they should be, and yet hold blobs
+                          * that cannot be had from them */
 } ObVerifyReport;
 
 /* Copies what @options points to. Transfer full. */

@@ -182,7 +182,8 @@ class Damaged(VerifyTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.lost = cls.installation.trees()["attachments"] / "lost.bin"
-        cls.lost.write_bytes(os.urandom(300000))
+        cls.content = os.urandom(300000)
+        cls.lost.write_bytes(cls.content)
         cls.before = json.loads(ctl("backup", "erp", "--json").out.splitlines()[-1])["id"]
         cls.lost.unlink()
         cls.after = json.loads(ctl("backup", "erp", "--json").out.splitlines()[-1])["id"]
@@ -291,6 +292,26 @@ class Damaged(VerifyTest):
                     self.assert_same_tree(compare.describe_tree(self.installation.trees()[part]),
                                           compare.describe_tree(into / part))
                 shutil.rmtree(into)
+
+    def test_nothing_is_built_on_what_is_damaged(self):
+        """Nor on what a verification has found, until it is mended; a prune keeps the better."""
+        self.damage_file()
+        self.verify("--read-data", status=FAILED)
+        self.restart_service()
+        self.add_file("lost.bin", self.content)
+        made = self.json("backup", "erp", "--only", "attachments")
+        self.assertRegex(" ".join(made["warnings"]), "1 pack of .* found damaged when it was ver")
+        self.assertEqual(self.affected(self.verify("--read-data", status=FAILED)), {})
+        into = self.directory / "into"
+        for step in ("backup", "prune"):
+            with self.subTest(after=step):
+                self.ok("restore", made["id"], "--into", into, "--yes")
+                self.assertEqual((into / "attachments" / "lost.bin").read_bytes(), self.content)
+                shutil.rmtree(into)
+                self.ok("prune", "--max-unused", "0")
+        # Once it is mended, nobody speaks of it any more.
+        self.repair(DONE)
+        self.assertEqual(self.json("backup", "erp", "--only", "attachments")["warnings"], [])
 
     def test_tree(self):
         blob = self.tree(self.before, "")["attachments"]["subtree"]

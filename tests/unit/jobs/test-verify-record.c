@@ -109,13 +109,67 @@ test_forget (JobsFixture *fixture, gconstpointer data)
   g_assert_true (ob_verify_record_get (record, &two, &verified));
 }
 
+static GArray *
+make_packs (guint n)
+{
+  GArray *packs = g_array_new (FALSE, TRUE, sizeof (ObId));
+
+  g_array_set_size (packs, n);
+  for (guint i = 0; i < n; i++)
+    {
+      g_array_index (packs, ObId, i).bytes[0] = (guint8) i;
+      g_array_index (packs, ObId, i).bytes[1] = (guint8) (i >> 8);
+      g_array_index (packs, ObId, i).bytes[2] = (guint8) (i >> 16);
+    }
+  return packs;
+}
+
+static ObVerifyRecord *
+save_and_load (JobsFixture *fixture, ObVerifyRecord *record)
+{
+  g_autoptr (GError) error = NULL;
+
+  ob_verify_record_save (record, fixture->context, &error);
+  g_assert_no_error (error);
+  return ob_verify_record_load (fixture->context, REPOSITORY);
+}
+
+/* The damaged packs, beside what is known of backups. Where they are too many, it is known that
+ * they are, and still what is known of backups. */
+static void
+test_damaged (JobsFixture *fixture, gconstpointer data)
+{
+  static const guint numbers[]
+    = { 0, 1, 1000, OB_VERIFY_RECORD_MAX_PACKS, OB_VERIFY_RECORD_MAX_PACKS + 1, 3, 0 };
+  g_autoptr (ObVerifyRecord) record = ob_verify_record_load (fixture->context, REPOSITORY);
+
+  g_assert_cmpuint (ob_verify_record_get_damaged (record)->len, ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    {
+      g_autoptr (GArray) packs = make_packs (numbers[i]);
+      g_autoptr (ObVerifyRecord) again = NULL;
+      const GArray *actual = NULL;
+
+      ob_verify_record_add (record, &one, i + 1, TRUE, OB_VERIFIED_DATA);
+      ob_verify_record_set_damaged (record, packs);
+      again = save_and_load (fixture, record);
+      g_assert_cmpint (get (again, &one).time, ==, i + 1);
+      actual = ob_verify_record_get_damaged (again);
+      g_assert_true ((actual == NULL) == (numbers[i] > OB_VERIFY_RECORD_MAX_PACKS));
+      if (actual != NULL)
+        g_assert_cmpmem (actual->data, actual->len * sizeof (ObId), packs->data,
+                         packs->len * sizeof (ObId));
+    }
+}
+
 /* It may be lost without harm: whatever is in the file is no error. */
 static void
 test_rubbish (JobsFixture *fixture, gconstpointer data)
 {
   static const char *const texts[]
     = { "", "[]", "null", "{", "{\"repository\":3}", "{\"repository\":{\"depth\":7,\"time\":1}}",
-        "{\"zz\":{\"time\":1}}", "{\"repository\":{\"time\":-5,\"sound\":\"x\"}}" };
+        "{\"zz\":{\"time\":1}}", "{\"damaged-packs\":[3,null,\"ab\",{},[]]}",
+        "{\"damaged-packs\":{}}", "{\"repository\":{\"time\":-5,\"sound\":\"x\"}}" };
   g_autofree char *directory = g_build_filename (fixture->context->state_path, "verified", NULL);
   g_autofree char *file = g_build_filename (directory, REPOSITORY ".json", NULL);
 
@@ -129,6 +183,7 @@ test_rubbish (JobsFixture *fixture, gconstpointer data)
       g_assert_no_error (error);
       record = ob_verify_record_load (fixture->context, REPOSITORY);
       g_assert_cmpint (get (record, NULL).time, ==, 0);
+      g_assert_cmpuint (ob_verify_record_get_damaged (record)->len, ==, 0);
     }
 }
 
@@ -210,6 +265,7 @@ main (int argc, char **argv)
   ADD ("forget", test_forget);
   ADD ("proof", test_proof);
   ADD ("lock", test_lock);
+  ADD ("damaged", test_damaged);
   ADD ("rubbish", test_rubbish);
   return g_test_run ();
 }

@@ -170,6 +170,63 @@ test_gone (void)
   g_assert_true (ob_index_has (index, OB_BLOB_DATA, &blob));
 }
 
+static guint32
+set_damaged (ObIndex *index, guint64 number)
+{
+  g_autoptr (GArray) packs = g_array_new (FALSE, FALSE, sizeof (ObId));
+  ObId id;
+
+  make_id (number, &id);
+  g_array_append_val (packs, id);
+  return ob_index_set_damaged (index, packs);
+}
+
+/* Nor is what is known to be damaged, whatever is known of where it is. */
+static void
+test_damaged (void)
+{
+  g_autoptr (ObIndex) index = ob_index_new ();
+  g_autofree ObBitmap *there = ob_bitmap_new (2);
+  ObBlobLocation found[4];
+  guint32 n_gone;
+  ObId blob, only, pack;
+
+  make_id (1, &blob);
+  make_id (2, &only);
+  make_id (1001, &pack);
+  add (index, OB_BLOB_DATA, 1, 1000, 0);
+  add (index, OB_BLOB_DATA, 1, 1001, 0);
+  add (index, OB_BLOB_DATA, 2, 1000, 100);
+  g_assert_cmpuint (set_damaged (index, 1000), ==, 1);
+  g_assert_true (ob_index_is_damaged (index, 0));
+  g_assert_false (ob_index_is_damaged (index, 1));
+  g_assert_false (ob_index_is_damaged (index, 2));
+  g_assert_false (ob_index_has (index, OB_BLOB_DATA, &only));
+  g_assert_true (ob_index_has (index, OB_BLOB_DATA, &blob));
+  g_assert_cmpuint (count (index, OB_BLOB_DATA, 1, found, 4), ==, 2);
+  g_assert_true (ob_id_equal (&found[0].pack, &pack));
+
+  /* That it is there does not mend it. */
+  ob_bitmap_set (there, 0);
+  ob_bitmap_set (there, 1);
+  g_assert_true (ob_index_set_there (index, ob_index_get_generation (index), there, &n_gone));
+  g_assert_cmpuint (n_gone, ==, 0);
+  g_assert_false (ob_index_has (index, OB_BLOB_DATA, &only));
+
+  /* It goes and comes again, and stays damaged; others come that were told of before. */
+  ob_index_begin_renewal (index);
+  add (index, OB_BLOB_DATA, 1, 1001, 0);
+  ob_index_end_renewal (index, TRUE);
+  g_assert_false (ob_index_is_damaged (index, 0));
+  add (index, OB_BLOB_DATA, 2, 1000, 100);
+  g_assert_false (ob_index_has (index, OB_BLOB_DATA, &only));
+  g_assert_cmpuint (set_damaged (index, 1002), ==, 0);
+  g_assert_true (ob_index_has (index, OB_BLOB_DATA, &only));
+  add (index, OB_BLOB_DATA, 3, 1002, 0);
+  make_id (3, &blob);
+  g_assert_false (ob_index_has (index, OB_BLOB_DATA, &blob));
+}
+
 /* Ten blobs in each of the packs. */
 static void
 add_many (ObIndex *index, guint64 first_pack, guint64 end_pack)
@@ -589,6 +646,7 @@ main (int argc, char **argv)
   g_test_add_func ("/index/lookup", test_lookup);
   g_test_add_func ("/index/copies", test_copies);
   g_test_add_func ("/index/gone", test_gone);
+  g_test_add_func ("/index/damaged", test_damaged);
   g_test_add_func ("/index/renewal", test_renewal);
   g_test_add_func ("/index/renewal-broken-off", test_renewal_broken_off);
   g_test_add_func ("/index/renewal-of-wrong-sizes", test_renewal_of_wrong_sizes);
