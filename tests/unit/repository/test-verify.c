@@ -6,25 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ob-damaged-packs.h"
 #include "ob-error.h"
-#include "ob-present-packs.h"
-#include "prune-fixture.h"
 #include "verify-fixture.h"
 
 static guint64
 get_stored (Pipeline *pipeline)
 {
   return ob_repository_get_stored_size (pipeline->core.repository);
-}
-
-static char *
-get_only (Pipeline *pipeline, const char *directory)
-{
-  g_autoptr (GPtrArray) names = core_fixture_list (&pipeline->core, directory);
-
-  g_assert_cmpuint (names->len, ==, 1);
-  return g_strdup (g_ptr_array_index (names, 0));
 }
 
 static void
@@ -233,25 +221,6 @@ test_truncated_pack (Pipeline *pipeline, gconstpointer data)
   }
 }
 
-/* The snapshot's problems as a restore sees them; with none, all of it is restored. */
-static guint
-check_and_restore (Pipeline *pipeline, const ObSnapshot *snapshot)
-{
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (ObNode) node = ob_node_new_directory ("", &snapshot->tree, &snapshot->time);
-  g_autoptr (GError) error = NULL;
-  ObFileRestoreStats stats;
-
-  pipeline_reopen (pipeline);
-  ob_reader_check_tree (pipeline->core.repository, &snapshot->tree, problems, NULL, &error);
-  g_assert_no_error (error);
-  if (problems->len > 0)
-    return problems->len;
-  pipeline_clear_target (pipeline);
-  pipeline_restore (pipeline, node, &stats);
-  return 0;
-}
-
 /* A backup that needs nothing behind the cut is whole, and one that does is none. */
 static void
 test_before_the_cut (Pipeline *pipeline, gconstpointer data)
@@ -281,14 +250,14 @@ test_before_the_cut (Pipeline *pipeline, gconstpointer data)
   g_assert_true (ob_index_get_pack_size (ob_repository_get_index (pipeline->core.repository),
                                          &last.pack, &size));
   verify_resize (pipeline, &last.pack, size - 5);
-  g_assert_cmpuint (check_and_restore (pipeline, all), ==, 0);
+  g_assert_cmpuint (verify_check_and_restore (pipeline, all), ==, 0);
   verify_resize (pipeline, &last.pack, last.offset + 10);
-  g_assert_cmpuint (check_and_restore (pipeline, without), ==, 0);
-  g_assert_cmpuint (check_and_restore (pipeline, all), ==, 1);
+  g_assert_cmpuint (verify_check_and_restore (pipeline, without), ==, 0);
+  g_assert_cmpuint (verify_check_and_restore (pipeline, all), ==, 1);
   /* As long as it was, but not what it was: that of the two is seen, too. */
   verify_resize (pipeline, &last.pack, size + 1);
   verify_flip (pipeline, &last.pack, 50);
-  g_assert_cmpuint (check_and_restore (pipeline, without), >, 0);
+  g_assert_cmpuint (verify_check_and_restore (pipeline, without), >, 0);
 }
 
 static void
@@ -386,7 +355,7 @@ test_index_file (Pipeline *pipeline, gconstpointer data)
 
   verify_make_source (pipeline);
   snapshot = verify_backup (pipeline, 1);
-  name = get_only (pipeline, "index");
+  name = verify_get_only (pipeline, "index");
   core_fixture_flip (&pipeline->core, name);
   verify = verify_run (pipeline, 0);
   g_assert_cmpuint (verify_count (verify, OB_VERIFY_INDEX_FILE), ==, 1);
@@ -405,7 +374,7 @@ test_snapshot_file (Pipeline *pipeline, gconstpointer data)
 
   verify_make_source (pipeline);
   first = verify_backup (pipeline, 1);
-  name = get_only (pipeline, "snapshots");
+  name = verify_get_only (pipeline, "snapshots");
   second = verify_backup (pipeline, 2);
   core_fixture_flip (&pipeline->core, name);
   core_fixture_put (&pipeline->core, "snapshots/README", "x", 1);
@@ -428,7 +397,7 @@ test_second_copy (Pipeline *pipeline, gconstpointer data)
   verify_make_source (pipeline);
   snapshot = verify_backup (pipeline, 1);
   /* Stored once more by somebody who does not know of it: the index is out of the way. */
-  index = get_only (pipeline, "index");
+  index = verify_get_only (pipeline, "index");
   {
     g_autoptr (GError) error = NULL;
     g_autoptr (GBytes) text = ob_store_get (pipeline->core.store, index, 1 << 20, NULL, &error);
@@ -535,165 +504,8 @@ test_bounds (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (ob_verify_get_report (verify)->problems->len, <=, OB_VERIFY_MAX_PROBLEMS);
 }
 
-/* A pack on which the second backup would build, that of @path, comes to harm: what was in it is
- * stored again, which makes the first one whole, too. */
-static void
-check_build_on (Pipeline *pipeline, void (*harm) (Pipeline *pipeline, const ObId *pack),
-                const char *path)
-{
-  g_autoptr (ObNode) node = pipeline_backup (pipeline, NULL, NULL, NULL);
-  g_autoptr (ObNode) again = NULL;
-  g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (ObVerify) verify = NULL;
-  g_autoptr (GError) error = NULL;
-  ObFileRestoreStats stats;
-  ObBlobLocation location;
-  guint n_gone;
-
-  snapshot->tree = node->subtree;
-  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
-  g_assert_no_error (error);
-  ob_present_packs_find (pipeline->core.repository, &n_gone, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (n_gone, ==, 0);
-
-  verify_locate (pipeline, snapshot, path, &location);
-  harm (pipeline, &location.pack);
-  ob_reader_check_tree (pipeline->core.repository, &snapshot->tree, problems, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (problems->len, >, 0);
-  ob_present_packs_find (pipeline->core.repository, &n_gone, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (n_gone, ==, 1);
-  again = pipeline_backup (pipeline, node, NULL, NULL);
-  g_assert_true (ob_id_equal (&again->subtree, &node->subtree));
-
-  /* Whichever of the copies is known first. */
-  for (guint i = 0; i < 4; i++)
-    {
-      pipeline_reopen (pipeline);
-      g_ptr_array_set_size (problems, 0);
-      ob_reader_check_tree (pipeline->core.repository, &snapshot->tree, problems, NULL, &error);
-      g_assert_no_error (error);
-      g_assert_cmpuint (problems->len, ==, 0);
-      pipeline_clear_target (pipeline);
-      pipeline_restore (pipeline, again, &stats);
-    }
-  verify = verify_run (pipeline, 1);
-  g_assert_cmpuint (ob_verify_get_report (verify)->n_losses, ==, 0);
-  g_assert_cmpuint (ob_verify_get_report (verify)->n_problems, >, 0);
-}
-
-static void
-halve_pack (Pipeline *pipeline, const ObId *pack)
-{
-  verify_resize (pipeline, pack, 100);
-}
-
-static void
-test_build_on_missing (Pipeline *pipeline, gconstpointer path)
-{
-  verify_make_source (pipeline);
-  check_build_on (pipeline, verify_remove_pack, path);
-}
-
-static void
-test_build_on_cut (Pipeline *pipeline, gconstpointer path)
-{
-  verify_make_source (pipeline);
-  check_build_on (pipeline, halve_pack, path);
-}
-
-/* A blob of @path's is damaged, which only reading shows: a backup that knows of it stores it
- * again, and a prune that does keeps that copy and not the damaged one. */
-static void
-test_build_on_damaged (Pipeline *pipeline, gconstpointer path)
-{
-  g_autoptr (ObNode) node = NULL;
-  g_autoptr (ObNode) again = NULL;
-  g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
-  g_autoptr (ObVerify) before = NULL;
-  g_autoptr (GError) error = NULL;
-  const GArray *damaged = NULL;
-  ObBlobLocation location;
-  ObPruneFigures figures;
-
-  verify_make_source (pipeline);
-  node = pipeline_backup (pipeline, NULL, NULL, NULL);
-  snapshot->tree = node->subtree;
-  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
-  g_assert_no_error (error);
-  verify_locate (pipeline, snapshot, path, &location);
-  verify_flip (pipeline, &location.pack, location.offset + 20);
-  before = verify_run (pipeline, 1);
-  damaged = ob_verify_get_report (before)->damaged_packs;
-  g_assert_cmpuint (damaged->len, ==, 1);
-  g_assert_true (ob_id_equal (&g_array_index (damaged, ObId, 0), &location.pack));
-
-  g_assert_cmpuint (ob_damaged_packs_tell (pipeline->core.repository, damaged), ==, 1);
-  again = pipeline_backup (pipeline, node, NULL, NULL);
-  g_assert_true (ob_id_equal (&again->subtree, &node->subtree));
-  g_assert_cmpuint (check_and_restore (pipeline, snapshot), ==, 0);
-
-  g_assert_cmpuint (ob_damaged_packs_tell (pipeline->core.repository, damaged), ==, 1);
-  prune_run (pipeline->core.repository, "0", &figures);
-  g_assert_cmpuint (check_and_restore (pipeline, snapshot), ==, 0);
-  verify_assert_sound (pipeline, 1);
-}
-
-/* Where blobs that nothing else has are in a damaged pack, it stays as it is until a repair; that
- * does not keep a prune from its work. */
-static void
-test_prune_beside_damaged (Pipeline *pipeline, gconstpointer data)
-{
-  g_autoptr (ObSnapshot) first = NULL;
-  g_autoptr (ObVerify) verify = NULL;
-  const GArray *damaged = NULL;
-  ObBlobLocation location;
-  ObPruneFigures figures;
-
-  verify_make_source (pipeline);
-  first = verify_backup (pipeline, 1);
-  verify_locate (pipeline, first, "a/two", &location);
-  verify_flip (pipeline, &location.pack, location.offset + 20);
-  verify = verify_run (pipeline, 1);
-  damaged = ob_verify_get_report (verify)->damaged_packs;
-  ob_damaged_packs_tell (pipeline->core.repository, damaged);
-  g_assert_cmpint (unlinkat (pipeline->source_fd, "a/two", 0), ==, 0);
-  ob_snapshot_free (verify_backup (pipeline, 2));
-  prune_run (pipeline->core.repository, "0", &figures);
-  g_assert_cmpuint (figures.n_repacked_packs, ==, 0);
-  g_assert_cmpuint (figures.waste_bytes, >, 0);
-}
-
-/* Told of once, and forgotten when the index has them no more. */
-static void
-test_merge_damaged (Pipeline *pipeline, gconstpointer data)
-{
-  g_autoptr (GArray) packs = g_array_new (FALSE, FALSE, sizeof (ObId));
-  g_autoptr (GArray) former = g_array_new (FALSE, FALSE, sizeof (ObId));
-  g_autoptr (ObSnapshot) snapshot = NULL;
-  ObBlobLocation files, trees;
-  const ObId gone = { .bytes = { 7 } };
-
-  verify_make_source (pipeline);
-  snapshot = verify_backup (pipeline, 1);
-  verify_locate (pipeline, snapshot, "a/one", &files);
-  verify_locate (pipeline, snapshot, "a", &trees);
-  g_array_append_val (packs, files.pack);
-  g_array_append_val (former, files.pack);
-  g_array_append_val (former, gone);
-  g_array_append_val (former, trees.pack);
-  ob_damaged_packs_merge (pipeline->core.repository, packs, former);
-  g_assert_cmpuint (packs->len, ==, 2);
-  g_assert_true (ob_id_equal (&g_array_index (packs, ObId, 1), &trees.pack));
-  g_assert_cmpuint (ob_damaged_packs_tell (pipeline->core.repository, NULL), ==, 2);
-}
-
-#define ADD_FOR(name, function, data)                                                              \
-  g_test_add ("/verify/" name, Pipeline, data, pipeline_set_up, function, pipeline_tear_down)
-#define ADD(name, function) ADD_FOR (name, function, NULL)
+#define ADD(name, function)                                                                        \
+  g_test_add ("/verify/" name, Pipeline, NULL, pipeline_set_up, function, pipeline_tear_down)
 
 int
 main (int argc, char **argv)
@@ -718,13 +530,5 @@ main (int argc, char **argv)
   ADD ("second-copy", test_second_copy);
   ADD ("named", test_named);
   ADD ("bounds", test_bounds);
-  ADD_FOR ("build-on-missing-data", test_build_on_missing, "a/one");
-  ADD_FOR ("build-on-missing-trees", test_build_on_missing, "a");
-  ADD_FOR ("build-on-cut-data", test_build_on_cut, "a/one");
-  ADD_FOR ("build-on-cut-trees", test_build_on_cut, "a");
-  ADD_FOR ("build-on-damaged-data", test_build_on_damaged, "a/one");
-  ADD_FOR ("build-on-damaged-trees", test_build_on_damaged, "a");
-  ADD ("prune-beside-damaged", test_prune_beside_damaged);
-  ADD ("merge-damaged", test_merge_damaged);
   return g_test_run ();
 }

@@ -156,3 +156,30 @@ verify_remove_pack (Pipeline *pipeline, const ObId *pack)
 
   core_fixture_remove (&pipeline->core, name);
 }
+
+char *
+verify_get_only (Pipeline *pipeline, const char *directory)
+{
+  g_autoptr (GPtrArray) names = core_fixture_list (&pipeline->core, directory);
+
+  g_assert_cmpuint (names->len, ==, 1);
+  return g_strdup (g_ptr_array_index (names, 0));
+}
+
+guint
+verify_check_and_restore (Pipeline *pipeline, const ObSnapshot *snapshot)
+{
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (ObNode) node = ob_node_new_directory ("", &snapshot->tree, &snapshot->time);
+  g_autoptr (GError) error = NULL;
+  ObFileRestoreStats stats;
+
+  pipeline_reopen (pipeline);
+  ob_reader_check_tree (pipeline->core.repository, &snapshot->tree, problems, NULL, &error);
+  g_assert_no_error (error);
+  if (problems->len > 0)
+    return problems->len;
+  pipeline_clear_target (pipeline);
+  pipeline_restore (pipeline, node, &stats);
+  return 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Backups after packs were lost or damaged: nothing is built on these, and what is stored again
+ * instead stays. */
+#include <unistd.h>
+
+#include "ob-damaged-packs.h"
+#include "ob-error.h"
+#include "ob-present-packs.h"
+#include "prune-fixture.h"
+#include "verify-fixture.h"
+
+/* A pack on which the second backup would build, that of @path, comes to harm: what was in it is
+ * stored again, which makes the first one whole, too. */
+static void
+check_build_on (Pipeline *pipeline, void (*harm) (Pipeline *pipeline, const ObId *pack),
+                const char *path)
+{
+  g_autoptr (ObNode) node = pipeline_backup (pipeline, NULL, NULL, NULL);
+  g_autoptr (ObNode) again = NULL;
+  g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (ObVerify) verify = NULL;
+  g_autoptr (GError) error = NULL;
+  ObFileRestoreStats stats;
+  ObBlobLocation location;
+  guint n_gone;
+
+  snapshot->tree = node->subtree;
+  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
+  g_assert_no_error (error);
+  ob_present_packs_find (pipeline->core.repository, &n_gone, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n_gone, ==, 0);
+
+  verify_locate (pipeline, snapshot, path, &location);
+  harm (pipeline, &location.pack);
+  ob_reader_check_tree (pipeline->core.repository, &snapshot->tree, problems, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (problems->len, >, 0);
+  ob_present_packs_find (pipeline->core.repository, &n_gone, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n_gone, ==, 1);
+  again = pipeline_backup (pipeline, node, NULL, NULL);
+  g_assert_true (ob_id_equal (&again->subtree, &node->subtree));
+
+  /* Whichever of the copies is known first. */
+  for (guint i = 0; i < 4; i++)
+    {
+      pipeline_reopen (pipeline);
+      g_ptr_array_set_size (problems, 0);
+      ob_reader_check_tree (pipeline->core.repository, &snapshot->tree, problems, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (problems->len, ==, 0);
+      pipeline_clear_target (pipeline);
+      pipeline_restore (pipeline, again, &stats);
+    }
+  verify = verify_run (pipeline, 1);
+  g_assert_cmpuint (ob_verify_get_report (verify)->n_losses, ==, 0);
+  g_assert_cmpuint (ob_verify_get_report (verify)->n_problems, >, 0);
+}
+
+static void
+halve_pack (Pipeline *pipeline, const ObId *pack)
+{
+  verify_resize (pipeline, pack, 100);
+}
+
+static void
+test_build_on_missing (Pipeline *pipeline, gconstpointer path)
+{
+  verify_make_source (pipeline);
+  check_build_on (pipeline, verify_remove_pack, path);
+}
+
+static void
+test_build_on_cut (Pipeline *pipeline, gconstpointer path)
+{
+  verify_make_source (pipeline);
+  check_build_on (pipeline, halve_pack, path);
+}
+
+/* A blob of @path's is damaged, which only reading shows: a backup that knows of it stores it
+ * again, and a prune that does keeps that copy and not the damaged one. */
+static void
+test_build_on_damaged (Pipeline *pipeline, gconstpointer path)
+{
+  g_autoptr (ObNode) node = NULL;
+  g_autoptr (ObNode) again = NULL;
+  g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
+  g_autoptr (ObVerify) before = NULL;
+  g_autoptr (GError) error = NULL;
+  const GArray *damaged = NULL;
+  ObBlobLocation location;
+  ObPruneFigures figures;
+
+  verify_make_source (pipeline);
+  node = pipeline_backup (pipeline, NULL, NULL, NULL);
+  snapshot->tree = node->subtree;
+  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
+  g_assert_no_error (error);
+  verify_locate (pipeline, snapshot, path, &location);
+  verify_flip (pipeline, &location.pack, location.offset + 20);
+  before = verify_run (pipeline, 1);
+  damaged = ob_verify_get_report (before)->damaged_packs;
+  g_assert_cmpuint (damaged->len, ==, 1);
+  g_assert_true (ob_id_equal (&g_array_index (damaged, ObId, 0), &location.pack));
+
+  g_assert_cmpuint (ob_damaged_packs_tell (pipeline->core.repository, damaged), ==, 1);
+  again = pipeline_backup (pipeline, node, NULL, NULL);
+  g_assert_true (ob_id_equal (&again->subtree, &node->subtree));
+  g_assert_cmpuint (verify_check_and_restore (pipeline, snapshot), ==, 0);
+
+  g_assert_cmpuint (ob_damaged_packs_tell (pipeline->core.repository, damaged), ==, 1);
+  prune_run (pipeline->core.repository, "0", &figures);
+  g_assert_cmpuint (verify_check_and_restore (pipeline, snapshot), ==, 0);
+  verify_assert_sound (pipeline, 1);
+}
+
+/* Where blobs that nothing else has are in a damaged pack, it stays as it is until a repair; that
+ * does not keep a prune from its work. */
+static void
+test_prune_beside_damaged (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObSnapshot) first = NULL;
+  g_autoptr (ObVerify) verify = NULL;
+  const GArray *damaged = NULL;
+  ObBlobLocation location;
+  ObPruneFigures figures;
+
+  verify_make_source (pipeline);
+  first = verify_backup (pipeline, 1);
+  verify_locate (pipeline, first, "a/two", &location);
+  verify_flip (pipeline, &location.pack, location.offset + 20);
+  verify = verify_run (pipeline, 1);
+  damaged = ob_verify_get_report (verify)->damaged_packs;
+  ob_damaged_packs_tell (pipeline->core.repository, damaged);
+  g_assert_cmpint (unlinkat (pipeline->source_fd, "a/two", 0), ==, 0);
+  ob_snapshot_free (verify_backup (pipeline, 2));
+  prune_run (pipeline->core.repository, "0", &figures);
+  g_assert_cmpuint (figures.n_repacked_packs, ==, 0);
+  g_assert_cmpuint (figures.waste_bytes, >, 0);
+}
+
+/* Told of once, and forgotten when the index has them no more. */
+static void
+test_merge_damaged (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (GArray) packs = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (GArray) former = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (ObSnapshot) snapshot = NULL;
+  ObBlobLocation files, trees;
+  const ObId gone = { .bytes = { 7 } };
+
+  verify_make_source (pipeline);
+  snapshot = verify_backup (pipeline, 1);
+  verify_locate (pipeline, snapshot, "a/one", &files);
+  verify_locate (pipeline, snapshot, "a", &trees);
+  g_array_append_val (packs, files.pack);
+  g_array_append_val (former, files.pack);
+  g_array_append_val (former, gone);
+  g_array_append_val (former, trees.pack);
+  ob_damaged_packs_merge (pipeline->core.repository, packs, former);
+  g_assert_cmpuint (packs->len, ==, 2);
+  g_assert_true (ob_id_equal (&g_array_index (packs, ObId, 1), &trees.pack));
+  g_assert_cmpuint (ob_damaged_packs_tell (pipeline->core.repository, NULL), ==, 2);
+}
+
+#define ADD_FOR(name, function, data)                                                              \
+  g_test_add ("/build-on/" name, Pipeline, data, pipeline_set_up, function, pipeline_tear_down)
+#define ADD(name, function) ADD_FOR (name, function, NULL)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD_FOR ("missing-data", test_build_on_missing, "a/one");
+  ADD_FOR ("missing-trees", test_build_on_missing, "a");
+  ADD_FOR ("cut-data", test_build_on_cut, "a/one");
+  ADD_FOR ("cut-trees", test_build_on_cut, "a");
+  ADD_FOR ("damaged-data", test_build_on_damaged, "a/one");
+  ADD_FOR ("damaged-trees", test_build_on_damaged, "a");
+  ADD ("prune-beside-damaged", test_prune_beside_damaged);
+  ADD ("merge-damaged", test_merge_damaged);
+  return g_test_run ();
+}
