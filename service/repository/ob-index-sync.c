@@ -251,6 +251,19 @@ ob_index_sync_load (ObIndexSync *self, ObRepository *repository, GCancellable *c
   return done;
 }
 
+gboolean
+ob_index_sync_has_lost (ObIndexSync *self, ObRepository *repository, gboolean *lost,
+                        GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GHashTable) names = NULL;
+
+  pthread_mutex_lock (&self->mutex);
+  names = list_names (repository, cancellable, error);
+  *lost = names != NULL && has_lost_a_file (self->files, names);
+  pthread_mutex_unlock (&self->mutex);
+  return names != NULL;
+}
+
 /* Whether the file is one of this repository, unchanged. What is wrong with it alone goes to
  * @damaged; what says nothing of the file is an error. *@sound stays FALSE for one that has
  * gone. */

@@ -21,6 +21,10 @@ gboolean ob_index_sync_load (ObIndexSync *sync, ObRepository *repository,
 gboolean ob_index_sync_check (ObIndexSync *sync, ObRepository *repository, GPtrArray *damaged,
                               GCancellable *cancellable, GError **error);
 
+/* As ob_repository_has_lost_index(). Any thread. */
+gboolean ob_index_sync_has_lost (ObIndexSync *sync, ObRepository *repository, gboolean *lost,
+                                 GCancellable *cancellable, GError **error);
+
 /* As ob_repository_save_index(). Any thread. */
 gboolean ob_index_sync_save (ObIndexSync *sync, ObRepository *repository, const ObId *packs,
                              GArray *const *entries, gsize n_packs, GCancellable *cancellable,

@@ -54,6 +54,11 @@ void ob_index_damage_free (ObIndexDamage *damage);
 gboolean ob_repository_check_index (ObRepository *repository, GPtrArray *damaged,
                                     GCancellable *cancellable, GError **error);
 
+/* *@lost: whether an index file that the index in memory holds is on the store no more, since
+ * somebody cleaned up. Changes nothing. Any thread. Errors: CANCELLED, those of the store. */
+gboolean ob_repository_has_lost_index (ObRepository *repository, gboolean *lost,
+                                       GCancellable *cancellable, GError **error);
+
 /* Seals (with zstd and the leading 2 of version 2) and stores a small unpacked file under
  * "DIRECTORY/SHA-256"; and reads one back, checking name, MAC and bounds (@max bytes of text).
  * @id is set even where storing fails, so that what may have been left can be removed. */

@@ -440,6 +440,13 @@ ob_repository_check_index (ObRepository *self, GPtrArray *damaged, GCancellable 
   return ob_index_sync_check (self->index_sync, self, damaged, cancellable, error);
 }
 
+gboolean
+ob_repository_has_lost_index (ObRepository *self, gboolean *lost, GCancellable *cancellable,
+                              GError **error)
+{
+  return ob_index_sync_has_lost (self->index_sync, self, lost, cancellable, error);
+}
+
 /* Version 1 has no compressed blobs; nothing of ours goes in there. */
 guint
 ob_repository_count_readers (ObRepository *repository, guint n_workers, guint max)

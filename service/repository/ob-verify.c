@@ -12,6 +12,9 @@
 
 #define MAX_THREADS 16
 
+/* How often one begins anew where others change the index meanwhile. */
+#define TRIES 3
+
 static const char *const kind_names[] = {
   [OB_VERIFY_INDEX_FILE] = "index",
   [OB_VERIFY_SNAPSHOT] = "snapshot",
@@ -49,6 +52,7 @@ loss_free (gpointer data)
 static void
 report_init (ObVerifyReport *report)
 {
+  *report = (ObVerifyReport){ 0 };
   report->problems = g_ptr_array_new_with_free_func (problem_free);
   report->losses = g_ptr_array_new_with_free_func (loss_free);
   report->sound = g_ptr_array_new ();
@@ -62,6 +66,39 @@ report_clear (ObVerifyReport *report)
   g_ptr_array_unref (report->losses);
   g_ptr_array_unref (report->sound);
   g_array_unref (report->damaged_packs);
+}
+
+/* What a run fills. */
+static void
+findings_init (ObVerify *self)
+{
+  report_init (&self->report);
+  self->snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_snapshot_free);
+  self->bad_snapshots = g_ptr_array_new_with_free_func (g_free);
+  self->bad_indexes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_index_damage_free);
+  self->unused = g_array_new (FALSE, FALSE, sizeof (ObUnusedPack));
+  self->missing = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
+}
+
+static void
+findings_clear (ObVerify *self)
+{
+  report_clear (&self->report);
+  g_ptr_array_unref (self->snapshots);
+  g_ptr_array_unref (self->bad_snapshots);
+  g_ptr_array_unref (self->bad_indexes);
+  g_array_unref (self->unused);
+  g_hash_table_unref (self->missing);
+  g_clear_pointer (&self->stored, g_free);
+  g_clear_pointer (&self->first_place, g_free);
+  g_clear_pointer (&self->places, g_free);
+  g_clear_pointer (&self->selected, g_free);
+  g_clear_pointer (&self->must_read, g_free);
+  g_clear_pointer (&self->bad_packs, g_free);
+  g_clear_pointer (&self->bad_places[OB_BLOB_DATA], g_free);
+  g_clear_pointer (&self->bad_places[OB_BLOB_TREE], g_free);
+  g_clear_pointer (&self->seen, g_free);
+  g_clear_pointer (&self->dirty, g_free);
 }
 
 static gboolean
@@ -98,20 +135,19 @@ fix_index (ObVerify *self)
   self->report.blobs = (guint64) self->n_places[0] + self->n_places[1];
 }
 
-/* Somebody pruned meanwhile, who had no right to: the numbers say nothing any more. */
+/* Whether what was found says nothing: the index is another one, so that its numbers have changed,
+ * or ought to be. Another verification has found a file of it damaged, or somebody cleaned up, from
+ * whom no lock protects where none can be had. */
 static gboolean
-check_generation (ObVerify *self, GError **error)
+find_outdated (ObVerify *self, gboolean *outdated, GError **error)
 {
-  if (ob_index_get_generation (self->index) == self->generation)
-    return TRUE;
-  g_set_error_literal (error, OB_ERROR, OB_ERROR_BUSY,
-                       "The repository was cleaned up while it was verified, so what was found says "
-                       "nothing; verify it again");
-  return FALSE;
+  *outdated = ob_index_get_generation (self->index) != self->generation;
+  return *outdated || self->report.n_problems == 0
+         || ob_repository_has_lost_index (self->repository, outdated, self->cancellable, error);
 }
 
 static gboolean
-run (ObVerify *self, GError **error)
+run_once (ObVerify *self, GError **error)
 {
   ob_progress_set_phase (self->progress, "index");
   if (!ob_verify_load_snapshots (self, error) || !check_index (self, error))
@@ -129,7 +165,30 @@ run (ObVerify *self, GError **error)
   if (!ob_verify_walk (self, error))
     return FALSE;
   ob_verify_list_damaged (self);
-  return check_generation (self, error);
+  return TRUE;
+}
+
+static gboolean
+run (ObVerify *self, GError **error)
+{
+  for (guint i = 0; i < TRIES; i++)
+    {
+      gboolean outdated;
+
+      if (i > 0)
+        {
+          findings_clear (self);
+          findings_init (self);
+        }
+      if (!run_once (self, error) || !find_outdated (self, &outdated, error))
+        return FALSE;
+      if (!outdated)
+        return TRUE;
+    }
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_BUSY,
+                       "The repository was cleaned up again and again while it was verified, so "
+                       "what was found says nothing; verify it again");
+  return FALSE;
 }
 
 /* For the parts */
@@ -190,13 +249,8 @@ ob_verify_new (ObRepository *repository, const ObVerifyOptions *options, ObProgr
   self->share = CLAMP (options->share, 0, 1);
   self->seed = options->seed;
   self->n_threads = ob_repository_count_readers (repository, options->n_threads, MAX_THREADS);
-  self->snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_snapshot_free);
-  self->bad_snapshots = g_ptr_array_new_with_free_func (g_free);
-  self->bad_indexes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_index_damage_free);
-  self->unused = g_array_new (FALSE, FALSE, sizeof (ObUnusedPack));
-  self->missing = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);
   pthread_mutex_init (&self->mutex, NULL);
-  report_init (&self->report);
+  findings_init (self);
   return self;
 }
 
@@ -206,23 +260,8 @@ ob_verify_free (ObVerify *self)
   if (self == NULL)
     return;
 
-  report_clear (&self->report);
-  g_ptr_array_unref (self->snapshots);
-  g_ptr_array_unref (self->bad_snapshots);
-  g_ptr_array_unref (self->bad_indexes);
-  g_array_unref (self->unused);
-  g_hash_table_unref (self->missing);
+  findings_clear (self);
   g_clear_pointer (&self->wanted, g_array_unref);
-  g_free (self->stored);
-  g_free (self->first_place);
-  g_free (self->places);
-  g_free (self->selected);
-  g_free (self->must_read);
-  g_free (self->bad_packs);
-  g_free (self->bad_places[OB_BLOB_DATA]);
-  g_free (self->bad_places[OB_BLOB_TREE]);
-  g_free (self->seen);
-  g_free (self->dirty);
   pthread_mutex_destroy (&self->mutex);
   g_clear_pointer (&self->progress, ob_progress_unref);
   ob_repository_unref (self->repository);

@@ -83,8 +83,9 @@ ObVerify *ob_verify_new (ObRepository *repository, const ObVerifyOptions *option
 void ob_verify_free (ObVerify *verify);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObVerify, ob_verify_free)
 
-/* Does it, once. Needs no lock: where another removes things meanwhile it fails with BUSY. Blocks,
- * job threads. Errors: those of the store, CANCELLED, BUSY, NOT_FOUND (a snapshot asked for). */
+/* Does it; to be called once. Needs no lock: where another removes things meanwhile it begins anew,
+ * and fails with BUSY after three times. Blocks, job threads. Errors: those of the store,
+ * CANCELLED, BUSY, NOT_FOUND (a snapshot asked for). */
 gboolean ob_verify_run (ObVerify *verify, GCancellable *cancellable, GError **error);
 
 /* Valid as long as @verify is; after ob_verify_run(). */
