@@ -41,8 +41,8 @@ void verify_remove_pack (Pipeline *pipeline, const ObId *pack);
 /* The name of the only file below @directory of the store. Transfer full. */
 char *verify_get_only (Pipeline *pipeline, const char *directory);
 
-/* How many problems a restore sees in the snapshot beforehand, with the repository opened anew; where
- * there is none, all of it is restored. */
+/* How many problems a restore sees in the snapshot beforehand, with the repository opened anew;
+ * where there is none, all of it is restored. */
 guint verify_check_and_restore (Pipeline *pipeline, const ObSnapshot *snapshot);
 
 G_END_DECLS
