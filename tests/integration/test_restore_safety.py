@@ -4,7 +4,7 @@
 import os
 import shutil
 
-from harness import FAILED, InstallationTest, ctl
+from harness import FAILED, InstallationTest, ctl, server
 
 
 class Passengers(InstallationTest):
@@ -22,6 +22,26 @@ class Passengers(InstallationTest):
         self.assertIn("repository of destination inside", done.err)
         self.assertIn("--into", done.err)
         self.assert_same_installation(before, self.describe())
+
+
+class Rows(InstallationTest):
+    """The rows of many small tables go over several connections at once."""
+
+    def test_table_that_takes_none_is_named(self):
+        self.installation.query("CREATE FUNCTION fits(n integer) RETURNS boolean LANGUAGE sql AS"
+                                " 'SELECT true'")
+        for number in range(30):
+            check = "CHECK (fits(n))" if number == 17 else ""
+            self.installation.query(f"CREATE TABLE small_{number:02} (n integer {check})")
+            self.installation.query(f"INSERT INTO small_{number:02} VALUES (1), (2)")
+        self.installation.query("CREATE OR REPLACE FUNCTION fits(n integer) RETURNS boolean"
+                                " LANGUAGE sql AS 'SELECT false'")
+        identifier = self.backup("--only", "database")
+        done = ctl("restore", identifier, "--only", "database", "--into-database", "copy", "--yes")
+        self.assertEqual(done.status, FAILED, done)
+        self.assertIn("The rows of the table public.small_17 cannot be loaded", done.err)
+        self.assertEqual(server().value("SELECT count(*) FROM pg_database WHERE datname = 'copy'"),
+                         0)
 
 
 class CleanHost(InstallationTest):
