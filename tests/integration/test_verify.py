@@ -298,6 +298,8 @@ class Damaged(VerifyTest):
         self.damage_file()
         self.verify("--read-data", status=FAILED)
         self.restart_service()
+        times = self.lost.parent.stat()
+        self.addCleanup(os.utime, self.lost.parent, ns=(times.st_atime_ns, times.st_mtime_ns))
         self.add_file("lost.bin", self.content)
         made = self.json("backup", "erp", "--only", "attachments")
         self.assertRegex(" ".join(made["warnings"]), "1 pack of .* found damaged when it was ver")
