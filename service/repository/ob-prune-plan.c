@@ -2,7 +2,6 @@
 /* What the backups need, and what is to become of each pack. */
 #include "ob-prune-private.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "ob-error.h"
@@ -10,9 +9,6 @@
 #include "ob-pack-check.h"
 #include "ob-used-blobs.h"
 #include "ob-wait.h"
-
-/* Copies of one blob among which one is chosen. */
-#define MAX_COPIES 16
 
 /* The header's seal, and its length behind it. */
 #define PACK_OVERHEAD (OB_CRYPTO_OVERHEAD + 4)
@@ -34,6 +30,7 @@ plan_new (ObRepository *repository, ObLock *lock, ObProgress *progress)
     {
       self->n_places[type] = ob_index_get_n_places (self->index, type);
       self->kept[type] = ob_bitmap_new (self->n_places[type]);
+      self->several[type] = g_array_new (FALSE, FALSE, sizeof (guint32));
       self->figures.n_blobs += self->n_places[type];
     }
   self->packs = g_new0 (ObPrunePack, self->n_packs);
@@ -52,6 +49,8 @@ ob_prune_plan_free (ObPrunePlan *self)
 
   g_free (self->kept[OB_BLOB_DATA]);
   g_free (self->kept[OB_BLOB_TREE]);
+  g_array_unref (self->several[OB_BLOB_DATA]);
+  g_array_unref (self->several[OB_BLOB_TREE]);
   g_free (self->packs);
   g_free (self->places);
   g_free (self->first_place);
@@ -213,10 +212,12 @@ keep_of_several (ObPrunePlan *self, ObBlobType type, GArray *several)
   for (guint i = 0; i < several->len; i++)
     {
       ObIndexPlace place = get_place (self, type, g_array_index (several, guint32, i));
-      guint32 numbers[MAX_COPIES];
-      gsize n = ob_index_find (self->index, type, &place.id, numbers, MAX_COPIES);
+      guint32 numbers[OB_PRUNE_MAX_COPIES];
+      gsize n = ob_index_find (self->index, type, &place.id, numbers, OB_PRUNE_MAX_COPIES);
+      guint32 best = choose (self, type, numbers, n);
 
-      keep (self, type, choose (self, type, numbers, n));
+      keep (self, type, best);
+      g_array_append_val (self->several[type], best);
     }
 }
 
@@ -560,6 +561,7 @@ ob_prune_plan_new (ObRepository *repository, ObLock *lock, const ObPruneLimit *l
   g_autoptr (ObPrunePlan) self = NULL;
   g_autoptr (GPtrArray) snapshots = NULL;
   gint64 deadline = limit->time > 0 ? g_get_monotonic_time () + limit->time : G_MAXINT64;
+  gboolean settled = FALSE;
 
   ob_progress_set_phase (progress, "reading");
   if (!ob_repository_check_writable (repository, error)
@@ -569,47 +571,21 @@ ob_prune_plan_new (ObRepository *repository, ObLock *lock, const ObPruneLimit *l
   snapshots = list_snapshots (repository, cancellable, error);
   if (snapshots == NULL)
     return NULL;
-  self = plan_new (repository, lock, progress);
-  self->deadline = deadline;
-  if (!make_plan (self, snapshots, limit, cancellable, error) || !ob_lock_check (lock, error))
-    return NULL;
-  return g_steal_pointer (&self);
+  /* Each turn knows of more damage than the one before. */
+  while (!settled)
+    {
+      g_clear_pointer (&self, ob_prune_plan_free);
+      self = plan_new (repository, lock, progress);
+      self->deadline = deadline;
+      if (!make_plan (self, snapshots, limit, cancellable, error)
+          || !ob_prune_settle_copies (self, &settled, cancellable, error))
+        return NULL;
+    }
+  return ob_lock_check (lock, error) ? g_steal_pointer (&self) : NULL;
 }
 
 const ObPruneFigures *
 ob_prune_plan_get_figures (ObPrunePlan *self)
 {
   return &self->figures;
-}
-
-gboolean
-ob_prune_limit_parse (const char *text, ObPruneLimit *limit, GError **error)
-{
-  static const char units[] = "KMGT";
-  char *end = NULL;
-  double number = g_ascii_strtod (text, &end);
-  const char *unit = *end != '\0' ? strchr (units, g_ascii_toupper (*end)) : NULL;
-
-  *limit = (ObPruneLimit){ .bytes = G_MAXUINT64 };
-  if (strcmp (text, "unlimited") == 0)
-    return TRUE;
-  if (g_ascii_isdigit (*text) && isfinite (number) && strcmp (end, "%") == 0 && number <= 100)
-    {
-      limit->is_percent = TRUE;
-      limit->percent = number;
-      return TRUE;
-    }
-  if (unit != NULL)
-    number = ldexp (number, 10 * (int) (unit - units + 1));
-  if (g_ascii_isdigit (*text) && isfinite (number) && number < (double) G_MAXINT64
-      && (*end == '\0' || (unit != NULL && end[1] == '\0')))
-    {
-      limit->bytes = (guint64) number;
-      return TRUE;
-    }
-  g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-               "\"%.64s\" is no limit for unused space; give a share of 0%% to 100%% like \"5%%\", a "
-               "size like \"200M\", or \"unlimited\"",
-               text);
-  return FALSE;
 }

@@ -10,6 +10,9 @@ G_BEGIN_DECLS
 
 #define OB_PRUNE_MISSING G_MAXUINT64
 
+/* Copies of one blob among which one is chosen. */
+#define OB_PRUNE_MAX_COPIES 16
+
 typedef enum
 {
   OB_PACK_STAYS,
@@ -43,6 +46,7 @@ struct _ObPrunePlan
   guint32 n_places[2];  /* by ObBlobType */
   guint32 n_packs;
   ObBitmap *kept[2];    /* places: of each blob that is used, one */
+  GArray *several[2];   /* of guint32: places that are kept of blobs that have others, too */
   ObPrunePack *packs;   /* by number */
   guint32 *places;      /* all, those of a pack together; a tree's number has n_places[DATA]
                          * added */
@@ -71,6 +75,12 @@ gboolean ob_prune_plan_check (ObPrunePlan *plan, GError **error);
 
 /* What a pack has that nobody needs, in bytes; it is there. */
 guint64 ob_prune_pack_get_waste (const ObPrunePack *pack);
+
+/* Reads what is kept while another copy of it goes. *@settled: whether all that can be had. Where it
+ * cannot, the packs are known to be damaged from then on, and a plan made anew keeps the other
+ * copies. Blocks. Errors: CANCELLED, BUSY, those of the store that say nothing of a pack. */
+gboolean ob_prune_settle_copies (ObPrunePlan *plan, gboolean *settled, GCancellable *cancellable,
+                                 GError **error);
 
 /* The steps. */
 gboolean ob_prune_repack (ObPrunePlan *plan, guint64 *written, GCancellable *cancellable,

@@ -116,6 +116,37 @@ test_build_on_damaged (Pipeline *pipeline, gconstpointer path)
   verify_assert_sound (pipeline, 1);
 }
 
+/* A prune that does not know of the damage, on another host, sees it before it gives the other copy
+ * up, whichever of the two it would have kept. */
+static void
+test_prune_unaware (Pipeline *pipeline, gconstpointer path)
+{
+  g_autoptr (ObNode) node = NULL;
+  g_autoptr (ObNode) again = NULL;
+  g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
+  g_autoptr (GArray) damaged = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (GError) error = NULL;
+  ObBlobLocation location;
+  ObPruneFigures figures;
+
+  verify_make_source (pipeline);
+  node = pipeline_backup (pipeline, NULL, NULL, NULL);
+  snapshot->tree = node->subtree;
+  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
+  g_assert_no_error (error);
+  verify_locate (pipeline, snapshot, path, &location);
+  verify_flip (pipeline, &location.pack, location.offset + 20);
+  g_array_append_val (damaged, location.pack);
+  ob_damaged_packs_tell (pipeline->core.repository, damaged);
+  again = pipeline_backup (pipeline, node, NULL, NULL);
+
+  pipeline_reopen (pipeline);
+  prune_run (pipeline->core.repository, "0", &figures);
+  g_assert_cmpuint (figures.n_removed_packs, ==, 1);
+  g_assert_cmpuint (verify_check_and_restore (pipeline, snapshot), ==, 0);
+  verify_assert_sound (pipeline, 1);
+}
+
 /* Where blobs that nothing else has are in a damaged pack, it stays as it is until a repair; that
  * does not keep a prune from its work. */
 static void
@@ -179,6 +210,8 @@ main (int argc, char **argv)
   ADD_FOR ("cut-trees", test_build_on_cut, "a");
   ADD_FOR ("damaged-data", test_build_on_damaged, "a/one");
   ADD_FOR ("damaged-trees", test_build_on_damaged, "a");
+  ADD_FOR ("prune-unaware-data", test_prune_unaware, "a/one");
+  ADD_FOR ("prune-unaware-trees", test_prune_unaware, "a");
   ADD ("prune-beside-damaged", test_prune_beside_damaged);
   ADD ("merge-damaged", test_merge_damaged);
   return g_test_run ();
