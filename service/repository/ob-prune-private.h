@@ -76,8 +76,8 @@ gboolean ob_prune_plan_check (ObPrunePlan *plan, GError **error);
 /* What a pack has that nobody needs, in bytes; it is there. */
 guint64 ob_prune_pack_get_waste (const ObPrunePack *pack);
 
-/* Reads what is kept while another copy of it goes. *@settled: whether all that can be had. Where it
- * cannot, the packs are known to be damaged from then on, and a plan made anew keeps the other
+/* Reads what is kept while another copy of it goes. *@settled: whether all that can be had. Where
+ * it cannot, the packs are known to be damaged from then on, and a plan made anew keeps the other
  * copies. Blocks. Errors: CANCELLED, BUSY, those of the store that say nothing of a pack. */
 gboolean ob_prune_settle_copies (ObPrunePlan *plan, gboolean *settled, GCancellable *cancellable,
                                  GError **error);
