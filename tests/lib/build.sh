@@ -39,6 +39,11 @@ build_obbackup ()
   [[ -n ${OBBACKUP_TEMPORARY_BUILD-} ]] || directory+=$suffix
   export OBBACKUP_BUILD=$directory
 
+  if [[ $sanitize == thread ]]; then
+    # A sandbox has it beside its programs.
+    options+=("-Dc_link_args=-Wl,-rpath,\$ORIGIN/../glib:$(realpath -m "$directory")/glib")
+    "$source_tree/tests/lib/thread-glib" "$directory/glib" || return 1
+  fi
   log=$(mktemp)
   if [[ ! -e $directory/build.ninja ]] \
      && ! meson setup "${options[@]}" "$directory" "$source_tree" > "$log" 2>&1; then
@@ -54,4 +59,10 @@ build_obbackup ()
     return 1
   fi
   rm -f "$log"
+  if [[ $sanitize == thread ]] \
+     && ! ldd "$directory/service/obbackupd" | grep -qF /glib/libglib-2.0.so.0; then
+    echo "The programs in $directory do not use the GLib that is built for ThreadSanitizer. Remove" \
+         "that directory, and it is made anew."
+    return 1
+  fi
 }
