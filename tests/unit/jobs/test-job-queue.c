@@ -54,6 +54,17 @@ let_go (guint n)
   g_mutex_unlock (&board.mutex);
 }
 
+static void
+wait_until_running (guint n)
+{
+  gint64 deadline = g_get_monotonic_time () + DEADLINE_SECONDS * G_USEC_PER_SEC;
+
+  g_mutex_lock (&board.mutex);
+  while (board.running < n)
+    g_assert_true (g_cond_wait_until (&board.cond, &board.mutex, deadline));
+  g_mutex_unlock (&board.mutex);
+}
+
 static ObJob *
 add (ObJobQueue *queue, const char *instance, const char *destination, ObJobFunc func)
 {
@@ -205,8 +216,7 @@ test_limits (JobsFixture *fixture, gconstpointer data)
 
       g_object_unref (add (queue, name, NULL, run));
     }
-  while (board.running < 8)
-    g_usleep (1000);
+  wait_until_running (8);
   for (guint i = 0; i < 60; i++)
     g_object_unref (add (queue, "a", NULL, run));
   g_assert_false (ob_job_queue_add (queue, late, &error));
@@ -387,8 +397,7 @@ test_shut_down (JobsFixture *fixture, gconstpointer data)
   g_autoptr (ObJob) stubborn = NULL;
   gint64 begin = 0;
 
-  while (board.running < 1)
-    g_usleep (1000);
+  wait_until_running (1);
   ob_job_queue_shut_down (queue, DEADLINE_SECONDS);
   g_assert_cmpint (ob_job_get_state (running), ==, OB_JOB_INTERRUPTED);
   g_assert_cmpint (ob_job_get_state (waiting), ==, OB_JOB_INTERRUPTED);
@@ -396,8 +405,7 @@ test_shut_down (JobsFixture *fixture, gconstpointer data)
 
   /* Not longer than that, whatever runs. */
   stubborn = add (queue, "a", NULL, run_past_no_return);
-  while (board.running < 1)
-    g_usleep (1000);
+  wait_until_running (1);
   begin = g_get_monotonic_time ();
   ob_job_queue_shut_down (queue, 1);
   g_assert_cmpint (g_get_monotonic_time () - begin, <, DEADLINE_SECONDS * G_USEC_PER_SEC);
