@@ -17,7 +17,7 @@ typedef struct
   gatomicrefcount references;
   int fd;
   int ended; /* eventfd: readable once the sync is over */
-  int errnum;
+  int errnum; /* atomic: what orders the threads is the kernel alone, which compilers do not know */
 } Sync;
 
 /* internal methods */
@@ -39,7 +39,7 @@ run (gpointer data)
 {
   g_autoptr (Sync) self = data;
 
-  self->errnum = syncfs (self->fd) < 0 ? errno : 0;
+  g_atomic_int_set (&self->errnum, syncfs (self->fd) < 0 ? errno : 0);
   eventfd_write (self->ended, 1);
   return NULL;
 }
@@ -66,6 +66,7 @@ gboolean
 ob_sync_file_system (int fd, GCancellable *cancellable, GError **error)
 {
   g_autoptr (Sync) self = g_new0 (Sync, 1);
+  int errnum;
 
   g_atomic_ref_count_init (&self->references);
   self->ended = eventfd (0, EFD_CLOEXEC);
@@ -80,5 +81,6 @@ ob_sync_file_system (int fd, GCancellable *cancellable, GError **error)
       g_set_error_literal (error, OB_ERROR, OB_ERROR_CANCELLED, "Cancelled.");
       return FALSE;
     }
-  return self->errnum == 0 || ob_set_error_errno (error, self->errnum, "The sync to disk failed");
+  errnum = g_atomic_int_get (&self->errnum);
+  return errnum == 0 || ob_set_error_errno (error, errnum, "The sync to disk failed");
 }
