@@ -10,7 +10,7 @@ typedef struct
   gint n_now;          /* atomic */
   gint most;           /* atomic */
   guint fails_at;
-  GThread *thread;
+  GThread *thread;     /* atomic; of the last call */
 } Seen;
 
 static gboolean
@@ -20,7 +20,7 @@ see (guint i, gpointer user_data, GError **error)
   gint now = g_atomic_int_add (&seen->n_now, 1) + 1;
   gint most;
 
-  seen->thread = g_thread_self ();
+  g_atomic_pointer_set (&seen->thread, g_thread_self ());
   while ((most = g_atomic_int_get (&seen->most)) < now
          && !g_atomic_int_compare_and_exchange (&seen->most, most, now))
     ;
