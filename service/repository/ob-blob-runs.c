@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-blob-runs.h"
 
+#include <string.h>
+
 #include "ob-error.h"
 
 /* Reading over a gap of this size costs less than a further read. */
 #define MAX_GAP (32 * 1024)
+
+gint
+ob_wanted_blob_compare (gconstpointer a, gconstpointer b)
+{
+  const ObBlobLocation *x = &((const ObWantedBlob *) a)->location;
+  const ObBlobLocation *y = &((const ObWantedBlob *) b)->location;
+  int order = memcmp (&x->pack, &y->pack, sizeof (ObId));
+
+  if (order != 0)
+    return order;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
 
 guint
 ob_blob_run_measure (const ObWantedBlob *wanted, guint n, gsize max_length, gsize *length)

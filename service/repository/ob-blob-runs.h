@@ -12,6 +12,10 @@ typedef struct
   ObBlobLocation location;
 } ObWantedBlob;
 
+/* The order of their places: pack by pack, and each from its front. A GCompareFunc of ObWantedBlob;
+ * any thread. */
+gint ob_wanted_blob_compare (gconstpointer a, gconstpointer b);
+
 /* How many of the @n blobs from @wanted on can be read with one read: those that lie in the same
  * pack one behind the other, with small gaps, up to @max_length bytes (a first blob that is larger
  * counts alone). *@length is what to read from the first one's offset. Any thread. */

@@ -4,8 +4,6 @@
  * host that did know has stored for that reason. */
 #include "ob-prune-private.h"
 
-#include <string.h>
-
 #include "ob-blob-runs.h"
 #include "ob-error.h"
 #include "ob-wait.h"
@@ -58,18 +56,6 @@ add_wanted (ObPrunePlan *plan, ObBlobType type, guint32 number, GArray *wanted)
   g_array_append_val (wanted, blob);
 }
 
-static gint
-compare_locations (gconstpointer a, gconstpointer b)
-{
-  const ObBlobLocation *x = &((const ObWantedBlob *) a)->location;
-  const ObBlobLocation *y = &((const ObWantedBlob *) b)->location;
-  int order = memcmp (&x->pack, &y->pack, sizeof (ObId));
-
-  if (order != 0)
-    return order;
-  return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
 /* The copies to be read, pack by pack (of ObWantedBlob). Transfer full. */
 static GArray *
 list_wanted (ObPrunePlan *plan)
@@ -79,7 +65,7 @@ list_wanted (ObPrunePlan *plan)
   for (guint type = OB_BLOB_DATA; type <= OB_BLOB_TREE; type++)
     for (guint i = 0; i < plan->several[type]->len; i++)
       add_wanted (plan, type, g_array_index (plan->several[type], guint32, i), wanted);
-  g_array_sort (wanted, compare_locations);
+  g_array_sort (wanted, ob_wanted_blob_compare);
   return wanted;
 }
 

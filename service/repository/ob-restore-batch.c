@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-restore.h"
 
-#include <string.h>
 
 /* Sealed bytes that are read at once. */
 #define RUN_LENGTH (2 * 1024 * 1024)
@@ -31,15 +30,8 @@ ob_restore_batch_free (ObRestoreBatch *batch)
 static gint
 compare_places (gconstpointer a, gconstpointer b)
 {
-  const ObBlobLocation *location_a = &((const ObRestorePlace *) a)->blob.location;
-  const ObBlobLocation *location_b = &((const ObRestorePlace *) b)->blob.location;
-  int order = memcmp (&location_a->pack, &location_b->pack, sizeof (ObId));
-
-  if (order != 0)
-    return order;
-  return location_a->offset < location_b->offset   ? -1
-         : location_a->offset > location_b->offset ? 1
-                                                   : 0;
+  return ob_wanted_blob_compare (&((const ObRestorePlace *) a)->blob,
+                                 &((const ObRestorePlace *) b)->blob);
 }
 
 /* Puts the places into the order of the packs, and makes the list of what is to be fetched. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-reader.h"
 
-#include <string.h>
-
 #include "ob-blob-runs.h"
 #include "ob-error.h"
 #include "ob-parallel.h"
@@ -173,18 +171,6 @@ check_tree (Check *check, const ObId *id, GError **error)
   return ob_check_cancelled (check->cancellable, error);
 }
 
-static gint
-compare_places (gconstpointer a, gconstpointer b)
-{
-  const ObBlobLocation *x = &((const ObWantedBlob *) a)->location;
-  const ObBlobLocation *y = &((const ObWantedBlob *) b)->location;
-  int order = memcmp (&x->pack, &y->pack, sizeof (ObId));
-
-  if (order != 0)
-    return order;
-  return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
 /* The doubtful blobs, pack by pack. Transfer full. */
 static GArray *
 sort_doubtful (Check *check)
@@ -196,7 +182,7 @@ sort_doubtful (Check *check)
   g_hash_table_iter_init (&iter, check->doubtful);
   while (g_hash_table_iter_next (&iter, &blob, NULL))
     g_array_append_vals (sorted, blob, 1);
-  g_array_sort (sorted, compare_places);
+  g_array_sort (sorted, ob_wanted_blob_compare);
   return sorted;
 }
 
