@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-restore.h"
 
-
 /* Sealed bytes that are read at once. */
 #define RUN_LENGTH (2 * 1024 * 1024)
 
