@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cheap-key.h"
 #include "ob-io.h"
@@ -173,6 +175,18 @@ core_wait_until_asleep (pid_t thread)
       g_assert_true (g_file_get_contents (name, &text, NULL, NULL));
       asleep = strstr (text, ") S ") != NULL;
     }
+}
+
+pid_t
+core_get_dead_pid (void)
+{
+  pid_t pid = fork ();
+
+  if (pid == 0)
+    _exit (0);
+  g_assert_cmpint (pid, >, 0);
+  g_assert_cmpint (waitpid (pid, NULL, 0), ==, pid);
+  return pid;
 }
 
 gboolean

@@ -44,6 +44,9 @@ void core_fixture_flip (CoreFixture *fixture, const char *name);
 /* Waits until the thread waits for something: that it is in the call that another one is to end. */
 void core_wait_until_asleep (pid_t thread);
 
+/* The number of a process that has ended and been waited for. */
+pid_t core_get_dead_pid (void);
+
 /* Whether loops are to be run whole: OBBACKUP_LONG=1 in the environment. */
 gboolean core_is_long (void);
 
