@@ -183,3 +183,33 @@ verify_check_and_restore (Pipeline *pipeline, const ObSnapshot *snapshot)
   pipeline_restore (pipeline, node, &stats);
   return 0;
 }
+
+ObVerifyRepairs
+verify_repair (ObRepository *repository)
+{
+  ObVerifyOptions options = { .share = 1, .n_threads = 2 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObLock) lock = ob_lock_acquire (repository, TRUE, NULL, &error);
+  g_autoptr (ObVerify) verify = ob_verify_new (repository, &options, NULL);
+  ObVerifyRepairs repairs;
+
+  g_assert_no_error (error);
+  ob_verify_run (verify, NULL, &error);
+  g_assert_no_error (error);
+  ob_verify_repair (verify, lock, &repairs, NULL, &error);
+  g_assert_no_error (error);
+  return repairs;
+}
+
+ObSnapshot *
+verify_find_snapshot (ObRepository *repository, const ObId *id)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) snapshots = ob_repository_list_snapshots (repository, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < snapshots->len; i++)
+    if (ob_id_equal (ob_snapshot_get_public_id (g_ptr_array_index (snapshots, i)), id))
+      return g_ptr_array_steal_index (snapshots, i);
+  return NULL;
+}

@@ -45,4 +45,12 @@ char *verify_get_only (Pipeline *pipeline, const char *directory);
  * where there is none, all of it is restored. */
 guint verify_check_and_restore (Pipeline *pipeline, const ObSnapshot *snapshot);
 
+/* Verifies all with two threads, and repairs what is wrong, under a lock of its own; what fails
+ * fails the test. Returns what was done. */
+ObVerifyRepairs verify_repair (ObRepository *repository);
+
+/* The snapshot that is there now for the one that was saved as @id; NULL where none is. Transfer
+ * full. */
+ObSnapshot *verify_find_snapshot (ObRepository *repository, const ObId *id);
+
 G_END_DECLS
