@@ -357,75 +357,6 @@ test_proxy (S3Fixture *fixture, gconstpointer data)
   g_unsetenv ("no_proxy");
 }
 
-/* Asked for less, we ask less, and more again after a time. */
-static void
-test_slow_down (S3Fixture *fixture, gconstpointer data)
-{
-  ObS3Http *http = ob_s3_store_get_http (OB_S3_STORE (fixture->store));
-  g_autoptr (GError) error = NULL;
-
-  prepare (fixture);
-  g_assert_cmpuint (ob_s3_http_get_allowed (http), ==, 5);
-  peer_add_status (fixture->peer, 503, "SlowDown", 1);
-  g_assert_true (ask (fixture->store, GET, NULL, &error));
-  g_assert_cmpuint (ob_s3_http_get_allowed (http), ==, 2);
-  peer_add_status (fixture->peer, 503, "SlowDown", 2);
-  g_assert_true (ask (fixture->store, GET, NULL, &error));
-  g_assert_cmpuint (ob_s3_http_get_allowed (http), ==, 1);
-  for (guint i = 0; i < 32; i++)
-    g_assert_true (ask (fixture->store, GET, NULL, &error));
-  g_assert_cmpuint (ob_s3_http_get_allowed (http), ==, 2);
-}
-
-static void
-test_retry_after (S3Fixture *fixture, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-  gint64 began;
-
-  prepare (fixture);
-  g_assert_true (ask (fixture->store, STAT, NULL, &error));
-  peer_add_raw (fixture->peer, "HTTP/1.1 503 No\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n");
-  began = g_get_monotonic_time ();
-  g_assert_true (ask (fixture->store, GET, NULL, &error));
-  g_assert_cmpint (g_get_monotonic_time () - began, >=, 2 * G_USEC_PER_SEC - 1000);
-}
-
-static void
-test_patience (S3Fixture *fixture, gconstpointer data)
-{
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GError) none = NULL;
-  gint64 began = g_get_monotonic_time ();
-  gint64 took;
-
-  /* Nobody has ever been there. */
-  s3_fixture_set (fixture, "endpoint", "http://127.0.0.1:1");
-  s3_fixture_open (fixture);
-  g_assert_false (ask (fixture->store, GET, NULL, &none));
-  took = g_get_monotonic_time () - began;
-  g_assert_ob_error (none, OB_ERROR_DESTINATION_UNAVAILABLE);
-  g_assert_message (none, "refused");
-  g_assert_cmpint (took, <=, 2 * S3_FIRST_PATIENCE * G_USEC_PER_SEC);
-
-  s3_fixture_set (fixture, "endpoint", peer_get_url (fixture->peer));
-  s3_fixture_open (fixture);
-  prepare (fixture);
-  g_assert_true (ask (fixture->store, STAT, NULL, NULL));
-  peer_add (fixture->peer, FAULT_RESET, 10000);
-  /* What nobody can cancel is given up sooner than what somebody can. */
-  began = g_get_monotonic_time ();
-  g_assert_false (ask (fixture->store, GET, NULL, &error));
-  g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
-  g_assert_message (error, "times");
-  g_assert_cmpint (g_get_monotonic_time () - began, <, 5 * G_USEC_PER_SEC);
-  began = g_get_monotonic_time ();
-  g_assert_false (ask (fixture->store, GET, cancellable, NULL));
-  g_assert_cmpint (g_get_monotonic_time () - began, >, 5 * G_USEC_PER_SEC);
-  peer_clear_steps (fixture->peer);
-}
-
 typedef struct
 {
   GCancellable *cancellable;
@@ -471,114 +402,6 @@ test_cancel (S3Fixture *fixture, gconstpointer data)
       }
 }
 
-typedef struct
-{
-  ObStore *store;
-  GError *error;
-} Asked;
-
-static gpointer
-ask_beside (gpointer data)
-{
-  Asked *asked = data;
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-
-  ask (asked->store, GET, cancellable, &asked->error);
-  return NULL;
-}
-
-/* Why it waits, until it does or waits no more (@waits FALSE). NULL where that never comes. */
-static char *
-wait_for_waiting (ObStore *store, gboolean waits, gint64 *since)
-{
-  char *waiting = NULL;
-
-  for (guint i = 0; i < 1000; i++)
-    {
-      waiting = ob_store_get_waiting (store, since);
-      if ((waiting != NULL) == waits)
-        return waiting;
-      g_clear_pointer (&waiting, g_free);
-      g_usleep (5000);
-    }
-  return NULL;
-}
-
-/* From the first failure on, between the tries and during them, it is told what is waited for. */
-static void
-test_waiting (S3Fixture *fixture, gconstpointer data)
-{
-  gint64 before = g_get_monotonic_time ();
-  gint64 since = 0;
-  Asked asked = { fixture->store, NULL };
-  g_autofree char *waiting = NULL;
-  g_autofree char *host = g_strconcat (peer_get_url (fixture->peer) + strlen ("http://"), ": ",
-                                       NULL);
-  GThread *thread;
-
-  prepare (fixture);
-  g_assert_true (ask (fixture->store, STAT, NULL, NULL));
-  g_assert_null (ob_store_get_waiting (fixture->store, &since));
-  peer_add (fixture->peer, FAULT_RESET, 2);
-  peer_add (fixture->peer, FAULT_SILENCE, 1);
-  thread = g_thread_new ("ask", ask_beside, &asked);
-  waiting = wait_for_waiting (fixture->store, TRUE, &since);
-  g_assert_nonnull (waiting);
-  g_assert_true (g_str_has_prefix (waiting, host));
-  g_assert_nonnull (strstr (waiting, "the server does not answer ("));
-  g_assert_cmpint (since, >=, before);
-  /* The silence is that of a try, not of a pause. */
-  for (guint i = 0; i < 10; i++)
-    {
-      g_autofree char *again = ob_store_get_waiting (fixture->store, &since);
-
-      g_assert_nonnull (again);
-      g_usleep (S3_TIMEOUT * G_USEC_PER_SEC / 20);
-    }
-  g_thread_join (thread);
-  g_assert_no_error (asked.error);
-  g_assert_null (ob_store_get_waiting (fixture->store, &since));
-}
-
-/* Where one request is answered again, the others are sent at once. */
-static void
-test_waiting_ends (S3Fixture *fixture, gconstpointer data)
-{
-  Asked asked = { NULL, NULL };
-  ObS3Limits limits = { S3_TIMEOUT, S3_GRACE, 1000 * 1000, 60, 1, 1, 20 * 1000, 20 * 1000 };
-  g_autoptr (ObAwsKeys) keys = ob_aws_keys_new ("AKIDEXAMPLE", "SECRET", NULL, 0);
-  g_autoptr (ObAwsCredentials) credentials = ob_aws_credentials_new_fixed (keys);
-  g_autoptr (ObStore) store
-    = ob_s3_store_new (fixture->settings, credentials, &limits, NULL);
-  g_autofree char *waiting = NULL;
-  gint64 since = 0;
-  GThread *thread;
-
-  prepare (fixture);
-  g_assert_true (ask (store, STAT, NULL, NULL));
-  peer_add (fixture->peer, FAULT_CUT_BODY, 1);
-  asked.store = store;
-  thread = g_thread_new ("ask", ask_beside, &asked);
-  waiting = wait_for_waiting (store, TRUE, &since);
-  g_assert_nonnull (waiting);
-  g_assert_true (ask (store, STAT, NULL, NULL));
-  g_thread_join (thread);
-  g_assert_no_error (asked.error);
-  g_assert_cmpint (g_get_monotonic_time () - since, <, 8 * G_USEC_PER_SEC);
-}
-
-/* Given up, it waits no more. */
-static void
-test_waiting_in_vain (S3Fixture *fixture, gconstpointer data)
-{
-  gint64 since = 0;
-
-  peer_add_status (fixture->peer, 503, "SlowDown", 1000);
-  g_assert_false (ask (fixture->store, GET, NULL, NULL));
-  g_assert_null (ob_store_get_waiting (fixture->store, &since));
-  peer_clear_steps (fixture->peer);
-}
-
 #define add(name, func)                                                                            \
   g_test_add ("/s3-faults/" name, S3Fixture, NULL, s3_fixture_set_up, func, s3_fixture_tear_down)
 
@@ -596,12 +419,6 @@ main (int argc, char **argv)
   add ("wrong-answers", test_wrong_answers);
   add ("redirect", test_redirect);
   add ("proxy", test_proxy);
-  add ("slow-down", test_slow_down);
-  add ("retry-after", test_retry_after);
-  add ("patience", test_patience);
   add ("cancel", test_cancel);
-  add ("waiting", test_waiting);
-  add ("waiting-ends", test_waiting_ends);
-  add ("waiting-in-vain", test_waiting_in_vain);
   return g_test_run ();
 }
