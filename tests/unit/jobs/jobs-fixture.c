@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "jobs-fixture.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "ob-manifest.h"
@@ -87,6 +88,32 @@ jobs_fixture_make_destination (JobsFixture *fixture, const char *name)
   g_assert_true (created);
   g_assert_false (generated);
   return destination;
+}
+
+guint
+jobs_fixture_count_files (JobsFixture *fixture, const char *name)
+{
+  g_autofree char *path = fixture_path (&fixture->base, name);
+  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
+  guint count = 0;
+
+  g_assert_nonnull (directory);
+  for (const char *entry; (entry = g_dir_read_name (directory)) != NULL;)
+    {
+      g_autofree char *below = g_build_filename (name, entry, NULL);
+      g_autofree char *below_path = fixture_path (&fixture->base, below);
+
+      count += g_file_test (below_path, G_FILE_TEST_IS_DIR)
+                 ? jobs_fixture_count_files (fixture, below)
+                 : 1;
+    }
+  return count;
+}
+
+void
+jobs_fixture_rename (JobsFixture *fixture, const char *from, const char *to)
+{
+  g_assert_cmpint (renameat (fixture->base.fd, from, fixture->base.fd, to), ==, 0);
 }
 
 static JsonObject *

@@ -40,6 +40,12 @@ ObDestination *jobs_move_destination (ObDestination *destination, ObContext *con
  * JOBS_PASSPHRASE. Transfer full. */
 ObDestination *jobs_fixture_make_destination (JobsFixture *fixture, const char *name);
 
+/* The files below the directory @name of the fixture, and below it whatever it holds. */
+guint jobs_fixture_count_files (JobsFixture *fixture, const char *name);
+
+/* Renames a file or directory of the fixture. */
+void jobs_fixture_rename (JobsFixture *fixture, const char *from, const char *to);
+
 /* A backup to be stored; what is 0 or NULL has a default or is left out. */
 typedef struct
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,35 +7,10 @@
 #include "ob-destination-key.h"
 #include "ob-secret.h"
 
-/* The files below the directory @name, and below it whatever it holds. */
-static guint
-count_files (JobsFixture *fixture, const char *name)
-{
-  g_autofree char *path = fixture_path (&fixture->base, name);
-  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
-  guint count = 0;
-
-  g_assert_nonnull (directory);
-  for (const char *entry; (entry = g_dir_read_name (directory)) != NULL;)
-    {
-      g_autofree char *below = g_build_filename (name, entry, NULL);
-      g_autofree char *below_path = fixture_path (&fixture->base, below);
-
-      count += g_file_test (below_path, G_FILE_TEST_IS_DIR) ? count_files (fixture, below) : 1;
-    }
-  return count;
-}
-
 static gboolean
 is_there (JobsFixture *fixture, const char *name)
 {
   return faccessat (fixture->base.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static void
-rename_in (JobsFixture *fixture, const char *from, const char *to)
-{
-  g_assert_cmpint (renameat (fixture->base.fd, from, fixture->base.fd, to), ==, 0);
 }
 
 static ObDestination *
@@ -237,7 +211,7 @@ test_take_over (JobsFixture *fixture, gconstpointer data)
   g_autoptr (ObDestination) wrong = make (fixture, "other", "repository", "wrong", FALSE);
   g_autoptr (ObDestination) none = make (fixture, "other", "repository", NULL, TRUE);
   g_autoptr (ObDestination) right = make (fixture, "other", "repository", JOBS_PASSPHRASE, FALSE);
-  guint files = count_files (fixture, "repository");
+  guint files = jobs_fixture_count_files (fixture, "repository");
 
   assert_not_set_up (fixture, nothing, OB_ERROR_WRONG_PASSPHRASE);
   assert_not_set_up (fixture, wrong, OB_ERROR_WRONG_PASSPHRASE);
@@ -248,10 +222,9 @@ test_take_over (JobsFixture *fixture, gconstpointer data)
   assert_opens (fixture, right);
   g_assert_cmpstr (ob_destination_get_repository_id (right), ==,
                    ob_destination_get_repository_id (first));
-  g_assert_cmpuint (count_files (fixture, "repository"), ==, files);
+  g_assert_cmpuint (jobs_fixture_count_files (fixture, "repository"), ==, files);
 }
 
-/* A backup never makes a repository: its disk is not mounted, and then nothing is written. */
 /* What is meant for the repository of a lost machine never ends with a new one. */
 static void
 test_existing (JobsFixture *fixture, gconstpointer data)
@@ -269,7 +242,7 @@ test_existing (JobsFixture *fixture, gconstpointer data)
   g_assert_cmpint (mkdirat (fixture->base.fd, "empty", 0700), ==, 0);
   ob_destination_require_existing (empty);
   assert_not_set_up (fixture, empty, OB_ERROR_NOT_FOUND);
-  g_assert_cmpuint (count_files (fixture, "empty"), ==, 0);
+  g_assert_cmpuint (jobs_fixture_count_files (fixture, "empty"), ==, 0);
   g_assert_false (is_there (fixture, "etc/keys/empty.key"));
 
   ob_destination_require_existing (second);
@@ -278,6 +251,7 @@ test_existing (JobsFixture *fixture, gconstpointer data)
   g_assert_true (ob_destination_get_key_saved (second));
 }
 
+/* A backup never makes a repository: its disk is not mounted, and then nothing is written. */
 static void
 test_missing (JobsFixture *fixture, gconstpointer data)
 {
@@ -285,11 +259,11 @@ test_missing (JobsFixture *fixture, gconstpointer data)
   g_autoptr (ObDestination) closed = load (fixture, "repository");
 
   /* An empty mount point. */
-  rename_in (fixture, "repository", "elsewhere");
+  jobs_fixture_rename (fixture, "repository", "elsewhere");
   g_assert_cmpint (mkdirat (fixture->base.fd, "repository", 0700), ==, 0);
   assert_not_opened (fixture, open, OB_ERROR_DESTINATION_UNAVAILABLE, "repository");
   assert_not_opened (fixture, closed, OB_ERROR_DESTINATION_UNAVAILABLE, "may not be mounted");
-  g_assert_cmpuint (count_files (fixture, "repository"), ==, 0);
+  g_assert_cmpuint (jobs_fixture_count_files (fixture, "repository"), ==, 0);
 
   /* None at all. */
   g_assert_cmpint (unlinkat (fixture->base.fd, "repository", AT_REMOVEDIR), ==, 0);
@@ -298,7 +272,7 @@ test_missing (JobsFixture *fixture, gconstpointer data)
   g_assert_false (is_there (fixture, "repository"));
 
   /* And back. */
-  rename_in (fixture, "elsewhere", "repository");
+  jobs_fixture_rename (fixture, "elsewhere", "repository");
   assert_opens (fixture, open);
   assert_opens (fixture, closed);
 }
@@ -309,13 +283,13 @@ test_another (JobsFixture *fixture, gconstpointer data)
   g_autoptr (ObDestination) open = jobs_fixture_make_destination (fixture, "one");
   g_autoptr (ObDestination) closed = load (fixture, "one");
   g_autoptr (ObDestination) other = jobs_fixture_make_destination (fixture, "two");
-  guint files = count_files (fixture, "two");
+  guint files = jobs_fixture_count_files (fixture, "two");
 
-  rename_in (fixture, "one", "elsewhere");
-  rename_in (fixture, "two", "one");
+  jobs_fixture_rename (fixture, "one", "elsewhere");
+  jobs_fixture_rename (fixture, "two", "one");
   assert_not_opened (fixture, open, OB_ERROR_DESTINATION_UNAVAILABLE, "another repository");
   assert_not_opened (fixture, closed, OB_ERROR_DESTINATION_UNAVAILABLE, "another repository");
-  g_assert_cmpuint (count_files (fixture, "one"), ==, files);
+  g_assert_cmpuint (jobs_fixture_count_files (fixture, "one"), ==, files);
 }
 
 static void
@@ -324,7 +298,7 @@ test_lost_key (JobsFixture *fixture, gconstpointer data)
   g_autoptr (ObDestination) made = jobs_fixture_make_destination (fixture, "repository");
   g_autoptr (ObDestination) destination = load (fixture, "repository");
 
-  rename_in (fixture, "etc/keys/repository.key", "etc/keys/away");
+  jobs_fixture_rename (fixture, "etc/keys/repository.key", "etc/keys/away");
   assert_not_opened (fixture, destination, OB_ERROR_NOT_FOUND, "repository.key");
   fixture_write (&fixture->base, "etc/keys/repository.key", "wrong\n");
   assert_not_opened (fixture, destination, OB_ERROR_WRONG_PASSPHRASE, "");
@@ -353,7 +327,7 @@ test_update_path (JobsFixture *fixture, gconstpointer data)
   g_assert_message (wrong, "another repository");
   g_assert_false (is_there (fixture, "moved"));
 
-  rename_in (fixture, "one", "moved");
+  jobs_fixture_rename (fixture, "one", "moved");
   updated = jobs_move_destination (destination, fixture->context, moved, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (ob_destination_get_path (updated), ==, moved);
@@ -376,7 +350,7 @@ test_update_to_nothing (JobsFixture *fixture, gconstpointer data)
   g_assert_null (jobs_move_destination (destination, fixture->context, empty, &error));
   g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
   g_assert_message (error, empty);
-  g_assert_cmpuint (count_files (fixture, "empty"), ==, 0);
+  g_assert_cmpuint (jobs_fixture_count_files (fixture, "empty"), ==, 0);
 }
 
 static void
@@ -406,90 +380,6 @@ test_update_passphrase (JobsFixture *fixture, gconstpointer data)
   /* Nobody has a copy of this one. */
   g_assert_false (ob_destination_get_key_saved (updated));
   assert_opens (fixture, updated);
-}
-
-static void
-test_check (JobsFixture *fixture, gconstpointer data)
-{
-  g_autoptr (ObDestination) destination = jobs_fixture_make_destination (fixture, "one");
-  guint files = count_files (fixture, "one");
-  guint64 free_bytes = 0;
-  guint64 total_bytes = 0;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GError) missing = NULL;
-
-  ob_destination_check (destination, fixture->context, &free_bytes, &total_bytes, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (free_bytes, >, 0);
-  g_assert_cmpuint (total_bytes, >=, free_bytes);
-  g_assert_cmpuint (count_files (fixture, "one"), ==, files);
-
-  rename_in (fixture, "one", "elsewhere");
-  g_assert_false (ob_destination_check (destination, fixture->context, &free_bytes, &total_bytes,
-                                        NULL, &missing));
-  g_assert_ob_error (missing, OB_ERROR_DESTINATION_UNAVAILABLE);
-}
-
-/* All steps, as "NAME STATUS …"; FALSE with the error of the first that failed. */
-static gboolean
-check_up (JobsFixture *fixture, ObDestination *destination, char **steps, GError **error)
-{
-  g_autoptr (ObCheckup) checkup = ob_checkup_new (NULL, NULL, NULL);
-  g_autoptr (GVariant) found = NULL;
-  g_autoptr (GString) text = g_string_new (NULL);
-  guint64 free_bytes, total_bytes;
-
-  ob_destination_checkup (destination, fixture->context, &free_bytes, &total_bytes, checkup);
-  found = ob_checkup_dup_steps (checkup);
-  for (guint i = 0; i < g_variant_n_children (found); i++)
-    {
-      g_autoptr (GVariant) step = g_variant_get_child_value (found, i);
-      const char *name, *status;
-
-      g_variant_lookup (step, "name", "&s", &name);
-      g_variant_lookup (step, "status", "&s", &status);
-      g_string_append_printf (text, "%s%s %s", i > 0 ? ", " : "", name, status);
-    }
-  *steps = g_strdup (text->str);
-  return ob_checkup_conclude (checkup, error);
-}
-
-static void
-test_checkup (JobsFixture *fixture, gconstpointer data)
-{
-  g_autoptr (ObDestination) destination = jobs_fixture_make_destination (fixture, "one");
-  guint files = count_files (fixture, "one");
-  g_autofree char *good = NULL;
-  g_autofree char *none = NULL;
-  g_autofree char *gone = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GError) missing = NULL;
-  g_autoptr (GError) lost = NULL;
-
-  check_up (fixture, destination, &good, &error);
-  g_assert_no_error (error);
-  g_assert_cmpstr (good, ==,
-                   "directory ok, permissions ok, file-system ok, separate-disk not told, list ok, "
-                   "repository ok, write ok, read ok, delete ok, latency ok, upload ok, "
-                   "download ok, space ok");
-  g_assert_cmpuint (count_files (fixture, "one"), ==, files);
-
-  /* An empty directory in its place, as where the disk is not mounted, is not written to. */
-  rename_in (fixture, "one", "elsewhere");
-  g_assert_cmpint (mkdirat (fixture->base.fd, "one", 0500), ==, 0);
-  g_assert_false (check_up (fixture, destination, &none, &missing));
-  g_assert_ob_error (missing, OB_ERROR_DESTINATION_UNAVAILABLE);
-  g_assert_cmpstr (none, ==,
-                   "directory ok, permissions ok, file-system ok, separate-disk not told, list ok, "
-                   "repository failed, write skipped, read skipped, delete skipped, latency ok, "
-                   "upload skipped, download skipped, space ok");
-  g_assert_cmpuint (count_files (fixture, "one"), ==, 0);
-
-  g_assert_cmpint (unlinkat (fixture->base.fd, "one", AT_REMOVEDIR), ==, 0);
-  g_assert_false (check_up (fixture, destination, &gone, &lost));
-  g_assert_ob_error (lost, OB_ERROR_DESTINATION_UNAVAILABLE);
-  g_assert_true (g_str_has_prefix (gone, "directory failed, permissions skipped, file-system "
-                                         "skipped, separate-disk skipped, list skipped, "));
 }
 
 static void
@@ -595,8 +485,6 @@ main (int argc, char **argv)
   ADD ("/destination/update-path", test_update_path);
   ADD ("/destination/update-to-nothing", test_update_to_nothing);
   ADD ("/destination/update-passphrase", test_update_passphrase);
-  ADD ("/destination/check", test_check);
-  ADD ("/destination/checkup", test_checkup);
   ADD ("/destination/full", test_full);
   ADD ("/destination/other-things", test_other_things);
   ADD ("/destination/bad-files", test_bad_files);
