@@ -19,7 +19,8 @@ find_change (ObClient *client, const char *path, GError **error)
                                                ob_no_options (), NULL, error);
   g_autoptr (GVariant) details = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 
-  return details != NULL ? g_variant_lookup_value (details, "change", G_VARIANT_TYPE_VARDICT) : NULL;
+  return details != NULL ? g_variant_lookup_value (details, "change", G_VARIANT_TYPE_VARDICT)
+                         : NULL;
 }
 
 static void
@@ -83,8 +84,8 @@ run_list (ObClient *client, int argc, char **argv)
   ObExit status;
 
   if (!ob_command_parse (client, &ob_command_change_list, NULL,
-                         "A change is open from the backup before it until it is ended.", argc, argv,
-                         0, 0, &operands, &status))
+                         "A change is open from the backup before it until it is ended.",
+                         argc, argv, 0, 0, &operands, &status))
     return status;
   return list (client);
 }

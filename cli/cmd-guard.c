@@ -223,8 +223,8 @@ run (ObClient *client, int argc, char **argv)
 
   request.command = cut_command (&argc, argv);
   if (ob_command_parse (client, &ob_command_guard, entries,
-                        "Backs up, runs the command as you, and goes back to how it was before if it "
-                        "fails. The\nexit status is that of the command. Example:\n"
+                        "Backs up, runs the command as you, and goes back to how it was before if "
+                        "it fails. The\nexit status is that of the command. Example:\n"
                         "  obbackupctl guard --stop -- ant update.database",
                         argc, argv, 0, 1, &operands, &status))
     {

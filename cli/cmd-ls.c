@@ -123,9 +123,9 @@ run (ObClient *client, int argc, char **argv)
   ObExit status;
 
   if (!ob_command_parse (client, &ob_command_ls, entries,
-                         "PATH is a part and a path in it, like sources/modules; such a path can be "
-                         "restored alone:\n  obbackupctl restore ID --only sources/modules/org.example "
-                         "--into DIR",
+                         "PATH is a part and a path in it, like sources/modules; such a path can "
+                         "be restored alone:\n  obbackupctl restore ID --only "
+                         "sources/modules/org.example --into DIR",
                          argc, argv, 1, 2, &operands, &status))
     return status;
   path = g_strdup (operands[1] != NULL ? operands[1] : "");

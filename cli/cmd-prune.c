@@ -73,8 +73,9 @@ run (ObClient *client, int argc, char **argv)
   ObExit status;
 
   if (!ob_command_parse (client, &ob_command_prune, entries,
-                         "What deleted backups and interrupted ones left is removed. Packs that are "
-                         "partly used\nare written anew until no more than the limit is unused.",
+                         "What deleted backups and interrupted ones left is removed. Packs that "
+                         "are partly used\nare written anew until no more than the limit is "
+                         "unused.",
                          argc, argv, 0, 1, &operands, &status))
     return status;
   return prune (client, operands[0], plan, max_unused, no_wait);

@@ -46,7 +46,8 @@ release (ObClient *client, const char *name, gboolean yes)
   if (properties == NULL)
     return ob_client_fail (client, error);
   g_variant_lookup (properties, "Name", "&s", &instance);
-  question = g_strdup_printf ("Remove what was there before the restores of %s, for good", instance);
+  question
+    = g_strdup_printf ("Remove what was there before the restores of %s, for good", instance);
   if (!yes && !ob_confirm (question, &error))
     return ob_client_fail (client, error);
   reply = ob_client_call (client, OB_ROOT_PATH, OB_INTERFACE, "ReleasePrevious",

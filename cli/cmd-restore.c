@@ -334,8 +334,8 @@ run (ObClient *client, int argc, char **argv)
   Request request = { 0 };
   const GOptionEntry entries[] = {
     { "only", 0, 0, G_OPTION_ARG_STRING, &request.only,
-      "Of database, sources, webapp, attachments, reprintables; with --into also files of them, as in "
-      "sources/modules/org.example", "PART[/PATH],…" },
+      "Of database, sources, webapp, attachments, reprintables; with --into also files of them, as "
+      "in sources/modules/org.example", "PART[/PATH],…" },
     { "into", 0, 0, G_OPTION_ARG_FILENAME, &request.into,
       "Restore files into this new or empty directory instead", "DIR" },
     { "into-database", 0, 0, G_OPTION_ARG_STRING, &request.into_database,

@@ -131,8 +131,8 @@ run (ObClient *client, int argc, char **argv)
 
   if (!ob_command_parse (client, &ob_command_retention, entries,
                          "Removes the backups of the schedule's instance that none of its rules "
-                         "keeps. What is\npinned, what an open change goes back to, and the last good "
-                         "backup stay.",
+                         "keeps. What is\npinned, what an open change goes back to, and the last "
+                         "good backup stay.",
                          argc, argv, 0, 1, &operands, &status))
     return status;
   return apply (client, operands[0], from, plan, prune, yes);

@@ -37,8 +37,8 @@ agree (const char *instance, const Flags *flags, GError **error)
 
   if (flags->yes)
     return TRUE;
-  g_printerr ("The state of %s before its last restore comes back; what there is now is kept in its "
-              "turn.\nThe application is stopped for a moment.\n",
+  g_printerr ("The state of %s before its last restore comes back; what there is now is kept in "
+              "its turn.\nThe application is stopped for a moment.\n",
               instance);
   question = g_strdup_printf ("Undo the restore of %s", instance);
   return ob_confirm (question, error);
@@ -93,8 +93,8 @@ run (ObClient *client, int argc, char **argv)
   ObExit status;
 
   if (!ob_command_parse (client, &ob_command_undo_restore, entries,
-                         "What was there before the last restore in place comes back, and what there "
-                         "is now is\nkept instead: undoing it again brings that back.",
+                         "What was there before the last restore in place comes back, and what "
+                         "there is now is\nkept instead: undoing it again brings that back.",
                          argc, argv, 0, 1, &operands, &status))
     return status;
   return undo (client, operands[0], &flags);

@@ -320,8 +320,9 @@ run (ObClient *client, int argc, char **argv)
                         "Without --read-data and --sample it is seen whether all that the backups "
                         "need is there;\nthe data itself is not read. A drill restores each backup "
                         "into a scratch database and\ndirectory, compares rows and files, runs the "
-                        "checks of the instance (--check-sql) and\nremoves all of it; without an ID "
-                        "the newest backup of each installation. Exit status 1:\ndamage was found.",
+                        "checks of the instance (--check-sql) and\nremoves all of it; without an "
+                        "ID the newest backup of each installation. Exit status 1:\ndamage was "
+                        "found.",
                         argc, argv, 0, 250, &request.ids, &status))
     status = verify (client, &request);
   request_clear (&request);

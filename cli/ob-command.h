@@ -14,9 +14,9 @@ typedef struct
   ObExit (*run) (ObClient *client, int argc, char **argv); /* argv[0]: the name */
 } ObCommand;
 
-extern const ObCommand ob_command_setup, ob_command_status, ob_command_backup, ob_command_list, ob_command_show,
-  ob_command_restore, ob_command_delete, ob_command_prune, ob_command_jobs, ob_command_watch,
-  ob_command_cancel,
+extern const ObCommand ob_command_setup, ob_command_status, ob_command_backup, ob_command_list,
+  ob_command_show, ob_command_restore, ob_command_delete, ob_command_prune, ob_command_jobs,
+  ob_command_watch, ob_command_cancel,
   ob_command_instance_add, ob_command_instance_list, ob_command_instance_show,
   ob_command_instance_check, ob_command_instance_edit, ob_command_instance_remove,
   ob_command_destination_add, ob_command_destination_list, ob_command_destination_show,

@@ -43,8 +43,9 @@ note_previous (GVariant *details, const char *name, GString *notes)
   age = ob_format_age (since);
   end = until != 0 ? ob_format_time (until) : NULL;
   g_string_append_printf (notes,
-                          "%s keeps what was there before it was restored %s (%s, %s%s): obbackupctl "
-                          "undo-restore %s brings it back, release-previous %s removes it.\n",
+                          "%s keeps what was there before it was restored %s (%s, %s%s): "
+                          "obbackupctl undo-restore %s brings it back, release-previous %s removes "
+                          "it.\n",
                           name, age, size_text, end != NULL ? "until " : "until it is released",
                           end != NULL ? end : "", name, name);
 }
@@ -65,15 +66,16 @@ note_change (GVariant *details, const char *name, GPtrArray *troubles, GString *
   g_variant_lookup (change, "overdue", "b", &overdue);
   g_variant_lookup (change, "stopped", "b", &stopped);
   age = ob_format_age (ob_dict_number (change, "since"));
-  text = g_strdup_printf ("a change of %s was begun %s%s%s%s", name, age, *label != '\0' ? ": " : "",
-                          label, stopped ? "; the application is stopped for it" : "");
+  text = g_strdup_printf ("a change of %s was begun %s%s%s%s", name, age,
+                          *label != '\0' ? ": " : "", label,
+                          stopped ? "; the application is stopped for it" : "");
   if (!overdue)
     g_string_append_printf (notes, "%s.\n", text);
   else
     g_ptr_array_add (troubles,
-                     g_strdup_printf ("%s, and is still open. Did it succeed? Then: obbackupctl change "
-                                      "end %s --succeeded. If not, to go back to how it was before: "
-                                      "obbackupctl change end %s --failed",
+                     g_strdup_printf ("%s, and is still open. Did it succeed? Then: obbackupctl "
+                                      "change end %s --succeeded. If not, to go back to how it was "
+                                      "before: obbackupctl change end %s --failed",
                                       text, id, id));
 }
 
@@ -89,7 +91,8 @@ note_proof (GVariant *details, const char *name, GPtrArray *troubles, GString *n
     return;
   age = ob_format_age (proven);
   if (strcmp (ob_dict_text (details, "proven-result"), "proven") == 0)
-    g_string_append_printf (notes, "%s: backup %.8s was proven %s by a drill.\n", name, backup, age);
+    g_string_append_printf (notes, "%s: backup %.8s was proven %s by a drill.\n", name, backup,
+                            age);
   else
     g_ptr_array_add (troubles,
                      g_strdup_printf ("the last drill of %s failed (%s, backup %.8s): make another "

@@ -133,8 +133,9 @@ add_times (GString *text, GVariant *plan)
   g_string_append (text, ".\n");
   if (keeps)
     g_string_append_printf (text,
-                            "The database keeps its number, to which an activation key is bound. With "
-                            "--quick it does not, and\nthe application is stopped for about %s only.\n",
+                            "The database keeps its number, to which an activation key is bound. "
+                            "With --quick it does not, and\nthe application is stopped for about "
+                            "%s only.\n",
                             quick);
 }
 

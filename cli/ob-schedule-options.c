@@ -103,10 +103,10 @@ void
 ob_schedule_options_clear (ObScheduleOptions *options)
 {
   char **const texts[]
-    = { &options->instance,    &options->to,           &options->parts,       &options->zone,
-        &options->action,      &options->overlap,      &options->random_delay, &options->late_after,
-        &options->verify,      &options->prune_limit,  &options->keep_last,   &options->keep_hourly,
-        &options->keep_daily,  &options->keep_weekly,  &options->keep_monthly, &options->keep_yearly,
+    = { &options->instance,   &options->to,          &options->parts,        &options->zone,
+        &options->action,     &options->overlap,     &options->random_delay, &options->late_after,
+        &options->verify,     &options->prune_limit, &options->keep_last,    &options->keep_hourly,
+        &options->keep_daily, &options->keep_weekly, &options->keep_monthly, &options->keep_yearly,
         &options->keep_within };
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -121,7 +121,8 @@ ob_schedule_options_new_entries (ObScheduleOptions *options, gboolean edit)
 {
   GOptionEntry *all = NULL;
   const GOptionEntry entries[] = {
-    { "at", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->times, "When it runs; may be repeated", "TIME" },
+    { "at", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->times, "When it runs; may be repeated",
+      "TIME" },
     { "instance", 0, 0, G_OPTION_ARG_STRING, &options->instance, "What is backed up", "INSTANCE" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &options->to, "Where to", "DEST,…" },
     { "only", 0, 0, G_OPTION_ARG_STRING, &options->parts, "Only these parts", "PART,…" },
