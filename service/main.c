@@ -228,8 +228,8 @@ on_name_acquired (GDBusConnection *connection, const char *name, gpointer user_d
 static void
 on_name_lost (GDBusConnection *connection, const char *name, gpointer user_data)
 {
-  g_warning ("The name %s on the system bus is not to be had: another obbackupd owns it, or the bus "
-             "policy does not allow it",
+  g_warning ("The name %s on the system bus is not to be had: another obbackupd owns it, or the "
+             "bus policy does not allow it",
              name);
   stop (user_data, EXIT_FAILURE);
 }

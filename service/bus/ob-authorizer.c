@@ -224,8 +224,9 @@ deny (Call *call, const char *reason)
 {
   ob_reply_error (g_steal_pointer (&call->invocation),
                   g_error_new (OB_ERROR, OB_ERROR_NOT_AUTHORIZED,
-                               "You are not authorised to %s (%s%s): %s", describe_action (call->action),
-                               OB_ACTION_PREFIX, call->action, reason));
+                               "You are not authorised to %s (%s%s): %s",
+                               describe_action (call->action), OB_ACTION_PREFIX, call->action,
+                               reason));
 }
 
 static GDBusInterfaceSkeletonClass *

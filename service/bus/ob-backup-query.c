@@ -76,8 +76,8 @@ describe_all (GPtrArray *records, GStrvBuilder *problems)
       if (size > MAX_REPLY)
         {
           g_autofree char *text
-            = g_strdup_printf ("The %u oldest backups do not fit into one answer; ask for them with "
-                               "\"until\"",
+            = g_strdup_printf ("The %u oldest backups do not fit into one answer; ask for them "
+                               "with \"until\"",
                                records->len - i);
 
           g_strv_builder_add (problems, text);

@@ -42,9 +42,9 @@ check_none_is_open (ObContext *context, const char *instance, GError **error)
       return FALSE;
     }
   g_set_error (error, OB_ERROR, OB_ERROR_EXISTS,
-               "A change of instance %s is open since %" G_GUINT64_FORMAT " minutes%s%s: %s. End it "
-               "first: \"obbackupctl change end --succeeded\" keeps what there is, \"--failed\" goes "
-               "back to how it was before.",
+               "A change of instance %s is open since %" G_GUINT64_FORMAT " minutes%s%s: %s. End "
+               "it first: \"obbackupctl change end --succeeded\" keeps what there is, \"--failed\" "
+               "goes back to how it was before.",
                instance, get_age (open) / 60, open->label != NULL ? ", " : "",
                open->label != NULL ? open->label : "", open->id);
   return FALSE;
@@ -142,7 +142,8 @@ ob_change_call_end (ObManager *manager, const char *id, gboolean succeeded, GVar
   if (change->state == OB_CHANGE_BEGINNING)
     {
       g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
-                   "The backup of the change is still being made; cancel that job, or wait for it.");
+                   "The backup of the change is still being made; cancel that job, or wait for "
+                   "it.");
       return NULL;
     }
   if (change->state == OB_CHANGE_ENDING)

@@ -85,7 +85,8 @@ ob_descriptor_check_directory (int fd, uid_t uid, const char *name, GError **err
   if (fstat (fd, &status) != 0 || !S_ISDIR (status.st_mode) || get_access_mode (fd) < 0)
     {
       g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "\"%s\" has to be a directory, opened with O_DIRECTORY and without O_PATH", name);
+                   "\"%s\" has to be a directory, opened with O_DIRECTORY and without O_PATH",
+                   name);
       return FALSE;
     }
   /* SECURITY: the client could open it, which is not to say that he may write in it. */
@@ -105,8 +106,8 @@ ob_descriptor_check_directory (int fd, uid_t uid, const char *name, GError **err
   if (!is_empty_directory (fd))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "The directory given as \"%s\" is not empty; choose an empty one, so that nothing "
-                   "is overwritten",
+                   "The directory given as \"%s\" is not empty; choose an empty one, so that "
+                   "nothing is overwritten",
                    name);
       return FALSE;
     }
@@ -195,7 +196,8 @@ read_secret_in_thread (GTask *task, gpointer source, gpointer data, GCancellable
     {
       ob_secret_free (secret);
       g_task_return_new_error (task, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                               "The passphrase is empty; ask for \"no-passphrase\" if that is meant");
+                               "The passphrase is empty; ask for \"no-passphrase\" if that is "
+                               "meant");
     }
   else
     g_task_return_pointer (task, secret, (GDestroyNotify) ob_secret_free);

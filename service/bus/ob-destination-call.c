@@ -310,8 +310,8 @@ check_limit (Call *call, GError **error)
       || (call->destination != NULL && strcmp (limit, NO_LIMIT) == 0))
     return TRUE;
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-               "The bandwidth limit \"%.32s\" has to be bytes a second as 500K, 10M or 1G, of 1K at "
-               "least, or \"none\" to take it away",
+               "The bandwidth limit \"%.32s\" has to be bytes a second as 500K, 10M or 1G, of 1K "
+               "at least, or \"none\" to take it away",
                limit);
   return FALSE;
 }

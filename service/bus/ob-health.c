@@ -81,12 +81,13 @@ look_at_age (ObHealth *self, ObInstanceObject *object, const char *name, gint64 
   allowed = describe_span (limit);
   if (success > 0 && success > now + FUTURE)
     problem = ob_problem_new (OB_PROBLEM_BACKUP_LATE, OB_SEVERITY_ERROR, name,
-                              "The last backup of %s is of a time that is yet to come: the clock was "
-                              "set, and nobody can tell how old it is.",
+                              "The last backup of %s is of a time that is yet to come: the clock "
+                              "was set, and nobody can tell how old it is.",
                               name);
   else if (success > 0)
     problem = ob_problem_new (OB_PROBLEM_BACKUP_LATE, OB_SEVERITY_ERROR, name,
-                              "The last good backup of %s is %s old; it should not be older than %s.",
+                              "The last good backup of %s is %s old; it should not be older than "
+                              "%s.",
                               name, age, allowed);
   else
     problem = ob_problem_new (OB_PROBLEM_BACKUP_LATE, OB_SEVERITY_ERROR, name,
@@ -112,8 +113,8 @@ look_at_change (ObHealth *self, const char *name)
   if (overdue)
     add (self, ob_problem_new (OB_PROBLEM_CHANGE_OPEN_LONG, OB_SEVERITY_WARNING, name,
                                "A change of %s%s%s is open for long; how did it end? \"obbackupctl "
-                               "change end %s\" with --succeeded keeps what there is, with --failed "
-                               "goes back.",
+                               "change end %s\" with --succeeded keeps what there is, with "
+                               "--failed goes back.",
                                name, *label != '\0' ? ", " : "", label, id));
 }
 
@@ -151,8 +152,8 @@ look_at_space (ObHealth *self, ObDestinationObject *object, const char *name)
   shrinks = ob_destination_object_get_days_left (object, &days);
   if (shrinks && days < LEAST_DAYS)
     add (self, ob_problem_new (OB_PROBLEM_SPACE_LOW, OB_SEVERITY_WARNING, name,
-                               "Destination %s will be full in about %u days at its present growth: "
-                               "%.1f GB are free.",
+                               "Destination %s will be full in about %u days at its present "
+                               "growth: %.1f GB are free.",
                                name, days, (double) left / 1e9));
   else if (left < total / 20)
     add (self, ob_problem_new (OB_PROBLEM_SPACE_LOW, OB_SEVERITY_WARNING, name,
@@ -184,8 +185,8 @@ look_at_destinations (ObHealth *self)
     }
 }
 
-/* One of a part of the installation: what it is late with, the instance's last backup does not tell, which
- * is a whole one. */
+/* One of a part of the installation: what it is late with, the instance's last backup does not
+ * tell, which is a whole one. */
 static void
 look_at_part (ObHealth *self, const ObSchedule *schedule, const ObScheduleState *state)
 {
@@ -200,7 +201,8 @@ look_at_part (ObHealth *self, const ObSchedule *schedule, const ObScheduleState 
       || ob_schedules_is_whole (ob_manager_get_schedules (self->manager), schedule))
     return;
   problem = ob_problem_new (OB_PROBLEM_BACKUP_LATE, OB_SEVERITY_ERROR, schedule->instance,
-                            "Schedule %s has made no good backup of %s for %s; it should be one in %s.",
+                            "Schedule %s has made no good backup of %s for %s; it should be one in "
+                            "%s.",
                             schedule->name, schedule->instance, age_text, allowed);
   problem->age = age;
   add (self, problem);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is wrong: looks at all that the service knows, tells when something begins or ends to be
- * wrong, and keeps the properties Health ("unknown" until it is started) and HealthReasons. Main context. */
+ * wrong, and keeps the properties Health ("unknown" until it is started) and HealthReasons. Main
+ * context. */
 #pragma once
 
 #include "ob-dbus-generated.h"
@@ -25,8 +26,8 @@ void ob_health_look (ObHealth *health);
 /* What is wrong with a configuration file ("schedules/nightly.conf"); NULL: nothing any more. */
 void ob_health_set_config_error (ObHealth *health, const char *file, const char *message);
 
-/* Forgets what was wrong with the files of @folder ("schedules") whose names are not among @names: they
- * are gone. */
+/* Forgets what was wrong with the files of @folder ("schedules") whose names are not among @names:
+ * they are gone. */
 void ob_health_drop_config_errors (ObHealth *health, const char *folder,
                                    const char *const *names);
 

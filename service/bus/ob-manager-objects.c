@@ -88,7 +88,8 @@ remove_object (ObManager *self, GHashTable *table, const char *folder, const cha
 /* methods of this room */
 
 void
-ob_manager_export_owned (ObManager *self, GDBusInterfaceSkeleton *skeleton, const char *path, guint owner)
+ob_manager_export_owned (ObManager *self, GDBusInterfaceSkeleton *skeleton, const char *path,
+                         guint owner)
 {
   g_autoptr (GDBusObjectSkeleton) carrier = g_dbus_object_skeleton_new (path);
 
@@ -138,8 +139,8 @@ ob_manager_check_unused (ObManager *self, const char *instance, const char *dest
   if (user == NULL)
     return TRUE;
   g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
-               "Schedule %s needs %s %s; change or remove that first: \"obbackupctl schedule remove "
-               "%s\"",
+               "Schedule %s needs %s %s; change or remove that first: \"obbackupctl schedule "
+               "remove %s\"",
                user, instance != NULL ? "instance" : "destination",
                instance != NULL ? instance : destination, user);
   return FALSE;
@@ -246,8 +247,8 @@ ob_manager_reserve (ObManager *self, const char *folder, const char *name, GErro
   if (!ob_name_is_valid (name))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "\"%.64s\" cannot be a name; take 1 to 63 letters, digits, \"-\" and \"_\", with "
-                   "a letter or digit first",
+                   "\"%.64s\" cannot be a name; take 1 to 63 letters, digits, \"-\" and \"_\", "
+                   "with a letter or digit first",
                    name);
       return FALSE;
     }
@@ -260,8 +261,8 @@ ob_manager_reserve (ObManager *self, const char *folder, const char *name, GErro
   if (has_configuration (self, folder, name))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_EXISTS,
-                   "%s/%s.conf is there but cannot be used; mend or delete it, restart the service, "
-                   "or choose another name",
+                   "%s/%s.conf is there but cannot be used; mend or delete it, restart the "
+                   "service, or choose another name",
                    folder, name);
       return FALSE;
     }

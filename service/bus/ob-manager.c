@@ -164,8 +164,8 @@ on_job_added (ObJobQueue *queue, ObJob *job, gpointer user_data)
   ObManager *self = OB_MANAGER (user_data);
   ObJobObject *object = ob_job_object_new (job);
 
-  ob_manager_export_owned (self, G_DBUS_INTERFACE_SKELETON (object), ob_job_object_get_path (object),
-                 ob_job_get_uid (job));
+  ob_manager_export_owned (self, G_DBUS_INTERFACE_SKELETON (object),
+                           ob_job_object_get_path (object), ob_job_get_uid (job));
   g_hash_table_insert (self->jobs, g_object_ref (job), object);
   g_signal_connect (job, "progress", G_CALLBACK (on_job_progress), self);
   g_signal_connect (job, "finished", G_CALLBACK (on_job_finished), self);

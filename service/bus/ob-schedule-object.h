@@ -19,6 +19,7 @@ ObScheduleObject *ob_schedule_object_new (ObManager *manager, ObSchedules *sched
 void ob_schedule_object_refresh (ObScheduleObject *object);
 
 /* AddSchedule of the root: the path (transfer full). */
-char *ob_schedule_call_add (ObManager *manager, const char *name, GVariant *options, GError **error);
+char *ob_schedule_call_add (ObManager *manager, const char *name, GVariant *options,
+                            GError **error);
 
 G_END_DECLS

@@ -69,7 +69,8 @@ apply_rules (const char *const *rules, GKeyFile *file, GError **error)
       key = g_strndup (*rule, equals - *rule);
       if (g_key_file_has_key (file, GROUP, key, NULL))
         {
-          g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT, "The rule %s is given twice.", key);
+          g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT, "The rule %s is given twice.",
+                       key);
           return FALSE;
         }
       g_key_file_set_string (file, GROUP, key, equals + 1);

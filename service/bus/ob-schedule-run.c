@@ -115,7 +115,9 @@ static ObJob *
 make_backup (Chain *chain, ObInstance *instance, ObDestination *destination, GError **error)
 {
   const ObSchedule *schedule = chain->run->schedule;
-  ObBackupOptions options = { .kind = "scheduled", .schedule = schedule->name, .parts = ob_instance_get_parts (instance) };
+  ObBackupOptions options = { .kind = "scheduled",
+                              .schedule = schedule->name,
+                              .parts = ob_instance_get_parts (instance) };
 
   if (schedule->parts != NULL
       && !ob_parts_from_names ((const char *const *) schedule->parts, &options.parts, error))

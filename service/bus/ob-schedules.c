@@ -333,7 +333,8 @@ ob_schedules_remove (ObSchedules *self, const char *name, GError **error)
   if (ob_scheduler_is_running (self->scheduler, name))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
-                   "A run of schedule %s is at work; wait for its end, or cancel its job first", name);
+                   "A run of schedule %s is at work; wait for its end, or cancel its job first",
+                   name);
       return FALSE;
     }
   if ((unlinkat (dirfd, file_name, 0) != 0 && errno != ENOENT) || fsync (dirfd) != 0)

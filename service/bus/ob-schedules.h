@@ -24,7 +24,8 @@ void ob_schedules_start (ObSchedules *schedules);
 void ob_schedules_stop (ObSchedules *schedules);
 
 /* Reads the configuration again: what is new is added, what is gone removed; what cannot be
- * understood stays as it was. FALSE where something that is gone has a run that has to end first. */
+ * understood stays as it was. FALSE where something that is gone has a run that has to end
+ * first. */
 gboolean ob_schedules_reload (ObSchedules *schedules);
 
 /* Whether there is one of this name. */

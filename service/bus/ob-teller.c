@@ -170,8 +170,8 @@ static void
 add_health (ObTeller *self, ObMetrics *metrics)
 {
   ObMetricFamily *family = ob_metrics_add_family (
-    metrics, "obbackup_health", "1 where the last check or backup found nothing wrong, 0 otherwise.",
-    OB_METRIC_GAUGE);
+    metrics, "obbackup_health",
+    "1 where the last check or backup found nothing wrong, 0 otherwise.", OB_METRIC_GAUGE);
   g_autoptr (GPtrArray) objects = ob_manager_list_instance_objects (self->manager);
 
   for (guint i = 0; i < objects->len; i++)

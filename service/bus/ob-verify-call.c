@@ -81,7 +81,8 @@ start (ObManager *manager, const char *destination, const char *const *ids,
                            "There is no destination whose backups could be verified");
       return NULL;
     }
-  job = ob_verify_job_new (ob_manager_get_context (manager), destinations, ids, options, uid, error);
+  job
+    = ob_verify_job_new (ob_manager_get_context (manager), destinations, ids, options, uid, error);
   return job != NULL ? ob_manager_start_job (manager, job, error) : NULL;
 }
 

@@ -2,14 +2,14 @@
 /*
  * Events in the journal, where people find them with journalctl and programs by their fields:
  *
- *   MESSAGE_ID     what kind of event it is, one of the constants below; `journalctl -x` explains each
- *                  (data/obbackup.catalog)
+ *   MESSAGE_ID     what kind of event it is, one of the constants below; `journalctl -x` explains
+ *                  each (data/obbackup.catalog)
  *   MESSAGE        the sentence
  *   PRIORITY       5 for info, 4 for warning, 3 for error, as syslog counts
  *   OBBACKUP_…     the fields in capitals, with _SEC for _seconds: OBBACKUP_INSTANCE,
  *                  OBBACKUP_DESTINATION, OBBACKUP_SCHEDULE, OBBACKUP_JOB, OBBACKUP_OPERATION,
- *                  OBBACKUP_BACKUP, OBBACKUP_STATE, OBBACKUP_DURATION_SEC, OBBACKUP_BYTES and so on; a
- *                  boolean is "true" or "false"
+ *                  OBBACKUP_BACKUP, OBBACKUP_STATE, OBBACKUP_DURATION_SEC, OBBACKUP_BYTES and so
+ *                  on; a boolean is "true" or "false"
  *   OBBACKUP_EVENT the event's name
  *
  * They go through GLib's structured log, to whichever writer the program has set. GLib's own one

@@ -16,7 +16,7 @@
  *   obbackup_last_backup_bytes{instance,destination}               of that backup, uncompressed
  *   obbackup_last_backup_age_seconds{instance,destination}         as the file was written
  *   obbackup_last_verify_timestamp_seconds{destination}            end of the last good one
- *   obbackup_jobs_total{operation,state}                           counter, from the service's start
+ *   obbackup_jobs_total{operation,state}                           counter, since the service began
  *   obbackup_health{instance}                                      1 where all is well, or else 0
  *   obbackup_build_info{version}                                   always 1
  *

@@ -178,7 +178,8 @@ read_share (ObSchedule *self, GKeyFile *file, GError **error)
     return TRUE;
   percent = g_ascii_strtod (text, &end);
   if (end == text || strcmp (end, "%") != 0 || !isfinite (percent) || percent <= 0 || percent > 100)
-    return refuse (error, "verify-after", "has to be a share of the data as 5%%, of 100%% at most.");
+    return refuse (error, "verify-after",
+                   "has to be a share of the data as 5%%, of 100%% at most.");
   self->verify_share = percent / 100;
   return TRUE;
 }

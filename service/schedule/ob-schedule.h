@@ -67,7 +67,8 @@ ObSchedule *ob_schedule_ref (ObSchedule *schedule);
 void ob_schedule_unref (ObSchedule *schedule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSchedule, ob_schedule_unref)
 
-/* Whether a key is one of the retention's rules: ob_retention_new() tells which of them there are. */
+/* Whether a key is one of the retention's rules: ob_retention_new() tells which of them there
+ * are. */
 gboolean ob_schedule_is_rule (const char *key);
 
 /* That of the times which name none, and of the days and weeks that the retention counts. Transfer

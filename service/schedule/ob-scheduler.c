@@ -110,8 +110,8 @@ static gint64
 get_delay (const Entry *entry, gint64 planned)
 {
   guint64 hash = G_GUINT64_CONSTANT (14695981039346656037);
-  g_autofree char *seed
-    = g_strdup_printf ("%s %s %" G_GINT64_FORMAT, g_get_host_name (), entry->schedule->name, planned);
+  g_autofree char *seed = g_strdup_printf ("%s %s %" G_GINT64_FORMAT, g_get_host_name (),
+                                           entry->schedule->name, planned);
 
   if (entry->schedule->random_delay == 0)
     return 0;
@@ -319,8 +319,8 @@ ob_scheduler_add (ObScheduler *self, ObSchedule *schedule, const ObScheduleState
       ob_schedule_unref (entry->schedule);
       entry->schedule = ob_schedule_ref (schedule);
       entry->retry = schedule->enabled ? entry->retry : OB_CLOCK_NEVER;
-      /* What other times would have missed is nobody's fault; but a run whose time has come, and that
-       * waits for its delay, is not forgotten because something else was changed. */
+      /* What other times would have missed is nobody's fault; but a run whose time has come, and
+       * that waits for its delay, is not forgotten because something else was changed. */
       if (!same_times)
         {
           entry->state.planned = now;

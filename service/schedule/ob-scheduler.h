@@ -36,10 +36,10 @@ typedef struct
 #define OB_TYPE_SCHEDULER (ob_scheduler_get_type ())
 G_DECLARE_FINAL_TYPE (ObScheduler, ob_scheduler, OB, SCHEDULER, GObject)
 
-/* Knows when which schedule is due. It runs nothing itself: whoever handles "due" does, and tells how it
- * ended. Main context only. Signals:
- *   "due" (const char *name, guint attempt)   begin a run; from the second attempt on only what the one
- *                                             before could not do. The run counts as begun
+/* Knows when which schedule is due. It runs nothing itself: whoever handles "due" does, and tells
+ * how it ended. Main context only. Signals:
+ *   "due" (const char *name, guint attempt)   begin a run; from the second attempt on only what the
+ *                                             one before could not do. The run counts as begun
  *   "changed" (const char *name)              state or next run did: to be saved, and shown
  */
 
