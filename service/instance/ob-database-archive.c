@@ -5,19 +5,19 @@
  * Who runs what, so that nothing that the application's role wrote ever runs as a superuser:
  *
  * - What belongs to bbdd.user is made by bbdd.user, and what belongs to others by the superuser, in
- *   the archive's own order (ob-database-toc.c). Definitions evaluate more than one would think: the
- *   constants in a view, a default, a partition key or an aggregate are worked out when they are
- *   parsed, and a constant of a domain runs the domain's CHECK. Where bbdd.user lacks a right on the
- *   things of others that its own stand on, it gets that right for as long.
+ *   the archive's own order (ob-database-toc.c). Definitions evaluate more than one would think:
+ *   the constants in a view, a default, a partition key or an aggregate are worked out when they
+ *   are parsed, and a constant of a domain runs the domain's CHECK. Where bbdd.user lacks a right
+ *   on the things of others that its own stand on, it gets that right for as long.
  * - Rows by bbdd.user, always: a COPY runs CHECK constraints, domain checks, defaults, generated
- *   columns and partition expressions. Large objects run nothing, and are loaded by the superuser, who
- *   may write those of everybody.
+ *   columns and partition expressions. Large objects run nothing, and are loaded by the superuser,
+ *   who may write those of everybody.
  * - Rights (GRANT, REVOKE) by the superuser, last: they evaluate nothing.
  *
  * Index builds and refreshes of others' tables switch to the owner of the table by themselves, in a
- * state in which they cannot switch back (PostgreSQL 15, "CREATE INDEX", "REFRESH MATERIALIZED VIEW":
- * security-restricted operation). SET ROLE and SET SESSION AUTHORIZATION are no barrier, since a
- * function can reset them.
+ * state in which they cannot switch back (PostgreSQL 15, "CREATE INDEX", "REFRESH MATERIALIZED
+ * VIEW": security-restricted operation). SET ROLE and SET SESSION AUTHORIZATION are no barrier,
+ * since a function can reset them.
  */
 #include "ob-database-restore-private.h"
 

@@ -62,7 +62,8 @@ ob_database_count_gains (const ObDatabaseConfig *config, JsonObject *facts, gboo
 
   *in_use = FALSE;
   if (postgres == NULL
-      || !ob_postgres_runf (postgres, cancellable, error, "SET statement_timeout TO '%us'", SECONDS))
+      || !ob_postgres_runf (postgres, cancellable, error, "SET statement_timeout TO '%us'",
+                            SECONDS))
     return NULL;
   for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
     {

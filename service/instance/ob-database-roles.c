@@ -69,8 +69,8 @@ give_password (ObRestoreRun *run, ObPostgres *postgres, GCancellable *cancellabl
                                 run->config->user, NULL);
   if (hash == NULL)
     {
-      g_set_error (error, OB_ERROR, OB_ERROR_FAILED, "The password of the role %s cannot be set: %s",
-                   run->config->user,
+      g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
+                   "The password of the role %s cannot be set: %s", run->config->user,
                    PQerrorMessage (ob_postgres_get_connection (postgres)));
       return FALSE;
     }
@@ -239,7 +239,8 @@ restore_acl (ObRestoreRun *run, ObPostgres *postgres, GCancellable *cancellable,
                               ? g_strdup ("PUBLIC")
                               : ob_postgres_format ("%I", grantee);
 
-      if (privilege == NULL || strspn (privilege, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ") != strlen (privilege))
+      if (privilege == NULL
+          || strspn (privilege, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ") != strlen (privilege))
         continue;
       if (!ob_postgres_runf (postgres, cancellable, error, "GRANT %s ON DATABASE %I TO %s%s",
                              privilege, target, to,
@@ -302,7 +303,8 @@ restore_setting (ObRestoreRun *run, ObPostgres *postgres, const char *role, cons
 {
   g_autoptr (GError) local_error = NULL;
   const char *equals = strchr (setting, '=');
-  g_autofree char *raw_name = equals == NULL ? NULL : g_strndup (setting, (gsize) (equals - setting));
+  g_autofree char *raw_name
+    = equals == NULL ? NULL : g_strndup (setting, (gsize) (equals - setting));
   g_autofree char *name = equals == NULL ? NULL : quote_setting_name (raw_name);
   g_autofree char *value = equals == NULL ? NULL : quote_setting (raw_name, equals + 1);
   gboolean ok;

@@ -348,8 +348,8 @@ check_options (const char *name, const ObInstanceOptions *options, GError **erro
   if (!ob_name_is_valid (name))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "\"%s\" cannot name an instance; use 1 to 63 letters, digits, \"-\" and \"_\", a "
-                   "letter or digit first",
+                   "\"%s\" cannot name an instance; use 1 to 63 letters, digits, \"-\" and \"_\", "
+                   "a letter or digit first",
                    name);
       return FALSE;
     }

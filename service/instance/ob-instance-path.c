@@ -29,8 +29,8 @@ static const char *const site_prefixes[] = { "/usr/local/", "/usr/share/tomcat" 
 /* …and these are too much to be one, though an installation may lie below them. */
 static const char *const common_roots[] = {
   "/",     "/home",    "/media",     "/mnt",      "/opt",      "/root",
-  "/srv",  "/tmp",     "/usr/local/bin", "/usr/local/etc", "/usr/local/lib", "/usr/local/sbin", "/var",
-  "/var/cache", "/var/lib", "/var/log", "/var/opt", "/var/spool", "/var/tmp", "/var/www",
+  "/srv",  "/tmp",     "/usr/local/bin", "/usr/local/etc", "/usr/local/lib", "/usr/local/sbin",
+  "/var",  "/var/cache", "/var/lib", "/var/log", "/var/opt", "/var/spool", "/var/tmp", "/var/www",
 };
 
 static const char *const own_directories[] = { OB_CONFIG_DIR, OB_STATE_DIR, OB_CACHE_DIR,

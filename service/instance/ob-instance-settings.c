@@ -146,7 +146,8 @@ gboolean
 ob_instance_settle_settings (ObInstance *instance, const ObInstanceCopy *copy, int dirfd,
                              guint *n_changed, GError **error)
 {
-  const char *machine = instance->machine_name != NULL ? instance->machine_name : g_get_host_name ();
+  const char *machine
+    = instance->machine_name != NULL ? instance->machine_name : g_get_host_name ();
   g_autofree char *override = g_strconcat (machine, "." FILE_NAME, NULL);
   struct stat before = { 0 };
 

@@ -87,7 +87,8 @@ validate_names (ObInstance *instance, GError **error)
     return refuse (error, "context.name has to be the name of a directory, without \"/\"");
   if (machine != NULL && (*machine == '\0' || strchr (machine, '/') != NULL))
     return refuse (error, "The machine name has to be a word without \"/\"");
-  if (g_strcmp0 (instance->deploy_mode, "class") != 0 && g_strcmp0 (instance->deploy_mode, "war") != 0
+  if (g_strcmp0 (instance->deploy_mode, "class") != 0
+      && g_strcmp0 (instance->deploy_mode, "war") != 0
       && g_strcmp0 (instance->deploy_mode, "none") != 0)
     return refuse (error, "deploy.mode has to be class, war or none");
   return TRUE;
@@ -226,7 +227,8 @@ validate_health (ObInstance *instance, GError **error)
   g_autoptr (GUri) uri = NULL;
 
   if (instance->health_sql != NULL && strlen (instance->health_sql) > MAX_HEALTH)
-    return refuse (error, "The query that tells of the application's health is longer than %d bytes",
+    return refuse (error,
+                   "The query that tells of the application's health is longer than %d bytes",
                    MAX_HEALTH);
   if (instance->health_timeout > MAX_HEALTH_TIMEOUT)
     return refuse (error, "The application has at most %d seconds until it is well",
@@ -239,8 +241,8 @@ validate_health (ObInstance *instance, GError **error)
       && (strcmp (g_uri_get_scheme (uri), "http") == 0
           || strcmp (g_uri_get_scheme (uri), "https") == 0))
     return TRUE;
-  return refuse (error, "The address that tells of the application's health has to be a http or https "
-                        "URL, like http://localhost:8080/openbravo/");
+  return refuse (error, "The address that tells of the application's health has to be a http or "
+                        "https URL, like http://localhost:8080/openbravo/");
 }
 
 gboolean

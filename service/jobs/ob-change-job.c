@@ -171,9 +171,9 @@ may_roll_back (const Data *data, const ObChange *change, ObJob *job, GCancellabl
     return TRUE;
   text = describe_gains (gains);
   g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
-               "The change was begun %.1f hours ago, and the application has been in use since: %s. "
-               "Going back throws that away; do it with --force if it is meant, or end the change as "
-               "succeeded.",
+               "The change was begun %.1f hours ago, and the application has been in use since: "
+               "%s. Going back throws that away; do it with --force if it is meant, or end the "
+               "change as succeeded.",
                (double) age / 3600, text);
   return FALSE;
 }

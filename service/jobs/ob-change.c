@@ -124,7 +124,8 @@ load_file (ObContext *context, const char *file, char **ended, GError **error)
       return g_steal_pointer (&change);
     }
   g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-               "The file of a change, %s/changes/%s, is damaged; look at what it says, and remove it.",
+               "The file of a change, %s/changes/%s, is damaged; look at what it says, and remove "
+               "it.",
                context->state_path, file);
   return NULL;
 }

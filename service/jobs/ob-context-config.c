@@ -112,7 +112,8 @@ take (ObContext *context, GKeyFile *file, GError **error)
   ob_context_set_defaults (&read);
   if (!read_number (file, "threads", MAX_THREADS, &read.n_threads, error)
       || !read_number (file, "lock-timeout", MAX_TIMEOUT, &read.lock_timeout, error)
-      || !read_number (file, "repository-lock-timeout", MAX_TIMEOUT, &read.repository_timeout, error)
+      || !read_number (file, "repository-lock-timeout", MAX_TIMEOUT, &read.repository_timeout,
+                       error)
       || !read_number (file, "command-timeout", MAX_TIMEOUT, &read.command_timeout, error)
       || !read_number (file, "hook-time-limit", MAX_TIMEOUT, &read.hook_time_limit, error)
       || !read_duration (file, "change-limit", &read.change_limit, error)

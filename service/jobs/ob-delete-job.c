@@ -236,7 +236,8 @@ prune_all (ObJob *job, ObContext *context, GPtrArray *places, guint seconds,
       if (!ob_prune_job_run (job, context, place->repository, place->lock, &limit, FALSE,
                              cancellable, error))
         {
-          g_prefix_error (error, "The backups are deleted, but what they took could not be freed: ");
+          g_prefix_error (error,
+                          "The backups are deleted, but what they took could not be freed: ");
           return FALSE;
         }
     }

@@ -82,8 +82,8 @@ run_add (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error
   ob_job_set_result (job, "passphrase-generated", g_variant_new_boolean (generated));
   if (ob_destination_get_no_passphrase (data->destination))
     ob_progress_warn (ob_job_get_progress (job), FALSE,
-                      "The repository has the empty passphrase: whoever can read its files can read "
-                      "the backups.");
+                      "The repository has the empty passphrase: whoever can read its files can "
+                      "read the backups.");
   /* It is configured now, whatever its disk says. */
   if (!check (job, data, data->destination, cancellable, &local))
     ob_progress_warn (ob_job_get_progress (job), FALSE, "%s", local->message);

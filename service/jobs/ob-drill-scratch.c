@@ -106,8 +106,8 @@ open_parent (const char *path, GError **error)
   if (fstat (fd, &info) == 0 && info.st_uid == geteuid () && (info.st_mode & 022) == 0)
     return ob_fd_steal (&fd);
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-               "Drills cannot use %s: the directory has to belong to root, and nobody else may write "
-               "in it. Choose another one (drill-directory in obbackup.conf)",
+               "Drills cannot use %s: the directory has to belong to root, and nobody else may "
+               "write in it. Choose another one (drill-directory in obbackup.conf)",
                path);
   return -1;
 }

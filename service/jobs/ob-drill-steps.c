@@ -211,8 +211,8 @@ ob_drill_run (ObRestoreTask *task, GPtrArray **checks, gboolean *blame, GError *
       ob_progress_set_phase (task->progress, "cleaning up");
       if (!ob_drill_scratch_remove (scratch, &left))
         ob_progress_warn (task->progress, FALSE,
-                          "What the drill made is not all removed (%s); the next drill, or the next "
-                          "start of the service, tries again: %s",
+                          "What the drill made is not all removed (%s); the next drill, or the "
+                          "next start of the service, tries again: %s",
                           ob_drill_scratch_get_path (scratch), left->message);
     }
   if (local == NULL)

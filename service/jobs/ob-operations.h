@@ -51,9 +51,9 @@ ObJob *ob_restore_job_new (ObContext *context, ObInstance *instance, GPtrArray *
 
 /* A backup, after which @change, which has been written down, is open, and the application is
  * stopped if @stop. Where it fails the change is dropped. @options: kind and after are set here. */
-ObJob *ob_begin_change_job_new (ObContext *context, ObInstance *instance, ObDestination *destination,
-                                const ObBackupOptions *options, const ObChange *change,
-                                gboolean stop, guint uid, GError **error);
+ObJob *ob_begin_change_job_new (ObContext *context, ObInstance *instance,
+                                ObDestination *destination, const ObBackupOptions *options,
+                                const ObChange *change, gboolean stop, guint uid, GError **error);
 
 /* After the end of any job: a change whose backup was not made is none, and is dropped. Main
  * context. */
@@ -68,7 +68,8 @@ ObJob *ob_end_change_job_new (ObContext *context, ObInstance *instance, GPtrArra
                               GError **error);
 
 /* Brings back the state before the last restore in place; what lives is kept in its turn. */
-ObJob *ob_undo_restore_job_new (ObContext *context, ObInstance *instance, gboolean force, guint uid);
+ObJob *ob_undo_restore_job_new (ObContext *context, ObInstance *instance, gboolean force,
+                                guint uid);
 
 /* Removes the former states that restores of @instance kept; with @only_due those alone whose
  * time is up. Its result has "released" (as: where they were) and "bytes" (t). */

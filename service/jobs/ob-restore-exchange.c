@@ -59,8 +59,8 @@ check_sessions (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
       g_usleep (LOOK_INTERVAL);
     }
   g_set_error (error, OB_ERROR, OB_ERROR_BUSY,
-               "%s, but somebody is still connected to the database %s as %s: %s. Stop what that is, "
-               "or restore with --force, which ends these sessions.",
+               "%s, but somebody is still connected to the database %s as %s: %s. Stop what that "
+               "is, or restore with --force, which ends these sessions.",
                journal->control ? "The application was stopped"
                                 : "The application cannot be stopped from here",
                config->name, config->user, sessions);

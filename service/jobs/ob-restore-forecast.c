@@ -153,7 +153,8 @@ forecast_part (Forecast *self, ObParts part, GError **error)
 
   if (!ob_restore_task_measure (task, part, &bytes, error))
     return FALSE;
-  add_replaced (self, part, path, exists, ob_restore_previous_measure_path (path, task->cancellable), bytes);
+  add_replaced (self, part, path, exists,
+                ob_restore_previous_measure_path (path, task->cancellable), bytes);
   self->file_bytes += bytes;
   for (guint i = 0; i < self->journal->units->len; i++)
     {
@@ -200,8 +201,8 @@ check_versions (Forecast *self)
 
   if (backed_up > server)
     add_sentence (&self->obstacles,
-                  "The backup was made with PostgreSQL %d, and the server is the older %d: a database "
-                  "can be restored to the same or a newer version only.",
+                  "The backup was made with PostgreSQL %d, and the server is the older %d: a "
+                  "database can be restored to the same or a newer version only.",
                   backed_up, server);
   else if (backed_up != 0 && backed_up < server)
     add_sentence (&self->notes, "The backup was made with PostgreSQL %d, and the server is %d.",
@@ -351,8 +352,8 @@ forecast_space (Forecast *self)
       g_variant_builder_close (&self->space);
       if (space->needed > room)
         add_sentence (&self->obstacles,
-                      "About %.1f MB are needed on the file system of %s, and %.1f MB are free there; "
-                      "free some, or restore fewer parts.",
+                      "About %.1f MB are needed on the file system of %s, and %.1f MB are free "
+                      "there; free some, or restore fewer parts.",
                       (double) space->needed / 1e6, space->path, (double) room / 1e6);
     }
 }
@@ -379,8 +380,8 @@ forecast_stop (Forecast *self)
                   "connected to the database: %s. Stop it, or restore with --force.",
                   self->survey.sessions);
   else
-    add_sentence (&self->notes, "Neither a unit nor commands are configured to stop the application; "
-                                "restart it by hand afterwards.");
+    add_sentence (&self->notes, "Neither a unit nor commands are configured to stop the "
+                                "application; restart it by hand afterwards.");
   return g_strdup ("");
 }
 

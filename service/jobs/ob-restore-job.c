@@ -130,7 +130,8 @@ choose_parts (ObRestoreTask *task, const Data *data, GError **error)
       g_autofree char *left_out = ob_parts_to_text (held & ~possible);
 
       ob_progress_warn (task->progress, FALSE,
-                        "The backup's %s are not restored, since instance %s has no place for them.",
+                        "The backup's %s are not restored, since instance %s has no place for "
+                        "them.",
                         left_out, ob_instance_get_name (data->instance));
     }
   return TRUE;
@@ -270,8 +271,8 @@ restore_elsewhere (ObRestoreTask *task, const Data *data, GError **error)
 {
   if ((task->parts & (OB_PART_SOURCES | OB_PART_WEBAPP)) && data->database == NULL
       && task->only_files == NULL)
-    ob_job_log (task->job, "The properties of what is restored name the original database; restored "
-                           "together with a database they would name that one");
+    ob_job_log (task->job, "The properties of what is restored name the original database; "
+                           "restored together with a database they would name that one");
   if ((task->parts & OB_PART_DATABASE) && !ob_restore_task_database (task, data->database, error))
     return FALSE;
   if (restore_and_settle (task, data, error))

@@ -131,16 +131,17 @@ add_database (GString *text, const ObManifest *manifest)
   g_autofree char *extensions = join_names (ob_manifest_get_array (facts, "extensions"), ", ");
 
   g_string_append_printf (text,
-                          "   4. Make the roles that are missing (createuser): %s. Their attributes "
-                          "stand in manifest.json, the password of %s in Openbravo.properties.\n",
+                          "   4. Make the roles that are missing (createuser): %s. Their "
+                          "attributes stand in manifest.json, the password of %s in "
+                          "Openbravo.properties.\n",
                           *roles != '\0' ? roles : user, user);
   g_string_append_printf (
     text, "   5. createdb -U postgres -T template0 -O %s -E %s --lc-collate=%s --lc-ctype=%s %s\n",
     owner, encoding, collate, ctype, name);
   g_string_append_printf (
     text,
-    "   6. The schema, as a superuser and without --no-owner, so that owners and rights come out as "
-    "they were (it makes the extensions too%s%s):\n"
+    "   6. The schema, as a superuser and without --no-owner, so that owners and rights come out "
+    "as they were (it makes the extensions too%s%s):\n"
     "      pg_restore -U postgres -d %s --section=pre-data DIR/database/schema.dump\n",
     *extensions != '\0' ? ": " : "", extensions, name);
   add_data (text, manifest, name);
@@ -195,7 +196,7 @@ ob_restore_note_write (const ObManifest *manifest)
     add_database (text, manifest);
   if (manifest->trees->len > 0)
     add_trees (text, manifest);
-  g_string_append (text, "\nAdjust database and paths in Openbravo.properties where they are others "
-                         "now, then start the application server.\n");
+  g_string_append (text, "\nAdjust database and paths in Openbravo.properties where they are "
+                         "others now, then start the application server.\n");
   return g_string_free (g_steal_pointer (&text), FALSE);
 }

@@ -30,8 +30,8 @@ static void
 add_difference (GPtrArray *sentences, const char *what, const char *before, const char *now)
 {
   if (*before != '\0' && now != NULL && strcmp (before, now) != 0)
-    g_ptr_array_add (sentences,
-                     g_strdup_printf ("The %s is %s in the backup, and %s here.", what, before, now));
+    g_ptr_array_add (
+      sentences, g_strdup_printf ("The %s is %s in the backup, and %s here.", what, before, now));
 }
 
 /* methods of this room */

@@ -23,7 +23,8 @@ ob_restore_stopped_set (ObContext *context, const char *instance, const char *te
   g_autofree char *name = get_file_name (instance);
   g_autoptr (GError) error = NULL;
 
-  if (!ob_replace_file_at (context->restores_fd, name, text, strnlen (text, MAX_TEXT), 0600, &error))
+  if (!ob_replace_file_at (context->restores_fd, name, text, strnlen (text, MAX_TEXT), 0600,
+                           &error))
     g_warning ("The application of %s is stopped, which cannot be written down: %s", instance,
                error->message);
 }

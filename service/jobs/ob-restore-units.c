@@ -60,8 +60,8 @@ static gboolean
 refuse_mount (const char *path, GError **error)
 {
   g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
-               "%s is a mount point, which cannot be exchanged as a whole; restore this part into a "
-               "directory on the same file system, and move it from there.",
+               "%s is a mount point, which cannot be exchanged as a whole; restore this part into "
+               "a directory on the same file system, and move it from there.",
                path);
   return FALSE;
 }
@@ -418,8 +418,8 @@ check_mounts (const ObRestoreUnit *unit, GError **error)
       if (path == NULL || strcmp (path, unit->path) == 0 || !takes_away (unit, path))
         continue;
       g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
-                   "%s, which lies in %s, is a mount point, and would be taken away with its former "
-                   "state; unmount it for the restore, or restore with --into.",
+                   "%s, which lies in %s, is a mount point, and would be taken away with its "
+                   "former state; unmount it for the restore, or restore with --into.",
                    path, unit->path);
       return FALSE;
     }

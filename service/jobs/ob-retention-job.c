@@ -167,7 +167,8 @@ remove_going (ObJob *job, Data *data, const char *const *going, GCancellable *ca
               GError **error)
 {
   const char *const none[] = { NULL };
-  ObDeleteOptions options = { .prune = data->options.prune, .prune_seconds = data->options.seconds };
+  ObDeleteOptions options
+    = { .prune = data->options.prune, .prune_seconds = data->options.seconds };
 
   if (*going != NULL)
     return ob_delete_job_run (job, data->context, data->destinations, going, &options, cancellable,
@@ -226,7 +227,8 @@ run_retention (ObJob *job, gpointer pointer, GCancellable *cancellable, GError *
 static ObParts
 get_parts (const ObBackupRecord *record)
 {
-  return record->snapshot->obbackup != NULL ? ob_manifest_get_parts (record->snapshot->obbackup) : 0;
+  return record->snapshot->obbackup != NULL ? ob_manifest_get_parts (record->snapshot->obbackup)
+                                            : 0;
 }
 
 /* @texts keeps what the item refers to. */
@@ -273,8 +275,9 @@ judge_alike (ObContext *context, const ObSchedule *schedule, GPtrArray *records,
       g_array_append_val (items, item);
       g_array_append_val (places, i);
     }
-  judged = ob_retention_apply (schedule->retention, (const ObRetentionItem *) (gpointer) items->data, items->len,
-                               zone, g_get_real_time () / G_USEC_PER_SEC);
+  judged
+    = ob_retention_apply (schedule->retention, (const ObRetentionItem *) (gpointer) items->data,
+                          items->len, zone, g_get_real_time () / G_USEC_PER_SEC);
   g_ptr_array_set_free_func (judged, NULL);
   for (guint i = 0; i < judged->len; i++)
     g_ptr_array_index (verdicts, g_array_index (places, guint, i)) = g_ptr_array_index (judged, i);

@@ -58,8 +58,8 @@ find_record (const Data *data, GError **error)
     }
   if (newest == NULL)
     g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
-                 "Of instance %s no former state is kept: nothing was restored in place, or what was "
-                 "there before has been released.",
+                 "Of instance %s no former state is kept: nothing was restored in place, or what "
+                 "was there before has been released.",
                  name);
   return g_steal_pointer (&newest);
 }
@@ -106,7 +106,8 @@ find_former (ObRestoreUnit *unit, GError **error)
       || !S_ISDIR (info.st_mode))
     {
       g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
-                   "The former state of %s is not in %s/%s any more; somebody has moved or removed it.",
+                   "The former state of %s is not in %s/%s any more; somebody has moved or removed "
+                   "it.",
                    unit->path, unit->staging_parent, unit->staging_name);
       return FALSE;
     }
@@ -131,8 +132,8 @@ plan_units (ObRestoreTask *task, const ObRestoreJournal *record, ObRestoreJourna
       if (former == NULL)
         {
           g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
-                       "The paths of instance %s have changed since the restore (%s); what was there "
-                       "before has to be moved back by hand.",
+                       "The paths of instance %s have changed since the restore (%s); what was "
+                       "there before has to be moved back by hand.",
                        journal->instance, unit->path);
           return FALSE;
         }

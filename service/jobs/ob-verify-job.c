@@ -262,8 +262,8 @@ repair_target (Task *task, const Target *target, ObRepository *repository, ObVer
   if (ob_verify_get_report (again)->n_problems == 0)
     return TRUE;
   g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-               "Destination %s is still damaged after the repair: its disk may be failing. Copy the "
-               "repository to another one.",
+               "Destination %s is still damaged after the repair: its disk may be failing. Copy "
+               "the repository to another one.",
                name);
   return FALSE;
 }
@@ -368,8 +368,8 @@ check_options (const char *const *ids, const ObVerifyJobOptions *options, GError
   if (options->repair && (ids[0] != NULL || options->instance != NULL))
     {
       g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                           "A repair is one of a whole destination, since backups share their data: "
-                           "name the destination instead of backups.");
+                           "A repair is one of a whole destination, since backups share their "
+                           "data: name the destination instead of backups.");
       return FALSE;
     }
   if (options->share >= 0 && options->share <= 1)
