@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 /* Sets @error from @errnum: the formatted text, a colon, strerror. The code follows @errnum:
  * ENOSPC and EDQUOT NO_SPACE, ENOENT and ENOTDIR NOT_FOUND, EEXIST EXISTS, all others FAILED.
  * Any thread. Always FALSE. */
-gboolean ob_set_error_errno (GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF (3, 4);
+gboolean ob_set_error_errno (GError **error, int errnum, const char *format, ...)
+  G_GNUC_PRINTF (3, 4);
 
 /* Reads until @size bytes or the end of the file; the count, or -1 with errno set. Any thread. */
 gssize ob_read_full (int fd, void *buffer, gsize size);

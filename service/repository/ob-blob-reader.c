@@ -220,7 +220,8 @@ open_into (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
       if (ZSTD_decompressDCtx (reader->context, reader->plain.data, *size, opened, opened_size)
           != *size)
         {
-          set_corrupt (reader, error, id, location, "it does not uncompress to its size in the index");
+          set_corrupt (reader, error, id, location,
+                       "it does not uncompress to its size in the index");
           return NULL;
         }
     }

@@ -22,9 +22,9 @@ ob_config_generate (ObConfig *config)
 char *
 ob_config_to_json (const ObConfig *config)
 {
-  return g_strdup_printf ("{\"version\":%u,\"id\":\"%s\",\"chunker_polynomial\":\"%" G_GINT64_MODIFIER
-                          "x\"}",
-                          config->version, config->id, config->chunker_polynomial);
+  return g_strdup_printf (
+    "{\"version\":%u,\"id\":\"%s\",\"chunker_polynomial\":\"%" G_GINT64_MODIFIER "x\"}",
+    config->version, config->id, config->chunker_polynomial);
 }
 
 static gboolean

@@ -417,8 +417,8 @@ ob_index_sync_save (ObIndexSync *self, ObRepository *repository, const ObId *pac
 
       end = find_end (entries, first, n_packs);
       text = ob_index_file_build (packs, entries, first, end);
-      if (!ob_repository_put_unpacked (repository, DIRECTORY, text->str, text->len, &id, cancellable,
-                                       error))
+      if (!ob_repository_put_unpacked (repository, DIRECTORY, text->str, text->len, &id,
+                                       cancellable, error))
         return FALSE;
       take_in (self, &id, packs, entries, first, end);
     }

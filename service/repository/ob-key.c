@@ -81,8 +81,9 @@ derive (const KeyFile *file, const char *passphrase, ObCryptoKey *user, GError *
   if (!done)
     {
       g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
-                   "A key could not be derived from the passphrase: scrypt with N=%" G_GUINT64_FORMAT
-                   ", r=%" G_GUINT64_FORMAT ", p=%" G_GUINT64_FORMAT " failed, probably for want of memory",
+                   "A key could not be derived from the passphrase: scrypt with "
+                   "N=%" G_GUINT64_FORMAT ", r=%" G_GUINT64_FORMAT ", p=%" G_GUINT64_FORMAT
+                   " failed, probably for want of memory",
                    n, r, p);
       return FALSE;
     }

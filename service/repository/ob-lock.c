@@ -147,8 +147,8 @@ fail_locked (const ObLockFile *other, const struct timespec *now, ObRepository *
   g_autofree char *age = ob_lock_file_describe_age (other, now);
 
   g_set_error (error, OB_ERROR, OB_ERROR_LOCKED,
-               "The repository in %s is locked%s by %s since %s. Try again when that is done", where,
-               other->exclusive ? " exclusively" : "", holder, age);
+               "The repository in %s is locked%s by %s since %s. Try again when that is done",
+               where, other->exclusive ? " exclusively" : "", holder, age);
   return FALSE;
 }
 
@@ -175,8 +175,8 @@ check_other (ObRepository *repository, const char *name, gboolean exclusive, gbo
   if (other == NULL)
     {
       g_propagate_prefixed_error (error, g_steal_pointer (&local_error),
-                                  "Whether the repository is locked cannot be told from the file %s "
-                                  "(where nothing else uses the repository, `restic unlock "
+                                  "Whether the repository is locked cannot be told from the file "
+                                  "%s (where nothing else uses the repository, `restic unlock "
                                   "--remove-all` removes it): ",
                                   name);
       return FALSE;
@@ -499,8 +499,8 @@ ob_lock_check (ObLock *self, GError **error)
     return TRUE;
   where = ob_store_describe (ob_repository_get_store (self->repository));
   g_set_error (error, OB_ERROR, OB_ERROR_LOCKED,
-               "The lock of the repository in %s could not be kept, so somebody else may be at work "
-               "on it. What was done so far is sound; begin again, and where it happens again "
+               "The lock of the repository in %s could not be kept, so somebody else may be at "
+               "work on it. What was done so far is sound; begin again, and where it happens again "
                "compare the clocks of the hosts that use the repository",
                where);
   return FALSE;

@@ -98,7 +98,8 @@ ob_node_is_equal (const ObNode *a, const ObNode *b)
          && g_strcmp0 (a->user, b->user) == 0 && g_strcmp0 (a->group, b->group) == 0
          && a->inode == b->inode && a->device_id == b->device_id && a->links == b->links
          && a->size == b->size && a->device == b->device
-         && g_strcmp0 (a->link_target, b->link_target) == 0 && has_same_xattrs (a->xattrs, b->xattrs)
+         && g_strcmp0 (a->link_target, b->link_target) == 0
+         && has_same_xattrs (a->xattrs, b->xattrs)
          && is_same_list (a->content, b->content, sizeof (ObId))
          && (a->type != OB_NODE_DIRECTORY || ob_id_equal (&a->subtree, &b->subtree));
 }

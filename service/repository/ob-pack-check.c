@@ -149,8 +149,8 @@ read_tail (ObPackCheck *self, const char *name, guint64 pack_size, gsize size,
            GCancellable *cancellable, GError **error)
 {
   g_autofree guint8 *tail = g_malloc (size);
-  gssize n = ob_store_read (ob_repository_get_store (self->repository), name, pack_size - size, tail,
-                            size, cancellable, error);
+  gssize n = ob_store_read (ob_repository_get_store (self->repository), name, pack_size - size,
+                            tail, size, cancellable, error);
 
   if (n >= 0 && (gsize) n < size)
     g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, "The pack is cut short");

@@ -81,7 +81,8 @@ parse_entry (const guint8 *at, gsize left, guint64 offset, ObPackEntry *entry)
   /* A compressed blob of no bytes would read as one that is not compressed. */
   if ((type & TYPE_COMPRESSED) && entry->plain_length == 0)
     return 0;
-  return ob_index_entry_is_sound (entry->type, offset, entry->length, entry->plain_length) ? size : 0;
+  return ob_index_entry_is_sound (entry->type, offset, entry->length, entry->plain_length) ? size
+                                                                                           : 0;
 }
 
 static GArray *
@@ -118,7 +119,8 @@ ob_pack_parse_header (ObCrypto *crypto, const guint8 *sealed, gsize size, guint6
       header = g_malloc (size);
       if (!ob_crypto_open (crypto, sealed, size, header))
         {
-          g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, "The header of the pack is damaged");
+          g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT,
+                               "The header of the pack is damaged");
           return NULL;
         }
       entries = parse_entries (header, size - OB_CRYPTO_OVERHEAD, pack_size - size - 4);

@@ -32,8 +32,8 @@ ob_prune_limit_parse (const char *text, ObPruneLimit *limit, GError **error)
       return TRUE;
     }
   g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-               "\"%.64s\" is no limit for unused space; give a share of 0%% to 100%% like \"5%%\", a "
-               "size like \"200M\", or \"unlimited\"",
+               "\"%.64s\" is no limit for unused space; give a share of 0%% to 100%% like \"5%%\", "
+               "a size like \"200M\", or \"unlimited\"",
                text);
   return FALSE;
 }

@@ -67,8 +67,8 @@ ob_prune_plan_check (ObPrunePlan *self, GError **error)
   if (ob_index_get_generation (self->index) == self->generation)
     return TRUE;
   g_set_error_literal (error, OB_ERROR, OB_ERROR_BUSY,
-                       "Somebody else changed the index of the repository meanwhile, in spite of the "
-                       "lock, so nothing was removed; try again");
+                       "Somebody else changed the index of the repository meanwhile, in spite of "
+                       "the lock, so nothing was removed; try again");
   return FALSE;
 }
 
@@ -314,14 +314,14 @@ check_pack (ObPrunePlan *self, guint32 number, GError **error)
   ob_id_to_hex (&id, hex);
   if (self->packs[number].stored == OB_PRUNE_MISSING)
     g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-                 "Pack %s, which backups need, is missing from %s; nothing was changed. `obbackupctl "
-                 "verify` tells which backups lost something",
+                 "Pack %s, which backups need, is missing from %s; nothing was changed. "
+                 "`obbackupctl verify` tells which backups lost something",
                  hex, where);
   else
     g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
-                 "Pack %s, which backups need, has %" G_GUINT64_FORMAT " bytes in %s and should have "
-                 "%" G_GUINT64_FORMAT "; nothing was changed. `obbackupctl verify` tells which "
-                 "backups lost something",
+                 "Pack %s, which backups need, has %" G_GUINT64_FORMAT " bytes in %s and should "
+                 "have %" G_GUINT64_FORMAT "; nothing was changed. `obbackupctl verify` tells "
+                 "which backups lost something",
                  hex, self->packs[number].stored, where, size);
   return FALSE;
 }

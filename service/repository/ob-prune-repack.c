@@ -40,7 +40,8 @@ copy_blob (Repack *self, ObBlobType type, const ObWantedBlob *wanted, const guin
                            error)
       == NULL)
     {
-      g_prefix_error (error, "Nothing was deleted, since what is still needed could not be copied. ");
+      g_prefix_error (error,
+                      "Nothing was deleted, since what is still needed could not be copied. ");
       return FALSE;
     }
   if (!ob_packer_reserve (self->packer, type, &wanted->id, length, wanted->location.plain_length,

@@ -16,8 +16,8 @@ typedef struct
   gboolean is_percent;
   double percent; /* of all that remains, 0 to 100 */
   guint64 bytes;  /* where it is none; G_MAXUINT64: any */
-  gint64 time;    /* microseconds from the plan's beginning, after which no further pack is copied; 0:
-                   * however long it takes */
+  gint64 time;    /* microseconds from the plan's beginning, after which no further pack is copied;
+                   * 0: however long it takes */
 } ObPruneLimit;
 
 /* 5 %, as restic has it. */

@@ -31,10 +31,10 @@ gboolean ob_reader_write_file (ObRepository *repository, const ObNode *node, int
                                guint n_workers, ObProgress *progress, GCancellable *cancellable,
                                GError **error);
 
-/* Whether every blob that the tree @id and all below it refer to can be had: it is in the index, and
- * a pack that holds it is in the store with the right size. Cheap where that is so, since only trees
- * are read; what lies in packs that are missing or have another size, and in no others, is read and
- * checked. Adds a sentence for each thing missing to @problems (at most 100). */
+/* Whether every blob that the tree @id and all below it refer to can be had: it is in the index,
+ * and a pack that holds it is in the store with the right size. Cheap where that is so, since only
+ * trees are read; what lies in packs that are missing or have another size, and in no others, is
+ * read and checked. Adds a sentence for each thing missing to @problems (at most 100). */
 gboolean ob_reader_check_tree (ObRepository *repository, const ObId *id, GPtrArray *problems,
                                GCancellable *cancellable, GError **error);
 

@@ -77,7 +77,8 @@ mark (JsonObject *summary, const ObVerifyLoss *loss)
   when = ob_time_format (&now);
   json_object_set_string_member (lost, "time", when);
   json_object_set_int_member (lost, "files", files + (gint64) loss->n_files);
-  for (guint i = 0; i < loss->files->len && json_array_get_length (paths) < OB_VERIFY_MAX_FILES; i++)
+  for (guint i = 0; i < loss->files->len && json_array_get_length (paths) < OB_VERIFY_MAX_FILES;
+       i++)
     {
       g_autofree char *path = g_filename_display_name (g_ptr_array_index (loss->files, i));
 

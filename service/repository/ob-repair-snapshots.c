@@ -151,8 +151,8 @@ replace_snapshot (Work *work, const ObVerifyLoss *loss, const ObId *tree, GError
   text = ob_repair_mark_snapshot (g_bytes_get_data (former, NULL), g_bytes_get_size (former), tree,
                                   loss, error);
   if (text == NULL || !ob_repair_check_lock (work->repair, error)
-      || !ob_repository_put_unpacked (repository, "snapshots", text, strlen (text), &id, cancellable,
-                                      error)
+      || !ob_repository_put_unpacked (repository, "snapshots", text, strlen (text), &id,
+                                      cancellable, error)
       || !ob_store_flush (store, cancellable, error)
       || !ob_store_hide (store, name, cancellable, error)
       || !ob_store_flush (store, cancellable, error))

@@ -405,7 +405,8 @@ ob_repository_confirm (ObRepository *self, GCancellable *cancellable, GError **e
   where = ob_store_describe (self->store);
   if (g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_FOUND))
     g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-                 "The repository that should be in %s is missing: the disk may not be mounted", where);
+                 "The repository that should be in %s is missing: the disk may not be mounted",
+                 where);
   else if (local_error == NULL || g_error_matches (local_error, OB_ERROR, OB_ERROR_CORRUPT)
            || g_error_matches (local_error, OB_ERROR, OB_ERROR_NOT_SUPPORTED))
     g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
@@ -475,7 +476,8 @@ ob_repository_save_index (ObRepository *self, const ObId *packs, GArray *const *
                           gsize n_packs, GCancellable *cancellable, GError **error)
 {
   return ob_repository_check_writable (self, error)
-         && ob_index_sync_save (self->index_sync, self, packs, entries, n_packs, cancellable, error);
+         && ob_index_sync_save (self->index_sync, self, packs, entries, n_packs, cancellable,
+                                error);
 }
 
 GPtrArray *

@@ -148,7 +148,8 @@ complete_file (ObRestore *restore, ObRestoreFile *file, GError **error)
 }
 
 ObRestoreFile *
-ob_restore_file_new (ObRestore *restore, ObRestoreDirectory *directory, ObNode *node, guint n_places)
+ob_restore_file_new (ObRestore *restore, ObRestoreDirectory *directory, ObNode *node,
+                     guint n_places)
 {
   ObRestoreFile *file = g_new0 (ObRestoreFile, 1);
   GError *error = NULL;

@@ -185,7 +185,8 @@ tell_findings (ObVerify *self, guint32 pack, const char *name, const ObPackFindi
   mark_bad_places (self, pack, findings->good);
   if (!findings->hash_is_right)
     ob_verify_add_problem (self, OB_VERIFY_PACK_CONTENT, name,
-                           "Pack %s is damaged: its bytes are not those that its name promises", id);
+                           "Pack %s is damaged: its bytes are not those that its name promises",
+                           id);
   if (findings->header == NULL)
     ob_verify_add_problem (self, OB_VERIFY_PACK_HEADER, name, "Pack %s: %s", id,
                            findings->header_problem);

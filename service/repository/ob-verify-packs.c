@@ -132,7 +132,8 @@ compare_pack (ObVerify *self, guint32 pack)
   /* Only reading it tells what is left. */
   ob_bitmap_set (self->must_read, pack);
   ob_verify_add_problem (self, OB_VERIFY_PACK_SIZE, name,
-                         "Pack %s has %" G_GUINT64_FORMAT " bytes and should have %" G_GUINT64_FORMAT,
+                         "Pack %s has %" G_GUINT64_FORMAT " bytes and should have "
+                         "%" G_GUINT64_FORMAT,
                          name + strlen (DIRECTORY "00/"), self->stored[pack], expected);
 }
 

@@ -18,8 +18,8 @@ add_name (const char *name, guint64 size, gpointer user_data)
 ObSnapshot *
 ob_verify_load_snapshot (ObVerify *self, const char *name, GError **error)
 {
-  g_autoptr (GBytes) text = ob_repository_get_unpacked (self->repository, name, OB_SNAPSHOT_MAX_SIZE,
-                                                        self->cancellable, error);
+  g_autoptr (GBytes) text = ob_repository_get_unpacked (
+    self->repository, name, OB_SNAPSHOT_MAX_SIZE, self->cancellable, error);
   ObSnapshot *snapshot;
 
   if (text == NULL)

@@ -13,8 +13,8 @@ typedef struct _ObVerify ObVerify;
 
 typedef struct
 {
-  const GArray *snapshots; /* of ObId, as ob_snapshot_get_public_id() or as the file is called; NULL:
-                            * all, and with them whatever else the store holds */
+  const GArray *snapshots; /* of ObId, as ob_snapshot_get_public_id() or as the file is called;
+                            * NULL: all, and with them whatever else the store holds */
   gdouble share;           /* of the packs' bytes that are read whole: 0 none, 1 all */
   guint64 seed;            /* of the choice where it is neither */
   guint n_threads;
@@ -65,8 +65,8 @@ typedef struct
 {
   guint64 snapshots, trees, blobs, packs; /* looked at */
   guint64 packs_read, bytes_read;
-  guint64 unused_packs, unused_bytes; /* packs that no index lists: what a crash or a backup that runs
-                                       * leaves, no damage */
+  guint64 unused_packs, unused_bytes; /* packs that no index lists: what a crash or a backup that
+                                       * runs leaves, no damage */
   GPtrArray *problems;                /* of ObVerifyProblem */
   guint64 n_problems;                 /* all of them */
   GPtrArray *losses;                  /* of ObVerifyLoss, newest first */

@@ -11,8 +11,8 @@
 
 G_BEGIN_DECLS
 
-/* A hash in hexadecimal digits, and times as "20130524T000000Z" and "2013-05-24T00:00:00Z", each with
- * its NUL. */
+/* A hash in hexadecimal digits, and times as "20130524T000000Z" and "2013-05-24T00:00:00Z", each
+ * with its NUL. */
 #define OB_AWS_HASH_SIZE 65
 #define OB_AWS_TIME_SIZE 17
 #define OB_AWS_LONG_TIME_SIZE 21

@@ -26,8 +26,8 @@ make_directory (const char *path, GError **error)
       g_set_error (error, OB_ERROR,
                    errno == ENOSPC || errno == EDQUOT ? OB_ERROR_NO_SPACE
                                                       : OB_ERROR_DESTINATION_UNAVAILABLE,
-                   "The directory %s cannot be made: %s. The directory that is to hold it has to be "
-                   "there, and its disk mounted",
+                   "The directory %s cannot be made: %s. The directory that is to hold it has to "
+                   "be there, and its disk mounted",
                    path, g_strerror (errno));
       return FALSE;
     }
@@ -94,7 +94,8 @@ static gboolean
 fail_gone (const ObLocalRoot *self, GError **error)
 {
   g_set_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE,
-               "The directory %s is gone: its disk may have been unmounted. Mount it, and try again",
+               "The directory %s is gone: its disk may have been unmounted. Mount it, and try "
+               "again",
                self->path);
   return FALSE;
 }

@@ -246,10 +246,10 @@ check_delete (Probe *probe)
     }
   add_milliseconds (checkup, took);
   ob_checkup_add_figure (checkup, "kept", g_variant_new_boolean (probe->kept));
-  ob_checkup_end (checkup, OB_CHECKUP_OK, "%s in %.1f ms%s",
-                  seen ? "it is gone," : "whether it is gone cannot be seen; removed", took * 1000,
-                  probe->kept ? "; a version of it stays, locked, or since this key may not remove it"
-                              : "");
+  ob_checkup_end (
+    checkup, OB_CHECKUP_OK, "%s in %.1f ms%s",
+    seen ? "it is gone," : "whether it is gone cannot be seen; removed", took * 1000,
+    probe->kept ? "; a version of it stays, locked, or since this key may not remove it" : "");
 }
 
 /* internal methods: latency */

@@ -20,8 +20,8 @@ void ob_store_checkup_list (ObStore *store, const char *needs, ObCheckup *checku
 /*   write    64 KiB that nobody can compress (fewer where a low rate is set); figures "bytes" (t),
  *            "milliseconds" (d)
  *   read     them again, and compares; the same figures. CORRUPT where they are others
- *   delete   them, and looks whether they are gone; figures "milliseconds" (d), "kept" (b: a version
- *            of it stays, which the destination does not let go of) */
+ *   delete   them, and looks whether they are gone; figures "milliseconds" (d), "kept" (b: a
+ *            version of it stays, which the destination does not let go of) */
 void ob_store_checkup_write (ObStore *store, const char *needs, ObCheckup *checkup);
 
 /*   latency   the median of a few small requests; figures "milliseconds" (d), "requests" (u) */

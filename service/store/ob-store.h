@@ -196,8 +196,8 @@ gboolean ob_store_purge (ObStore *self, const char *name, GCancellable *cancella
  *                 (t: seconds since the epoch, if they end)
  *   bucket        figures "bucket", "region" (s)
  *   clock         figure "seconds" (x: that our clock is ahead); a warning beyond a minute
- *   versioning    figures "versioning" (s: "off", "enabled" or "suspended"), "expires" (b: a rule of
- *                 the bucket removes former versions)
+ *   versioning    figures "versioning" (s: "off", "enabled" or "suspended"), "expires" (b: a rule
+ *                 of the bucket removes former versions)
  *   object-lock   figures "object-lock" (b), "mode" (s: "governance" or "compliance"), "days" (u:
  *                 that new objects are locked)
  * Blocks. Errors of the steps: DESTINATION_UNAVAILABLE, CREDENTIALS_REJECTED. */
