@@ -10,14 +10,14 @@
 #define ID "0123456789abcdef0123456789abcdef"
 
 static const ObFuzzSeed seeds[] = {
-  OB_FUZZ_SEED ("{\"id\":\"" ID "\",\"instance\":\"erp\",\"label\":\"before a module\",\"uid\":1000,"
-                "\"time\":1795671311,\"state\":\"open\",\"backup\":\"52354c32\",\"destination\":"
-                "\"disk\",\"stopped\":true}"),
+  OB_FUZZ_SEED ("{\"id\":\"" ID "\",\"instance\":\"erp\",\"label\":\"before a module\","
+                "\"uid\":1000,\"time\":1795671311,\"state\":\"open\",\"backup\":\"52354c32\","
+                "\"destination\":\"disk\",\"stopped\":true}"),
   OB_FUZZ_SEED ("{\"id\":\"" ID "\",\"instance\":\"erp\",\"uid\":0,\"time\":1,\"state\":"
                 "\"beginning\",\"stopped\":false}"),
   OB_FUZZ_SEED ("{\"id\":\"" ID "\",\"instance\":\"a\",\"uid\":4294967295,\"time\":"
-                "9223372036854775807,\"state\":\"beginning\",\"ended\":\"succeeded\",\"ended-time\":"
-                "-1}"),
+                "9223372036854775807,\"state\":\"beginning\",\"ended\":\"succeeded\","
+                "\"ended-time\":-1}"),
 };
 
 OB_FUZZ_EXPORT_SEEDS (seeds)

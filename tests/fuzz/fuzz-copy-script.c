@@ -9,9 +9,10 @@
 #include "driver.h"
 
 static const ObFuzzSeed seeds[] = {
-  OB_FUZZ_SEED ("--\n\\restrict a\n\nSET row_security = off;\nCOPY public.a (x, y) FROM stdin;\n1\t\\N"
-                "\n2\t\\\\.\n\\.\n\nSELECT pg_catalog.setval('public.q', 12, true);\n"),
-  OB_FUZZ_SEED ("COPY public.\"b;\nc\" (x) FROM stdin;\n\\.\nCOPY public.none  FROM stdin;\n\n\\.\n"),
+  OB_FUZZ_SEED ("--\n\\restrict a\n\nSET row_security = off;\nCOPY public.a (x, y) FROM stdin;\n"
+                "1\t\\N\n2\t\\\\.\n\\.\n\nSELECT pg_catalog.setval('public.q', 12, true);\n"),
+  OB_FUZZ_SEED ("COPY public.\"b;\nc\" (x) FROM stdin;\n\\.\n"
+                "COPY public.none  FROM stdin;\n\n\\.\n"),
 };
 
 OB_FUZZ_EXPORT_SEEDS (seeds)

@@ -88,8 +88,8 @@ seal (const guint8 *data, gsize size)
   crypto = ob_crypto_new (&user);
   ob_crypto_seal (crypto, data, size, sealed);
   base64 = g_base64_encode (sealed, size + OB_CRYPTO_OVERHEAD);
-  return g_strdup_printf ("{\"kdf\":\"scrypt\",\"N\":2,\"r\":1,\"p\":1,\"salt\":\"%s\",\"data\":\"%s\"}",
-                          salt, base64);
+  return g_strdup_printf (
+    "{\"kdf\":\"scrypt\",\"N\":2,\"r\":1,\"p\":1,\"salt\":\"%s\",\"data\":\"%s\"}", salt, base64);
 }
 
 int

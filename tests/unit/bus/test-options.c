@@ -41,8 +41,8 @@ test_values (void)
   g_assert_cmpint (g_unix_fd_list_append (fds, fd, &error), ==, 0);
   g_assert_no_error (error);
   g_assert_cmpint (close (fd), ==, 0);
-  options = read_text ("{'name': <'año'>, 'words': <['a', 'b']>, 'flag': <true>, 'when': <uint64 7>, "
-                       "'limit': <uint32 8>, 'file': <handle 0>}",
+  options = read_text ("{'name': <'año'>, 'words': <['a', 'b']>, 'flag': <true>, "
+                       "'when': <uint64 7>, 'limit': <uint32 8>, 'file': <handle 0>}",
                        fds, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (ob_options_get_string (options, "name"), ==, "año");

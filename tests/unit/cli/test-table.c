@@ -76,8 +76,8 @@ static void
 test_control (void)
 {
   static const char *const hostile[]
-    = { "\033[2J", "a\nb", "a\rb", "a\tb", "\007", "\x7f", "\xc2\x9b" "31m", "\u202eabc", "\xff\xfe",
-        "\033]0;title\007", "\u200b" };
+    = { "\033[2J", "a\nb", "a\rb", "a\tb", "\007", "\x7f", "\xc2\x9b" "31m", "\u202eabc",
+        "\xff\xfe", "\033]0;title\007", "\u200b" };
   ObTable *table = ob_table_new ("LABEL|N");
   g_autofree char *text = NULL;
   guint lines = 0;

@@ -75,7 +75,8 @@ get_oid (Exchange *exchange, const char *name)
 static void
 make_mark (Exchange *exchange, const char *name)
 {
-  g_autofree char *sql = g_strdup_printf ("CREATE TABLE public.mark AS SELECT '%s'::text AS v", name);
+  g_autofree char *sql
+    = g_strdup_printf ("CREATE TABLE public.mark AS SELECT '%s'::text AS v", name);
 
   database_run (&exchange->base, OB_ROLE_OWNER, name, sql);
 }
@@ -188,7 +189,8 @@ typedef struct
 
 static const Crash crashes[] = {
   { "renamed", "ALTER DATABASE erp RENAME TO moving", FALSE },
-  { "copied", "CREATE DATABASE kept OWNER " OWNER " TEMPLATE moving ALLOW_CONNECTIONS false", FALSE },
+  { "copied", "CREATE DATABASE kept OWNER " OWNER " TEMPLATE moving ALLOW_CONNECTIONS false",
+    FALSE },
   { "dropped", "ALTER DATABASE kept ALLOW_CONNECTIONS true;DROP DATABASE moving", TRUE },
   { "made", NULL, TRUE },
 };

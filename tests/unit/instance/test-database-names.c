@@ -230,7 +230,8 @@ test_cut_list (void)
                              "217; 1259 16402 TABLE public ACL x postgres\n"
                              "218; 2616 16410 OPERATOR CLASS public c tad\n"
                              "216; 1259 16401 TABLE public b evil tad\n"
-                             "901; 826 16420 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES postgres\n";
+                             "901; 826 16420 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES "
+                             "postgres\n";
   g_autoptr (GPtrArray) runs = ob_restore_cut_list (list, "tad", FALSE);
   g_autoptr (GPtrArray) own = ob_restore_cut_list (list, "tad", TRUE);
 

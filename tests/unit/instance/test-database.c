@@ -176,7 +176,8 @@ test_wide_rows (Database *database, gconstpointer data)
                 "INSERT INTO public.narrow SELECT i, md5 (i::text)"
                 "  FROM generate_series (1, 200000) i;"
                 "CREATE TABLE public.\"Odd; \"\"na'me. \"(\"a;b\" text);"
-                "INSERT INTO public.\"Odd; \"\"na'me. \" VALUES (E'\\\\.'), (E'a\n\\\\.\nb'), (NULL)");
+                "INSERT INTO public.\"Odd; \"\"na'me. \" VALUES (E'\\\\.'), (E'a\n\\\\.\nb'), "
+                "(NULL)");
   assert_round_trip (database, database->config, 4);
 }
 
@@ -193,8 +194,8 @@ test_slow_network (Database *database, gconstpointer data)
   database_or_skip (database);
   database_run (database, OB_ROLE_OWNER, NULL,
                 "DO $$ BEGIN FOR i IN 1..30 LOOP"
-                "  EXECUTE format ('CREATE TABLE public.t%s AS SELECT generate_series (1, %s) AS a',"
-                "                  i, i);"
+                "  EXECUTE format ('CREATE TABLE public.t%s AS SELECT generate_series (1, %s)"
+                " AS a', i, i);"
                 " END LOOP; END $$");
   archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
   g_assert_no_error (error);

@@ -200,8 +200,9 @@ test_parts (void)
     "/backup/repository",
   };
   static const char *const allowed[] = {
-    "/opt/OpenbravoERP", "/home/openbravo",     "/root/openbravo", "/srv/ob", "/var/lib/tomcat9/webapps/x",
-    "/usr/local/tomcat/webapps/openbravo", "/usr/share/tomcat9/webapps/openbravo", "/etcetera",
+    "/opt/OpenbravoERP", "/home/openbravo",     "/root/openbravo", "/srv/ob",
+    "/var/lib/tomcat9/webapps/x", "/usr/local/tomcat/webapps/openbravo",
+    "/usr/share/tomcat9/webapps/openbravo", "/etcetera",
     "/usr2", "/tmp/ob", OB_STATE_DIR "2", "/backup2", "/data/openbravo",
   };
   static const char *const reserved[] = { "/backup/repository", NULL };

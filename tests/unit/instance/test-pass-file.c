@@ -131,7 +131,8 @@ split_line (const char *line)
 static void
 test_escapes (void)
 {
-  static const char *const words[] = { "a:b", "a\\b", "\\", ":", "\\:", "a\\", "#x", " ", "ñ:\\\\:" };
+  static const char *const words[]
+    = { "a:b", "a\\b", "\\", ":", "\\:", "a\\", "#x", " ", "ñ:\\\\:" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
     {

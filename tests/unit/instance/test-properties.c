@@ -253,7 +253,8 @@ test_override (Files *files, gconstpointer data)
   g_assert_cmpstr (expanded, ==, "two/x");
   g_assert_null (ob_properties_get (node, "d"));
   g_assert_cmpstr (ob_properties_get (node, "e"), ==, "5");
-  g_assert_true (g_str_has_suffix (ob_properties_get_override (node), "/node2.Openbravo.properties"));
+  g_assert_true (
+    g_str_has_suffix (ob_properties_get_override (node), "/node2.Openbravo.properties"));
 
   host = ob_properties_load (files->path, NULL, &error);
   g_assert_no_error (error);

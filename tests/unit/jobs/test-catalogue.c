@@ -146,8 +146,9 @@ test_latest (Catalogue *catalogue, gconstpointer data)
   whole = store (catalogue, catalogue->one,
                  (JobsBackup){ .seconds = 200, .result = "complete",
                                .parts = files | OB_PART_DATABASE });
-  database = store (catalogue, catalogue->two,
-                    (JobsBackup){ .seconds = 300, .result = "complete", .parts = OB_PART_DATABASE });
+  database
+    = store (catalogue, catalogue->two,
+             (JobsBackup){ .seconds = 300, .result = "complete", .parts = OB_PART_DATABASE });
   partial = store (catalogue, catalogue->two,
                    (JobsBackup){ .seconds = 400, .result = "partial",
                                  .parts = files | OB_PART_DATABASE });
@@ -225,8 +226,8 @@ test_dropped_summary (Catalogue *catalogue, gconstpointer data)
   g_autofree char *id
     = store (catalogue, catalogue->one,
              (JobsBackup){ .seconds = 100,
-                           .manifest = "{\"format\":1,\"result\":\"complete\",\"parts\":[\"sources\"],"
-                                       "\"size\":77,\"database\":{}}" });
+                           .manifest = "{\"format\":1,\"result\":\"complete\","
+                                       "\"parts\":[\"sources\"],\"size\":77,\"database\":{}}" });
   g_autofree char *broken
     = store (catalogue, catalogue->one, (JobsBackup){ .seconds = 200, .manifest = "{{{{" });
   g_autoptr (ObBackupRecord) record = find (catalogue, id, NULL);
@@ -306,7 +307,8 @@ test_damaged (Catalogue *catalogue, gconstpointer data)
   g_assert_cmpint (truncate (path, 40), ==, 0);
   g_ptr_array_add (destinations, ob_destination_load (catalogue->base.context, "one", &error));
   g_assert_no_error (error);
-  records = ob_catalogue_list (catalogue->base.context, destinations, NULL, &problems, NULL, &error);
+  records
+    = ob_catalogue_list (catalogue->base.context, destinations, NULL, &problems, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (records->len, ==, 1);
   g_assert_cmpuint (problems->len, ==, 1);

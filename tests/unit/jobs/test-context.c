@@ -22,7 +22,8 @@ make_context (Fixture *fixture, GError **error)
 static void
 write_config (Fixture *fixture, const char *text)
 {
-  g_assert_true (mkdirat (fixture->fd, "a", 0755) == 0 || faccessat (fixture->fd, "a", F_OK, 0) == 0);
+  g_assert_true (mkdirat (fixture->fd, "a", 0755) == 0
+                 || faccessat (fixture->fd, "a", F_OK, 0) == 0);
   g_assert_true (mkdirat (fixture->fd, "a/etc", 0755) == 0
                  || faccessat (fixture->fd, "a/etc", F_OK, 0) == 0);
   fixture_write (fixture, "a/etc/obbackup.conf", text);
@@ -255,7 +256,8 @@ test_read_again (Fixture *fixture, gconstpointer data)
   g_assert_no_error (error);
   g_assert_nonnull (context->config_error);
   g_assert_cmpuint (context->lock_timeout, ==, 60);
-  write_config (fixture, "[obbackup]\nlock-timeout=7\nmetrics-file=/srv/a.prom\ndrill-directory=/srv/d\n");
+  write_config (fixture,
+                "[obbackup]\nlock-timeout=7\nmetrics-file=/srv/a.prom\ndrill-directory=/srv/d\n");
   ob_context_read_config (context, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (context->lock_timeout, ==, 7);

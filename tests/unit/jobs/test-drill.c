@@ -47,8 +47,8 @@ static void
 test_scratch (JobsFixture *fixture, gconstpointer data)
 {
   ObContext *context = fixture->context;
-  g_autofree char *text
-    = g_strdup_printf ("[drill]\ninstance=erp\ndirectory=%s\ndatabase=false\n", context->drill_path);
+  g_autofree char *text = g_strdup_printf ("[drill]\ninstance=erp\ndirectory=%s\ndatabase=false\n",
+                                           context->drill_path);
   g_autofree char *left = make_leftover (fixture, "obbackup_drill_0123456789abcdef", text);
   g_autofree char *record = g_strconcat (left, ".conf", NULL);
   ob_autofd int lock = open (record, O_RDONLY | O_CLOEXEC);
@@ -74,8 +74,8 @@ static void
 test_unknown_instance (JobsFixture *fixture, gconstpointer data)
 {
   ObContext *context = fixture->context;
-  g_autofree char *text
-    = g_strdup_printf ("[drill]\ninstance=gone\ndirectory=%s\ndatabase=true\n", context->drill_path);
+  g_autofree char *text = g_strdup_printf ("[drill]\ninstance=gone\ndirectory=%s\ndatabase=true\n",
+                                           context->drill_path);
   g_autofree char *left = make_leftover (fixture, "obbackup_drill_0123456789abcdef", text);
   g_autoptr (GPtrArray) deeds = ob_drill_recover (context);
 
@@ -147,8 +147,8 @@ test_result (JobsFixture *fixture, gconstpointer data)
     = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_database_check_free);
   g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
   ObBackupRecord record = { .snapshot = snapshot };
-  ObDrill drill = { .record = &record, .outcome = OB_DRILL_FAILED, .rows = 7, .files = 8, .bytes = 9,
-                    .checks = checks, .seconds = 1.5, .message = "Why" };
+  ObDrill drill = { .record = &record, .outcome = OB_DRILL_FAILED, .rows = 7, .files = 8,
+                    .bytes = 9, .checks = checks, .seconds = 1.5, .message = "Why" };
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) told = NULL;
   g_autofree char *text = NULL;

@@ -78,8 +78,8 @@ test_bad_records (JobsFixture *fixture, gconstpointer data)
     = "{\"number\":6,\"operation\":\"a\\udc00b\",\"log\":[\"a\\udc00b\"],"
       "\"result\":{\"a\":\"'a\\udc00b'\"}}";
   static const char odd[] = "{\"number\":5,\"state\":[],\"operation\":7,\"warnings\":{},\"log\":[1,"
-                            "null,\"x\"],\"result\":{\"a\":\"not a variant\",\"b\":[],\"c\":\"'x'\"}"
-                            ",\"start\":-1,\"done\":1.5,\"uid\":-1}";
+                            "null,\"x\"],\"result\":{\"a\":\"not a variant\",\"b\":[],"
+                            "\"c\":\"'x'\"},\"start\":-1,\"done\":1.5,\"uid\":-1}";
   g_autofree char *deep = g_strnfill (4 * 1024 * 1024, '[');
   g_autoptr (ObJob) job = NULL;
   g_autoptr (ObJob) half = NULL;

@@ -15,7 +15,8 @@ static ObRestoreJournal *
 make_journal (JobsFixture *fixture, ObInstance *instance)
 {
   ObRestoreJournal *journal = ob_restore_journal_new (fixture->context, instance, "abcdef");
-  ObRestoreUnit *unit = ob_restore_journal_add_unit (journal, OB_PART_SOURCES, "/opt/ob \"ñ\" \037");
+  ObRestoreUnit *unit
+    = ob_restore_journal_add_unit (journal, OB_PART_SOURCES, "/opt/ob \"ñ\" \037");
   ObRestoreCarry *carry = g_new0 (ObRestoreCarry, 1);
 
   unit->parts |= OB_PART_WEBAPP;
@@ -195,8 +196,8 @@ test_keep (JobsFixture *fixture, gconstpointer data)
 static void
 test_list_others (JobsFixture *fixture, gconstpointer data)
 {
-  static const char *const names[]
-    = { "a.json", "b.conf", ".json", ".c.json.1234", "a.1.2.json", "a.1.json", "-d.json", "e.jsonx" };
+  static const char *const names[] = { "a.json",     "b.conf",   ".json",   ".c.json.1234",
+                                       "a.1.2.json", "a.1.json", "-d.json", "e.jsonx" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
@@ -294,7 +295,8 @@ test_database_names (JobsFixture *fixture, gconstpointer data)
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
-      g_autoptr (ObRestoreJournal) journal = ob_restore_journal_new (fixture->context, instance, "a");
+      g_autoptr (ObRestoreJournal) journal
+        = ob_restore_journal_new (fixture->context, instance, "a");
       g_autofree char *restoring = NULL;
       g_autofree char *before = NULL;
 

@@ -47,7 +47,8 @@ test_whole (JobsFixture *fixture, gconstpointer data)
     "{\"server_version\":150018,\"owner\":\"o'wner\",\"encoding\":\"UTF8\",\"lc_collate\":\"C\","
     "\"lc_ctype\":\"es_ES.UTF-8\",\"roles\":[{\"name\":\"tad\"},{\"name\":\"reader\"}],"
     "\"extensions\":[{\"name\":\"uuid-ossp\"}],\"settings\":[{\"setting\":\"DateStyle=iso, 'x'\"},"
-    "{\"role\":\"a\\\"b\",\"setting\":\"search_path=\\\"$user\\\", public\"},{\"setting\":\"bad\"},7]}");
+    "{\"role\":\"a\\\"b\",\"setting\":\"search_path=\\\"$user\\\", public\"},"
+    "{\"setting\":\"bad\"},7]}");
   g_autofree char *text = ob_restore_note_write (manifest);
 
   assert_has (text, "installation ob, made on 2023-11-14T22:13:20Z");
@@ -64,7 +65,8 @@ test_whole (JobsFixture *fixture, gconstpointer data)
   /* What psql reads too; lists of names stand as SET wants them. */
   assert_has (text, "ALTER DATABASE \"openbravo\" SET DateStyle TO 'iso, ''x''';");
   assert_has (text,
-              "ALTER ROLE \"a\"\"b\" IN DATABASE \"openbravo\" SET search_path TO \"$user\", public;");
+              "ALTER ROLE \"a\"\"b\" IN DATABASE \"openbravo\" SET search_path TO \"$user\", "
+              "public;");
   assert_has (text, "--section=pre-data DIR/database/schema.dump");
   assert_has (text, "pg_restore -U postgres -d 'openbravo' DIR/database/data-1.dump");
   assert_has (text, "--section=post-data");

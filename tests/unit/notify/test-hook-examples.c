@@ -14,10 +14,10 @@
 #define PATIENCE_SECONDS 60
 
 /* What would do harm if a shell, a header, sed or printf took it for its own. */
-#define HOSTILE                                                                                       \
+#define HOSTILE                                                                                    \
   "$(touch pwned) `touch pwned`; touch pwned \\\"quote\\\" \"x\" %s%n \\n \\1 & | ' ü “€”\r\n" \
   "Bcc: victim@example.com\n.\nFrom me"
-#define HOSTILE_LINE                                                                                \
+#define HOSTILE_LINE                                                                               \
   "$(touch pwned) `touch pwned`; touch pwned \\\"quote\\\" \"x\" %s%n \\n \\1 & | ' ü “€”  " \
   "Bcc: victim@example.com . From me"
 

@@ -168,7 +168,8 @@ pipeline_store_tree (Pipeline *pipeline, GPtrArray *nodes, ObId *id)
 }
 
 void
-pipeline_add_blob (ObWriter *writer, ObBlobType type, const ObId *id, gconstpointer data, gsize size)
+pipeline_add_blob (ObWriter *writer, ObBlobType type, const ObId *id, gconstpointer data,
+                   gsize size)
 {
   ObQueuedBlob blob = { .type = type, .id = *id, .data = data, .size = size };
   g_autoptr (GError) error = NULL;

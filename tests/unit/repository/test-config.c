@@ -77,7 +77,8 @@ test_round_trip (void)
   g_assert_cmpuint (back.chunker_polynomial, ==, config.chunker_polynomial);
 }
 
-#define TEXT "{ \"version\": 2, \"id\": \"" RESTIC_ID "\", \"chunker_polynomial\": \"25b468838dcb75\" }\n"
+#define TEXT                                                                                       \
+  "{ \"version\": 2, \"id\": \"" RESTIC_ID "\", \"chunker_polynomial\": \"25b468838dcb75\" }\n"
 
 typedef struct
 {

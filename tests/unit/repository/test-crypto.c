@@ -71,8 +71,8 @@ test_known_text (void)
   from_hex ("303e8687b1d7db18421bdc6bb8588ccadac4d59ee87b8ff70c44e635790cafef", key.encrypt);
   from_hex ("ef4d8824cb80b2bcc5fbff8a9b12a42c", key.mac_k);
   from_hex ("cc8d4b948ee0ebfe1d415de921d10353", key.mac_r);
-  size = from_hex ("69fb41c62d12def4593bd71757138606338f621aeaeb39da0fe4f99233f8037a54ea63338a813bcf3f"
-                   "75d8c3cc75dddf8750",
+  size = from_hex ("69fb41c62d12def4593bd71757138606338f621aeaeb39da0fe4f99233f8037a54ea63338a813bc"
+                   "f3f75d8c3cc75dddf8750",
                    sealed);
 
   crypto = ob_crypto_new (&key);

@@ -80,7 +80,8 @@ find_previous (ObRepository *repository, ObFileBackupRoot *root, GError **error)
 
 /* As a job does it. The snapshot's time says which @state it is of. */
 static gboolean
-back_up (Faults *faults, ObRepository *repository, guint state, ObWriterStats *stats, GError **error)
+back_up (Faults *faults, ObRepository *repository, guint state, ObWriterStats *stats,
+         GError **error)
 {
   g_autoptr (ObLock) lock = NULL;
   g_autoptr (ObWriter) writer = NULL;

@@ -37,8 +37,8 @@ differs (Pipeline *pipeline, const ObNode *root, const char *name, const char *h
 {
   g_autoptr (GError) error = NULL;
 
-  g_assert_false (ob_file_compare_run (pipeline->core.repository, root, pipeline->target_fd, "target",
-                                       NULL, NULL, NULL, &error));
+  g_assert_false (ob_file_compare_run (pipeline->core.repository, root, pipeline->target_fd,
+                                       "target", NULL, NULL, NULL, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
   g_assert_nonnull (strstr (error->message, name));
   g_assert_nonnull (strstr (error->message, how));
@@ -69,8 +69,8 @@ test_same (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (stats.bytes, ==, 9 * 1024 * 1024 + 3 + 5);
 
   g_cancellable_cancel (cancelled);
-  g_assert_false (ob_file_compare_run (pipeline->core.repository, root, pipeline->target_fd, "target",
-                                       NULL, NULL, cancelled, &error));
+  g_assert_false (ob_file_compare_run (pipeline->core.repository, root, pipeline->target_fd,
+                                       "target", NULL, NULL, cancelled, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
 }
 

@@ -230,7 +230,8 @@ static void
 test_mutations (void)
 {
   static const char text[]
-    = "{\"a\":[1,null,{\"b\":true}],\"c\":\"x\\u0041\\n\",\"d\":\"AAEC\",\"e\":{},\"f\":[[],[\"\"]],"
+    = "{\"a\":[1,null,{\"b\":true}],\"c\":\"x\\u0041\\n\",\"d\":\"AAEC\",\"e\":{},"
+      "\"f\":[[],[\"\"]],"
       "\"g\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"h\":-1.5e3}";
 
   for (guint i = 0; i < 200000; i++)

@@ -25,8 +25,8 @@ test_file (void)
   g_autoptr (ObLockFile) file = ob_lock_file_new (TRUE);
   g_autoptr (ObLockFile) back = reparse (file);
   static const char restic_text[]
-    = "{\"time\":\"2015-06-27T12:18:51.759239612+02:00\",\"exclusive\":false,\"hostname\":\"kasimir\","
-      "\"username\":\"fd0\",\"pid\":13607,\"uid\":1000,\"gid\":100}";
+    = "{\"time\":\"2015-06-27T12:18:51.759239612+02:00\",\"exclusive\":false,"
+      "\"hostname\":\"kasimir\",\"username\":\"fd0\",\"pid\":13607,\"uid\":1000,\"gid\":100}";
   g_autoptr (ObLockFile) restic = NULL;
   g_autofree char *holder = NULL;
 

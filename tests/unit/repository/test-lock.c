@@ -14,7 +14,8 @@
 #include "ob-lock-file.h"
 
 /* For locks that tests wait for. */
-static const ObLockTimes quick = { .settle_ms = 1, .refresh_ms = 5, .retry_ms = 5, .valid_ms = 600000 };
+static const ObLockTimes quick
+  = { .settle_ms = 1, .refresh_ms = 5, .retry_ms = 5, .valid_ms = 600000 };
 
 /* For locks that nobody refreshes while a test runs. */
 static const ObLockTimes quiet
@@ -125,7 +126,8 @@ test_removes_stale (CoreFixture *fixture, gconstpointer data)
   put_file (fixture, old);
   /* left by a store that does not write as a whole */
   core_fixture_put (fixture,
-                    "locks/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "", 0);
+                    "locks/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "",
+                    0);
 
   lock = acquire (fixture, TRUE, &quiet, -1);
   g_assert_cmpuint (count_files (fixture), ==, 2);

@@ -85,7 +85,8 @@ on_phase (const char *phase, gpointer user_data)
 static void
 test_cancel (Prune *prune, gconstpointer data)
 {
-  static const char *const phases[] = { "reading", "planning", "repacking", "indexing", "removing" };
+  static const char *const phases[]
+    = { "reading", "planning", "repacking", "indexing", "removing" };
   ObPruneFigures figures;
 
   for (gsize i = 0; i < G_N_ELEMENTS (phases); i++)

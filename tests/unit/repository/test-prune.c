@@ -263,7 +263,8 @@ assert_refused (Prune *prune, const char *text)
   ObPruneFigures figures;
   gint64 freed;
 
-  g_assert_false (prune_run_with (prune->core.repository, "0", &figures, &freed, NULL, NULL, &error));
+  g_assert_false (
+    prune_run_with (prune->core.repository, "0", &figures, &freed, NULL, NULL, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
   if (strstr (error->message, text) == NULL)
     g_error ("\"%s\" is not in \"%s\"", text, error->message);

@@ -54,8 +54,8 @@ damage (Crash *crash)
   guint64 size;
   ObId pack;
 
-  g_assert_true (ob_index_get_place (ob_repository_get_index (crash->core.repository), OB_BLOB_DATA, 0,
-                                     &place));
+  g_assert_true (
+    ob_index_get_place (ob_repository_get_index (crash->core.repository), OB_BLOB_DATA, 0, &place));
   g_assert_true (
     ob_index_get_pack (ob_repository_get_index (crash->core.repository), place.pack, &pack, &size));
   name = ob_pack_get_name (&pack);

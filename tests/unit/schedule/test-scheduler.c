@@ -129,7 +129,8 @@ test_times (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (ob_scheduler_get_next_run (fixture->scheduler, "a"), ==,
                    at ("2026-01-01T03:00:00", "UTC"));
   advance_to (fixture, "2026-01-03T00:00:00");
-  assert_dues (fixture, "a 1 2026-01-01 03:00:00; a 1 2026-01-02 03:00:00; a 1 2026-01-02 12:00:00");
+  assert_dues (fixture,
+               "a 1 2026-01-01 03:00:00; a 1 2026-01-02 03:00:00; a 1 2026-01-02 12:00:00");
   g_assert_cmpint (get_state (fixture, "a")->result, ==, OB_RUN_SUCCEEDED);
   g_assert_cmpuint (get_state (fixture, "a")->missed, ==, 0);
   ob_scheduler_remove (fixture->scheduler, "a");
@@ -279,7 +280,8 @@ test_replaced (Fixture *fixture, gconstpointer data)
   assert_dues (fixture, "a 1 2026-01-01 13:00:00");
 }
 
-/* A run whose time has come, and that waits for its delay, is not lost where something else is changed. */
+/* A run whose time has come, and that waits for its delay, is not lost where something else is
+ * changed. */
 static void
 test_replaced_during_its_delay (Fixture *fixture, gconstpointer data)
 {

@@ -36,7 +36,8 @@ peer_request_get_header (const char *head, const char *name)
 }
 
 GString *
-peer_bucket_answer (PeerBucket *bucket, guint status, const char *headers, const char *body, gsize size)
+peer_bucket_answer (PeerBucket *bucket, guint status, const char *headers, const char *body,
+                    gsize size)
 {
   GString *text = g_string_new (NULL);
 
@@ -55,7 +56,8 @@ peer_bucket_answer_error (PeerBucket *bucket, guint status, const char *code)
                        "Told so</Message></Error>",
                        code);
 
-  return peer_bucket_answer (bucket, status, "Content-Type: application/xml\r\n", body, strlen (body));
+  return peer_bucket_answer (bucket, status, "Content-Type: application/xml\r\n", body,
+                             strlen (body));
 }
 
 static int
@@ -180,15 +182,17 @@ serve_object_lock (PeerBucket *bucket)
   const char *body = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
                      "</ObjectLockConfiguration>";
 
-  return bucket->lockable ? peer_bucket_answer (bucket, 200, "", body, strlen (body))
-                        : peer_bucket_answer_error (bucket, 404, "ObjectLockConfigurationNotFoundError");
+  return bucket->lockable
+           ? peer_bucket_answer (bucket, 200, "", body, strlen (body))
+           : peer_bucket_answer_error (bucket, 404, "ObjectLockConfigurationNotFoundError");
 }
 
 static GString *
 put (PeerBucket *bucket, const PeerRequest *request, const char *key)
 {
   g_autofree char *mode = peer_request_get_header (request->head, "X-Amz-Object-Lock-Mode");
-  g_autofree char *until = peer_request_get_header (request->head, "X-Amz-Object-Lock-Retain-Until-Date");
+  g_autofree char *until
+    = peer_request_get_header (request->head, "X-Amz-Object-Lock-Retain-Until-Date");
   g_autofree char *digest = peer_request_get_header (request->head, "Content-MD5");
 
   if (mode != NULL && (digest == NULL || until == NULL))

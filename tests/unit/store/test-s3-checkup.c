@@ -7,7 +7,8 @@
 #define PROBE "obbackup-check-"
 #define XML(text) "HTTP/1.1 200 O\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" text
 #define VERSIONS_ON                                                                                \
-  XML ("50\r\n<VersioningConfiguration>   <Status>Enabled</Status></VersioningConfiguration>  \r\n" \
+  XML ("50\r\n"                                                                                    \
+       "<VersioningConfiguration>   <Status>Enabled</Status></VersioningConfiguration>  \r\n"      \
        "0\r\n\r\n")
 
 /* All steps of a bucket, but for the repository. Transfer full. */

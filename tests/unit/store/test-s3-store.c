@@ -20,7 +20,8 @@ static struct
   guint n_looks;
 } looks;
 
-/* In place of that of libc: at the second look of this thread the server has ended the connection. */
+/* In place of that of libc: at the second look of this thread the server has ended the
+ * connection. */
 ssize_t
 recv (int fd, void *buffer, size_t size, int flags)
 {
@@ -163,8 +164,8 @@ test_acknowledged_at_once (S3Fixture *fixture, gconstpointer data)
   g_assert_cmpint (g_get_monotonic_time () - began, <, 2 * G_USEC_PER_SEC);
 }
 
-/* A connection may end at any moment, also while libsoup looks whether it has: no reason to wait for
- * ever. */
+/* A connection may end at any moment, also while libsoup looks whether it has: no reason to wait
+ * for ever. */
 static void
 test_connection_ends (S3Fixture *fixture, gconstpointer data)
 {
