@@ -20,7 +20,8 @@ typedef struct
   GCancellable *cancellable;
 } Check;
 
-/* Whether another copy of what lies at a place goes that may be better. */
+/* Whether another copy of what lies at a place goes that may be better: also one in a pack that is
+ * damaged, which may be so elsewhere. */
 static gboolean
 loses_another (ObPrunePlan *plan, ObBlobType type, guint32 kept, const ObId *id)
 {
@@ -31,8 +32,7 @@ loses_another (ObPrunePlan *plan, ObBlobType type, guint32 kept, const ObId *id)
   for (gsize i = 0; i < n; i++)
     if (numbers[i] != kept && ob_index_get_place (plan->index, type, numbers[i], &other)
         && other.pack < plan->n_packs && plan->packs[other.pack].fate != OB_PACK_STAYS
-        && plan->packs[other.pack].stored != OB_PRUNE_MISSING
-        && !ob_index_is_damaged (plan->index, other.pack))
+        && plan->packs[other.pack].stored != OB_PRUNE_MISSING)
       return TRUE;
   return FALSE;
 }

@@ -157,12 +157,19 @@ keep (ObPrunePlan *self, ObBlobType type, guint32 number)
 }
 
 /* How far a pack is to be relied on. */
-static guint
+typedef enum
+{
+  RANK_GONE, /* or not as long as it should be */
+  RANK_DAMAGED,
+  RANK_WHOLE,
+} Rank;
+
+static Rank
 get_rank (ObPrunePlan *self, guint32 pack)
 {
   if (!is_whole (self, pack))
-    return 0;
-  return ob_index_is_damaged (self->index, pack) ? 1 : 2;
+    return RANK_GONE;
+  return ob_index_is_damaged (self->index, pack) ? RANK_DAMAGED : RANK_WHOLE;
 }
 
 /* Of several copies the one in the pack of which most is needed, so that the others become
@@ -176,11 +183,11 @@ choose (ObPrunePlan *self, ObBlobType type, const guint32 *numbers, gsize n)
     {
       guint32 best_pack = get_place (self, type, best).pack;
       guint32 pack = get_place (self, type, numbers[i]).pack;
-      guint best_rank = get_rank (self, best_pack);
-      guint rank = get_rank (self, pack);
+      Rank best_rank = get_rank (self, best_pack);
+      Rank rank = get_rank (self, pack);
 
       if (rank > best_rank
-          || (rank > 0 && rank == best_rank
+          || (rank > RANK_GONE && rank == best_rank
               && self->packs[pack].used > self->packs[best_pack].used))
         best = numbers[i];
     }
@@ -206,6 +213,16 @@ keep_used (ObPrunePlan *self, const ObUsedBlobs *used, ObBlobType type, GArray *
     }
 }
 
+/* Two packs may be damaged each in another place, so that only both together hold all. */
+static void
+keep_others (ObPrunePlan *self, ObBlobType type, const guint32 *numbers, gsize n, guint32 best)
+{
+  for (gsize i = 0; i < n; i++)
+    if (numbers[i] != best
+        && self->packs[get_place (self, type, numbers[i]).pack].stored != OB_PRUNE_MISSING)
+      keep (self, type, numbers[i]);
+}
+
 static void
 keep_of_several (ObPrunePlan *self, ObBlobType type, GArray *several)
 {
@@ -217,6 +234,8 @@ keep_of_several (ObPrunePlan *self, ObBlobType type, GArray *several)
       guint32 best = choose (self, type, numbers, n);
 
       keep (self, type, best);
+      if (get_rank (self, get_place (self, type, best).pack) != RANK_WHOLE)
+        keep_others (self, type, numbers, n, best);
       g_array_append_val (self->several[type], best);
     }
 }

@@ -45,7 +45,8 @@ struct _ObPrunePlan
   guint generation;     /* of the index: its numbers are used here */
   guint32 n_places[2];  /* by ObBlobType */
   guint32 n_packs;
-  ObBitmap *kept[2];    /* places: of each blob that is used, one */
+  ObBitmap *kept[2];    /* places: of each blob that is used, one; or all, where none is in a pack
+                         * that is whole */
   GArray *several[2];   /* of guint32: places that are kept of blobs that have others, too */
   ObPrunePack *packs;   /* by number */
   guint32 *places;      /* all, those of a pack together; a tree's number has n_places[DATA]

@@ -147,6 +147,37 @@ test_prune_unaware (Pipeline *pipeline, gconstpointer path)
   verify_assert_sound (pipeline, 1);
 }
 
+/* Both packs that hold a blob are damaged, each in another place: only together they are whole, and a
+ * prune takes neither away, whether it knows of the second damage or not. */
+static void
+test_prune_both_damaged (Pipeline *pipeline, gconstpointer is_known)
+{
+  g_autoptr (ObSnapshot) snapshot = NULL;
+  g_autoptr (ObNode) again = NULL;
+  g_autoptr (GArray) damaged = g_array_new (FALSE, FALSE, sizeof (ObId));
+  ObBlobLocation first, second;
+  ObPruneFigures figures;
+
+  verify_make_source (pipeline);
+  snapshot = verify_backup (pipeline, 1);
+  verify_locate (pipeline, snapshot, "a/one", &first);
+  verify_flip (pipeline, &first.pack, first.offset + 20);
+  g_array_append_val (damaged, first.pack);
+  ob_damaged_packs_tell (pipeline->core.repository, damaged);
+  again = pipeline_backup (pipeline, NULL, NULL, NULL);
+  verify_locate (pipeline, snapshot, "a/two", &second);
+  g_assert_false (ob_id_equal (&second.pack, &first.pack));
+  verify_flip (pipeline, &second.pack, second.offset + 20);
+  if (is_known != NULL)
+    g_array_append_val (damaged, second.pack);
+
+  pipeline_reopen (pipeline);
+  ob_damaged_packs_tell (pipeline->core.repository, damaged);
+  prune_run (pipeline->core.repository, "0", &figures);
+  g_assert_cmpuint (figures.n_removed_packs, ==, 0);
+  g_assert_cmpuint (verify_check_and_restore (pipeline, snapshot), ==, 0);
+}
+
 /* Where blobs that nothing else has are in a damaged pack, it stays as it is until a repair; that
  * does not keep a prune from its work. */
 static void
@@ -212,6 +243,8 @@ main (int argc, char **argv)
   ADD_FOR ("damaged-trees", test_build_on_damaged, "a");
   ADD_FOR ("prune-unaware-data", test_prune_unaware, "a/one");
   ADD_FOR ("prune-unaware-trees", test_prune_unaware, "a");
+  ADD_FOR ("prune-both-damaged", test_prune_both_damaged, NULL);
+  ADD_FOR ("prune-both-known", test_prune_both_damaged, "known");
   ADD ("prune-beside-damaged", test_prune_beside_damaged);
   ADD ("merge-damaged", test_merge_damaged);
   return g_test_run ();
