@@ -388,7 +388,7 @@ class Locks(PruneTest):
         if blocker == 0:
             os.environ["RESTIC_PASSWORD"] = self.passphrase()
             os.execvp("strace", ["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=unlinkat",
-                                 "-e", "inject=unlinkat:delay_enter=1500ms", "restic", "--no-cache",
+                                 "-e", "inject=unlinkat:delay_enter=4s", "restic", "--no-cache",
                                  "--quiet", "--repo", str(self.repository), "check"])
         wait_until(self.locks, "restic does not lock")
         path = self.start_prune()
