@@ -21,12 +21,18 @@ SECONDS_TO_WAIT = 3  # for the lock of another
 class PruneTest(InstallationTest):
     size = Size.tiny()
 
+    settings = SANDBOX / "etc" / "obbackup.conf"
+
     @classmethod
     def setUpClass(cls):
-        settings = SANDBOX / "etc" / "obbackup.conf"
-        settings.write_text(f"[obbackup]\nrepository-lock-timeout={SECONDS_TO_WAIT}\n")
-        cls.addClassCleanup(settings.unlink)
+        cls.set_seconds_to_wait(SECONDS_TO_WAIT)
+        cls.addClassCleanup(cls.settings.unlink)
         super().setUpClass()
+
+    @classmethod
+    def set_seconds_to_wait(cls, seconds):
+        """The service has to be restarted then."""
+        cls.settings.write_text(f"[obbackup]\nrepository-lock-timeout={seconds}\n")
 
     def setUp(self):
         super().setUp()
@@ -382,7 +388,10 @@ class Locks(PruneTest):
         self.assert_whole(kept)
 
     def test_waits(self):
-        """What is locked for a moment is waited for."""
+        """What is locked for a moment is waited for, however slow restic is."""
+        self.set_seconds_to_wait(120)
+        self.addCleanup(self.set_seconds_to_wait, SECONDS_TO_WAIT)
+        self.restart_service()
         self.make_backups(1)
         blocker = os.fork()
         if blocker == 0:
