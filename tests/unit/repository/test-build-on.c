@@ -147,8 +147,8 @@ test_prune_unaware (Pipeline *pipeline, gconstpointer path)
   verify_assert_sound (pipeline, 1);
 }
 
-/* Both packs that hold a blob are damaged, each in another place: only together they are whole, and a
- * prune takes neither away, whether it knows of the second damage or not. */
+/* Both packs that hold a blob are damaged, each in another place: only together they are whole, and
+ * a prune takes neither away, whether it knows of the second damage or not. */
 static void
 test_prune_both_damaged (Pipeline *pipeline, gconstpointer is_known)
 {
