@@ -346,6 +346,7 @@ start (Service *service, const Options *options, GError **error)
 
   if (context == NULL)
     return FALSE;
+  ob_context_clean_up (context);
   service->manager = ob_manager_new (context, error);
   if (service->manager == NULL)
     return FALSE;

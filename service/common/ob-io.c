@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 /* Of the name that a temporary file is for; leaves room for what is added to it. */
 #define TEMPORARY_NAME_LENGTH 200
 #define TEMPORARY_NAME_TRIES 100
+#define TEMPORARY_NAME_DIGITS 8
 
 static ObError
 code_of_errno (int errnum)
@@ -146,7 +148,8 @@ make_temporary_at (int dirfd, const char *name, char **temporary)
   for (guint i = 0; i < TEMPORARY_NAME_TRIES; i++)
     {
       g_autofree char *tried
-        = g_strdup_printf (".%.*s.%08x", TEMPORARY_NAME_LENGTH, name, g_random_int ());
+        = g_strdup_printf (".%.*s.%0*x", TEMPORARY_NAME_LENGTH, name, TEMPORARY_NAME_DIGITS,
+                           g_random_int ());
       int fd = openat (dirfd, tried, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
       if (fd >= 0)
@@ -158,6 +161,34 @@ make_temporary_at (int dirfd, const char *name, char **temporary)
         return -1;
     }
   return -1;
+}
+
+/* As make_temporary_at() names them. */
+static gboolean
+is_temporary (const char *name)
+{
+  const char *digits = strrchr (name, '.');
+
+  return *name == '.' && digits > name + 1 && strlen (digits + 1) == TEMPORARY_NAME_DIGITS
+         && strspn (digits + 1, "0123456789abcdef") == TEMPORARY_NAME_DIGITS;
+}
+
+guint
+ob_remove_temporaries_at (int dirfd)
+{
+  ob_autofd int fd = openat (dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *directory = fd >= 0 ? fdopendir (fd) : NULL;
+  const struct dirent *entry;
+  guint n_removed = 0;
+
+  if (directory == NULL)
+    return 0;
+  ob_fd_steal (&fd); /* the directory's now */
+  while ((entry = readdir (directory)) != NULL)
+    if (is_temporary (entry->d_name) && unlinkat (dirfd, entry->d_name, 0) == 0)
+      n_removed++;
+  closedir (directory);
+  return n_removed;
 }
 
 static gboolean

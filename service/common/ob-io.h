@@ -30,6 +30,11 @@ GBytes *ob_read_file_at (int dirfd, const char *name, gsize max, GError **error)
 gboolean ob_replace_file_at (int dirfd, const char *name, const void *data, gsize size, mode_t mode,
                              GError **error);
 
+/* Removes from the directory @dirfd what ob_replace_file_at() left where the program was killed in
+ * it: a file called ".NAME." and eight hexadecimal digits. To be called while nobody writes there.
+ * How many they were; what cannot be removed is left. Any thread. */
+guint ob_remove_temporaries_at (int dirfd);
+
 /* Removes a file, or a directory with all below it, that is @name below @dirfd. Never follows a
  * symbolic link and never leaves the file system of @name (a mount point below is an error).
  * A missing one is no error. Any thread. */

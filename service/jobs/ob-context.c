@@ -143,6 +143,17 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
 }
 
 void
+ob_context_clean_up (ObContext *context)
+{
+  const int fds[]
+    = { context->instances_fd, context->destinations_fd, context->schedules_fd, context->keys_fd,
+        context->jobs_fd, context->restores_fd, context->changes_fd, context->drills_fd };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (fds); i++)
+    ob_remove_temporaries_at (fds[i]);
+}
+
+void
 ob_context_free (ObContext *context)
 {
   if (context == NULL)

@@ -316,6 +316,8 @@ class Hindered(DrillTest):
     def test_killed_among_the_files(self):
         """With a directory whose files are there, which the next start removes too."""
         self.backup("--only", "sources,attachments")
+        half_written = SANDBOX / "state" / "drills" / ".obbackup_drill_0123456789abcdef.conf.0123abcd"
+        half_written.touch()
         path = self.start_drill()
         wait_until(lambda: any(not name.endswith(".conf") for name in self.scratch_files())
                    or self.bus.job(path)["EndTime"], "no directory is made")

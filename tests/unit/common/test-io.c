@@ -226,6 +226,29 @@ assert_replace_fails (Fixture *fixture, ObError code)
   assert_listing (fixture, "small", "file");
 }
 
+/* Of a program that was killed while it replaced files; what is called otherwise is not its. */
+static void
+test_remove_temporaries (Fixture *fixture, gconstpointer data)
+{
+  static const char *const removed[] = { ".erp.conf.0123abcd", ".x.ffffffff" };
+  static const char *const kept[]
+    = { "erp.conf", ".hidden", ".x.0123abc", ".x.0123abcd9", ".x.0123ABCD", "x.0123abcd",
+        ".0123abcd" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (removed); i++)
+    close (openat (fixture->fd, removed[i], O_WRONLY | O_CREAT | O_EXCL, 0600));
+  for (gsize i = 0; i < G_N_ELEMENTS (kept); i++)
+    close (openat (fixture->fd, kept[i], O_WRONLY | O_CREAT | O_EXCL, 0600));
+  g_assert_cmpint (mkdirat (fixture->fd, ".d.0123abcd", 0700), ==, 0);
+
+  g_assert_cmpuint (ob_remove_temporaries_at (fixture->fd), ==, G_N_ELEMENTS (removed));
+  for (gsize i = 0; i < G_N_ELEMENTS (removed); i++)
+    g_assert_cmpint (faccessat (fixture->fd, removed[i], F_OK, 0), !=, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (kept); i++)
+    g_assert_cmpint (faccessat (fixture->fd, kept[i], F_OK, 0), ==, 0);
+  g_assert_cmpuint (ob_remove_temporaries_at (-1), ==, 0);
+}
+
 static void
 test_replace_file_without_space (Fixture *fixture, gconstpointer data)
 {
@@ -324,6 +347,8 @@ main (int argc, char **argv)
   g_test_add_func ("/io/read-write-full", test_read_write_full);
   g_test_add ("/io/read-file", Fixture, NULL, fixture_set_up, test_read_file, fixture_tear_down);
   g_test_add ("/io/replace-file", Fixture, NULL, fixture_set_up, test_replace_file,
+              fixture_tear_down);
+  g_test_add ("/io/remove-temporaries", Fixture, NULL, fixture_set_up, test_remove_temporaries,
               fixture_tear_down);
   g_test_add ("/io/replace-file-without-space", Fixture, NULL, fixture_set_up,
               test_replace_file_without_space, fixture_tear_down);
