@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 
+from bus import BusError
 from disks import Disk
 from harness import LONG, SANDBOX, ctl, wait_until
 from survival import CHANGED, SurvivalTest
@@ -42,15 +43,27 @@ class Calls(SurvivalTest):
         super().setUp()
         self.good_backup()
 
+    def ask(self):
+        """Starts a backup; or what kept the service from it, which may be struck while it asks the bus
+        who that is."""
+        try:
+            return self.start_backup(), None
+        except BusError as error:
+            return None, error
+
     def try_fault(self, call, error, number):
         """A backup in which this call fails; returns how many did."""
         self.change()
         before = self.listed()
         with Tracer(self.bus.service_pid(), self.directory, call,
                     f"error={error}:when={number}") as tracer:
-            path = self.start_backup()
-            job = self.wait_job(path)
+            path, refusal = self.ask()
+            job = self.wait_job(path) if path else None
         struck = tracer.struck()
+        if refusal is not None:
+            self.assertTrue(struck, refusal)
+            self.assert_survived(before)
+            return "refused", len(struck)
         result = self.bus.result(path)
         told = f"{job['State']} {result.get('error', '')}\n{struck[:5]}"
         self.assertIn(job["State"], ("succeeded", "partial", "failed"), told)
