@@ -16,7 +16,7 @@
 /* libsoup looks whether a connection that it kept is still open by reading a byte. */
 static struct
 {
-  GThread *thread; /* NULL: nobody counts */
+  GThread *thread; /* atomic; NULL: nobody counts */
   guint n_looks;
 } looks;
 
@@ -25,7 +25,7 @@ static struct
 ssize_t
 recv (int fd, void *buffer, size_t size, int flags)
 {
-  if (looks.thread == g_thread_self () && size == 1 && ++looks.n_looks == 2)
+  if (g_atomic_pointer_get (&looks.thread) == g_thread_self () && size == 1 && ++looks.n_looks == 2)
     return 0;
   return syscall (SYS_recvfrom, fd, buffer, size, flags, NULL, NULL);
 }
@@ -171,12 +171,12 @@ test_connection_ends (S3Fixture *fixture, gconstpointer data)
 {
   peer_put (fixture->peer, "a b/c/x", "0123456789");
   assert_object (fixture->store, "x", "0123456789");
-  looks.thread = g_thread_self ();
   looks.n_looks = 0;
+  g_atomic_pointer_set (&looks.thread, g_thread_self ());
   alarm (30);
   assert_object (fixture->store, "x", "0123456789");
   alarm (0);
-  looks.thread = NULL;
+  g_atomic_pointer_set (&looks.thread, NULL);
   g_assert_cmpuint (looks.n_looks, >=, 2);
   g_assert_cmpuint (peer_count_connections (fixture->peer), ==, 2);
   assert_object (fixture->store, "x", "0123456789");
