@@ -145,12 +145,21 @@ ob_context_new (const char *config_path, const char *state_path, const char *cac
 void
 ob_context_clean_up (ObContext *context)
 {
-  const int fds[]
-    = { context->instances_fd, context->destinations_fd, context->schedules_fd, context->keys_fd,
-        context->jobs_fd, context->restores_fd, context->changes_fd, context->drills_fd };
+  const int config_fds[] = { context->instances_fd, context->destinations_fd,
+                             context->schedules_fd, context->keys_fd };
+  ob_autofd int state = open (context->state_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_autoptr (GDir) folders = g_dir_open (context->state_path, 0, NULL);
+  const char *folder;
 
-  for (gsize i = 0; i < G_N_ELEMENTS (fds); i++)
-    ob_remove_temporaries_at (fds[i]);
+  for (gsize i = 0; i < G_N_ELEMENTS (config_fds); i++)
+    ob_remove_temporaries_at (config_fds[i]);
+  ob_remove_temporaries_at (state);
+  while (folders != NULL && (folder = g_dir_read_name (folders)) != NULL)
+    {
+      ob_autofd int fd = openat (state, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+      ob_remove_temporaries_at (fd);
+    }
 }
 
 void

@@ -44,8 +44,8 @@ typedef struct
 ObContext *ob_context_new (const char *config_path, const char *state_path,
                            const char *cache_path, const char *runtime_path, GError **error);
 
-/* Removes the half-written files that a service left in its directories when it was killed: some have
- * secrets. For the service alone, before it does anything else. */
+/* Removes the half-written files that a service left in CONFIG's and STATE's directories when it was
+ * killed: some have secrets. For the service alone, before it does anything else. */
 void ob_context_clean_up (ObContext *context);
 
 /* Reads obbackup.conf again. On an error, which names the key, all is as it was. */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "ob-error.h"
-#include "ob-pack.h"
 #include "ob-pack-check.h"
 #include "ob-used-blobs.h"
 #include "ob-wait.h"
@@ -72,10 +71,8 @@ ob_prune_plan_check (ObPrunePlan *self, GError **error)
   return FALSE;
 }
 
-/* What the number stands for; something that does no harm where the index was replaced, as
- * ob_prune_plan_check() tells afterwards. */
-static ObIndexPlace
-get_place (ObPrunePlan *self, ObBlobType type, guint32 number)
+ObIndexPlace
+ob_prune_plan_get_place (ObPrunePlan *self, ObBlobType type, guint32 number)
 {
   ObIndexPlace place;
 
@@ -131,125 +128,14 @@ list_store (ObPrunePlan *self, GCancellable *cancellable, GError **error)
          && ob_store_list (store, "data", add_pack, self, cancellable, error);
 }
 
-/* internal: what is kept */
-
-static gboolean
-is_whole (ObPrunePlan *self, guint32 number)
+gboolean
+ob_prune_plan_is_whole (ObPrunePlan *self, guint32 number)
 {
   ObId id;
   guint64 size;
 
   return ob_index_get_pack (self->index, number, &id, &size)
          && self->packs[number].stored == size;
-}
-
-static void
-keep (ObPrunePlan *self, ObBlobType type, guint32 number)
-{
-  ObIndexPlace place = get_place (self, type, number);
-  ObPrunePack *pack = &self->packs[place.pack];
-
-  ob_bitmap_set (self->kept[type], number);
-  pack->n_used++;
-  pack->used += place.length + ob_pack_get_entry_size (place.plain_length);
-  self->figures.n_used_blobs++;
-  self->figures.used_bytes += place.length + ob_pack_get_entry_size (place.plain_length);
-}
-
-/* How far a pack is to be relied on. */
-typedef enum
-{
-  RANK_GONE, /* or not as long as it should be */
-  RANK_DAMAGED,
-  RANK_WHOLE,
-} Rank;
-
-static Rank
-get_rank (ObPrunePlan *self, guint32 pack)
-{
-  if (!is_whole (self, pack))
-    return RANK_GONE;
-  return ob_index_is_damaged (self->index, pack) ? RANK_DAMAGED : RANK_WHOLE;
-}
-
-/* Of several copies the one in the pack of which most is needed, so that the others become
- * empty; one whose pack is damaged or not there counts only where there is no other. */
-static guint32
-choose (ObPrunePlan *self, ObBlobType type, const guint32 *numbers, gsize n)
-{
-  guint32 best = numbers[0];
-
-  for (gsize i = 1; i < n; i++)
-    {
-      guint32 best_pack = get_place (self, type, best).pack;
-      guint32 pack = get_place (self, type, numbers[i]).pack;
-      Rank best_rank = get_rank (self, best_pack);
-      Rank rank = get_rank (self, pack);
-
-      if (rank > best_rank
-          || (rank > RANK_GONE && rank == best_rank
-              && self->packs[pack].used > self->packs[best_pack].used))
-        best = numbers[i];
-    }
-  return best;
-}
-
-/* Blobs that lie in one place first: what they make of the packs decides about the others. */
-static void
-keep_used (ObPrunePlan *self, const ObUsedBlobs *used, ObBlobType type, GArray *several)
-{
-  for (guint32 number = 0; number < self->n_places[type]; number++)
-    {
-      ObIndexPlace place;
-      guint32 numbers[2];
-
-      if (!ob_bitmap_test (used->bits[type], number))
-        continue;
-      place = get_place (self, type, number);
-      if (ob_index_find (self->index, type, &place.id, numbers, G_N_ELEMENTS (numbers)) == 1)
-        keep (self, type, number);
-      else
-        g_array_append_val (several, number);
-    }
-}
-
-/* Two packs may be damaged each in another place, so that only both together hold all. */
-static void
-keep_others (ObPrunePlan *self, ObBlobType type, const guint32 *numbers, gsize n, guint32 best)
-{
-  for (gsize i = 0; i < n; i++)
-    if (numbers[i] != best
-        && self->packs[get_place (self, type, numbers[i]).pack].stored != OB_PRUNE_MISSING)
-      keep (self, type, numbers[i]);
-}
-
-static void
-keep_of_several (ObPrunePlan *self, ObBlobType type, GArray *several)
-{
-  for (guint i = 0; i < several->len; i++)
-    {
-      ObIndexPlace place = get_place (self, type, g_array_index (several, guint32, i));
-      guint32 numbers[OB_PRUNE_MAX_COPIES];
-      gsize n = ob_index_find (self->index, type, &place.id, numbers, OB_PRUNE_MAX_COPIES);
-      guint32 best = choose (self, type, numbers, n);
-
-      keep (self, type, best);
-      if (get_rank (self, get_place (self, type, best).pack) != RANK_WHOLE)
-        keep_others (self, type, numbers, n, best);
-      g_array_append_val (self->several[type], best);
-    }
-}
-
-static void
-keep_all_used (ObPrunePlan *self, const ObUsedBlobs *used)
-{
-  g_autoptr (GArray) data = g_array_new (FALSE, FALSE, sizeof (guint32));
-  g_autoptr (GArray) trees = g_array_new (FALSE, FALSE, sizeof (guint32));
-
-  keep_used (self, used, OB_BLOB_DATA, data);
-  keep_used (self, used, OB_BLOB_TREE, trees);
-  keep_of_several (self, OB_BLOB_DATA, data);
-  keep_of_several (self, OB_BLOB_TREE, trees);
 }
 
 /* internal: places by pack */
@@ -265,7 +151,7 @@ sort_places (ObPrunePlan *self)
   self->places = g_new0 (guint32, n + 1);
   for (guint type = OB_BLOB_DATA; type <= OB_BLOB_TREE; type++)
     for (guint32 i = 0; i < self->n_places[type]; i++)
-      self->first_place[get_place (self, type, i).pack + 1]++;
+      self->first_place[ob_prune_plan_get_place (self, type, i).pack + 1]++;
   for (guint32 i = 0; i < self->n_packs; i++)
     self->first_place[i + 1] += self->first_place[i];
 
@@ -273,7 +159,7 @@ sort_places (ObPrunePlan *self)
   for (guint type = OB_BLOB_DATA; type <= OB_BLOB_TREE; type++)
     for (guint32 i = 0; i < self->n_places[type]; i++)
       {
-        guint32 at = next[get_place (self, type, i).pack]++;
+        guint32 at = next[ob_prune_plan_get_place (self, type, i).pack]++;
 
         if (at < n)
           self->places[at] = i + (type == OB_BLOB_TREE ? self->n_places[OB_BLOB_DATA] : 0);
@@ -307,7 +193,7 @@ ob_prune_plan_get_places (ObPrunePlan *self, guint32 number, gboolean only_kept)
         }
       if (only_kept && !ob_bitmap_test (self->kept[place.type], place.number))
         continue;
-      place.place = get_place (self, place.type, place.number);
+      place.place = ob_prune_plan_get_place (self, place.type, place.number);
       g_array_append_val (places, place);
     }
   g_array_sort (places, compare_offsets);
@@ -325,7 +211,7 @@ check_pack (ObPrunePlan *self, guint32 number, GError **error)
   guint64 size;
   ObId id;
 
-  if (is_whole (self, number))
+  if (ob_prune_plan_is_whole (self, number))
     return TRUE;
 
   where = ob_store_describe (ob_repository_get_store (self->repository));
@@ -565,7 +451,7 @@ make_plan (ObPrunePlan *self, GPtrArray *snapshots, const ObPruneLimit *limit,
   if (!list_store (self, cancellable, error))
     return FALSE;
   self->figures.n_backups = snapshots->len;
-  keep_all_used (self, used);
+  ob_prune_keep_used (self, used);
   sort_places (self);
   return ob_check_cancelled (cancellable, error) && ob_prune_plan_check (self, error)
          && decide (self, limit, cancellable, error);

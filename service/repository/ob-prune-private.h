@@ -5,6 +5,7 @@
 #include "ob-bitmap.h"
 #include "ob-prune.h"
 #include "ob-repository-private.h"
+#include "ob-used-blobs.h"
 
 G_BEGIN_DECLS
 
@@ -65,6 +66,18 @@ typedef struct
   guint32 number;
   ObIndexPlace place;
 } ObPrunePlace;
+
+/* What the number of a place stands for; something that does no harm where the index was replaced,
+ * as ob_prune_plan_check() tells afterwards. */
+ObIndexPlace ob_prune_plan_get_place (ObPrunePlan *plan, ObBlobType type, guint32 number);
+
+/* Whether the pack @number is there and as long as it should be. */
+gboolean ob_prune_plan_is_whole (ObPrunePlan *plan, guint32 number);
+
+/* Fills plan->kept and plan->several, and what packs and figures say of use: of each blob of @used
+ * one place, in a pack to be relied on and of which most is needed. Called once, when it is known
+ * which packs are there. */
+void ob_prune_keep_used (ObPrunePlan *plan, const ObUsedBlobs *used);
 
 /* Those of pack @number by offset (of ObPrunePlace); where @only_kept, those alone. Transfer
  * full. */

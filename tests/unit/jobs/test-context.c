@@ -270,6 +270,31 @@ test_read_again (Fixture *fixture, gconstpointer data)
   g_assert_true (g_str_has_suffix (context->drill_path, "/drills"));
 }
 
+/* What a service that was killed had half written goes, wherever it wrote; nothing else does. */
+static void
+test_clean_up (Fixture *fixture, gconstpointer data)
+{
+  static const char *const removed[]
+    = { "a/etc/keys/.nas.key.0123abcd", "a/etc/instances/.erp.conf.0123abcd",
+        "a/state/.obbackup.conf.last-good.0123abcd", "a/state/drills/.drill.conf.0123abcd",
+        "a/state/verified/.id.json.0123abcd" };
+  static const char *const kept[] = { "a/etc/keys/nas.key", "a/state/verified/id.json" };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObContext) context = make_context (fixture, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (mkdirat (fixture->fd, "a/state/verified", 0700), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (removed); i++)
+    fixture_write (fixture, removed[i], "");
+  for (gsize i = 0; i < G_N_ELEMENTS (kept); i++)
+    fixture_write (fixture, kept[i], "");
+  ob_context_clean_up (context);
+  for (gsize i = 0; i < G_N_ELEMENTS (removed); i++)
+    g_assert_cmpint (faccessat (fixture->fd, removed[i], F_OK, 0), !=, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (kept); i++)
+    g_assert_cmpint (faccessat (fixture->fd, kept[i], F_OK, 0), ==, 0);
+}
+
 #define ADD(path, func) g_test_add (path, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
 
 int
@@ -284,5 +309,6 @@ main (int argc, char **argv)
   ADD ("/context/cache-size", test_cache_size);
   ADD ("/context/bad-config", test_bad_config);
   ADD ("/context/read-again", test_read_again);
+  ADD ("/context/clean-up", test_clean_up);
   return g_test_run ();
 }

@@ -79,6 +79,24 @@ test_build_on_cut (Pipeline *pipeline, gconstpointer path)
   check_build_on (pipeline, halve_pack, path);
 }
 
+/* A backup of the source, of which @path's blob, at @location, is damaged then. Transfer full. */
+static ObNode *
+back_up_and_damage (Pipeline *pipeline, const char *path, ObSnapshot *snapshot,
+                    ObBlobLocation *location)
+{
+  g_autoptr (GError) error = NULL;
+  ObNode *node;
+
+  verify_make_source (pipeline);
+  node = pipeline_backup (pipeline, NULL, NULL, NULL);
+  snapshot->tree = node->subtree;
+  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
+  g_assert_no_error (error);
+  verify_locate (pipeline, snapshot, path, location);
+  verify_flip (pipeline, &location->pack, location->offset + 20);
+  return node;
+}
+
 /* A blob of @path's is damaged, which only reading shows: a backup that knows of it stores it
  * again, and a prune that does keeps that copy and not the damaged one. */
 static void
@@ -88,18 +106,11 @@ test_build_on_damaged (Pipeline *pipeline, gconstpointer path)
   g_autoptr (ObNode) again = NULL;
   g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
   g_autoptr (ObVerify) before = NULL;
-  g_autoptr (GError) error = NULL;
   const GArray *damaged = NULL;
   ObBlobLocation location;
   ObPruneFigures figures;
 
-  verify_make_source (pipeline);
-  node = pipeline_backup (pipeline, NULL, NULL, NULL);
-  snapshot->tree = node->subtree;
-  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
-  g_assert_no_error (error);
-  verify_locate (pipeline, snapshot, path, &location);
-  verify_flip (pipeline, &location.pack, location.offset + 20);
+  node = back_up_and_damage (pipeline, path, snapshot, &location);
   before = verify_run (pipeline, 1);
   damaged = ob_verify_get_report (before)->damaged_packs;
   g_assert_cmpuint (damaged->len, ==, 1);
@@ -125,17 +136,10 @@ test_prune_unaware (Pipeline *pipeline, gconstpointer path)
   g_autoptr (ObNode) again = NULL;
   g_autoptr (ObSnapshot) snapshot = ob_snapshot_new ();
   g_autoptr (GArray) damaged = g_array_new (FALSE, FALSE, sizeof (ObId));
-  g_autoptr (GError) error = NULL;
   ObBlobLocation location;
   ObPruneFigures figures;
 
-  verify_make_source (pipeline);
-  node = pipeline_backup (pipeline, NULL, NULL, NULL);
-  snapshot->tree = node->subtree;
-  ob_repository_save_snapshot (pipeline->core.repository, snapshot, NULL, &error);
-  g_assert_no_error (error);
-  verify_locate (pipeline, snapshot, path, &location);
-  verify_flip (pipeline, &location.pack, location.offset + 20);
+  node = back_up_and_damage (pipeline, path, snapshot, &location);
   g_array_append_val (damaged, location.pack);
   ob_damaged_packs_tell (pipeline->core.repository, damaged);
   again = pipeline_backup (pipeline, node, NULL, NULL);
