@@ -59,8 +59,8 @@ build_obbackup ()
     return 1
   fi
   rm -f "$log"
-  if [[ $sanitize == thread ]] \
-     && ! ldd "$directory/service/obbackupd" | grep -qF /glib/libglib-2.0.so.0; then
+  if [[ $sanitize == thread
+        && $(ldd "$directory/service/obbackupd") != */glib/libglib-2.0.so.0* ]]; then
     echo "The programs in $directory do not use the GLib that is built for ThreadSanitizer." \
          "Remove that directory, and it is made anew."
     return 1
