@@ -344,19 +344,24 @@ warn_of_losses (ObRestoreTask *task)
 
 /* "latest" asks for no list, which would have told. */
 static void
-warn_of_damage (ObRestoreTask *task)
+warn_of_doubts (ObRestoreTask *task)
 {
-  const ObVerified *verified = &task->record->verified;
+  const ObBackupRecord *record = task->record;
   char hex[OB_ID_HEX_SIZE];
 
-  if (verified->time == 0 || verified->sound)
-    return;
-  ob_id_to_hex (ob_snapshot_get_public_id (task->record->snapshot), hex);
-  ob_progress_warn (task->progress, FALSE,
-                    "A verification found backup %.8s damaged, so not all of it may come back: "
-                    "`obbackupctl verify %.8s --read-data` tells what it lost, `obbackupctl list` "
-                    "which others there are.",
-                    hex, hex);
+  ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), hex);
+  if (ob_backup_record_is_damaged (record))
+    ob_progress_warn (task->progress, FALSE,
+                      "A verification found backup %.8s damaged, so not all of it may come back: "
+                      "`obbackupctl verify %.8s --read-data` tells what it lost, `obbackupctl list` "
+                      "which others there are.",
+                      hex, hex);
+  if (ob_backup_record_has_failed (record))
+    ob_progress_warn (task->progress, FALSE,
+                      "The last drill with backup %.8s failed: it could not be restored, or a "
+                      "check did not hold in it. `obbackupctl verify %.8s --drill` tells why, "
+                      "`obbackupctl list` which others there are.",
+                      hex, hex);
 }
 
 static gboolean
@@ -371,7 +376,7 @@ restore (ObRestoreTask *task, const Data *data, GError **error)
       || !check_repository (task, error))
     return FALSE;
   warn_of_losses (task);
-  warn_of_damage (task);
+  warn_of_doubts (task);
   if (ob_backup_record_is_foreign (task->record))
     return restore_foreign (task, data, error);
   manifest = ob_restore_task_load_manifest (task, error);

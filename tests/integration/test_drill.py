@@ -58,6 +58,9 @@ class DrillTest(InstallationTest):
     def record(self, identifier):
         return self.bus.manager("GetBackup", "(sa{sv})", identifier, {})[0]
 
+    def warnings_of_restore(self, identifier):
+        return " ".join(self.json("restore", identifier, "--plan").get("warnings", []))
+
     def set_checks(self, *checks):
         words = [word for check in checks or ("",) for word in ("--check-sql", check)]
         self.addCleanup(ctl, "instance", "edit", "erp", "--check-sql", "")
@@ -180,6 +183,11 @@ class Checked(DrillTest):
         self.assertRegex(self.ok("show", backup["id"]), "drill +FAILED")
         self.assertRegex(self.ok("status"), "! the last drill of erp failed")
         self.refused(FAILED, "Check 2", "verify", "--drill")
+        failed = f"drill with backup {backup['id'][:8]} failed"
+        self.assertIn(failed, self.warnings_of_restore(backup["id"]))
+        self.set_checks()
+        self.drill()
+        self.assertNotIn(failed, self.warnings_of_restore(backup["id"]))
 
     def test_checks_that_are_none(self):
         living = self.installation.value("SELECT count(*) FROM c_order")
