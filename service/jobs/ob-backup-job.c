@@ -237,6 +237,18 @@ protect (ObBackupRun *run, GError **error)
   return TRUE;
 }
 
+/* A verification that ran beside this backup tells of its damage too late for it. */
+static void
+look_for_new_damage (ObBackupRun *run)
+{
+  if (ob_distrust_damaged (run->context, run->repository) > run->n_damaged)
+    ob_progress_warn (run->progress, FALSE,
+                      "While this backup was made, a verification found damage at destination %s, "
+                      "which the backup may stand on. Back up once more: the next one stores what "
+                      "it needs of that again",
+                      ob_destination_get_name (run->destination));
+}
+
 /* Everything is stored; from here on it becomes a backup. */
 static gboolean
 publish (ObBackupRun *run, ObLock *lock, GError **error)
@@ -252,6 +264,7 @@ publish (ObBackupRun *run, ObLock *lock, GError **error)
                    ob_instance_get_name (run->instance));
       return FALSE;
     }
+  look_for_new_damage (run);
   if (!add_root (run, &tree, error) || !ob_writer_finish (run->writer, error)
       || !protect (run, error))
     return FALSE;
@@ -275,7 +288,6 @@ publish (ObBackupRun *run, ObLock *lock, GError **error)
 static gboolean
 look_for_packs (ObBackupRun *run, GError **error)
 {
-  guint n_damaged = ob_distrust_damaged (run->context, run->repository);
   guint n_gone;
 
   if (!ob_present_packs_find (run->repository, &n_gone, run->cancellable, error))
@@ -287,13 +299,15 @@ look_for_packs (ObBackupRun *run, GError **error)
                       "backups lost something",
                       n_gone, n_gone == 1 ? "" : "s", n_gone == 1 ? "is" : "are",
                       ob_destination_get_name (run->destination));
-  if (n_damaged > 0)
+  run->n_damaged = ob_distrust_damaged (run->context, run->repository);
+  if (run->n_damaged > 0)
     ob_progress_warn (run->progress, FALSE,
                       "%u pack%s of earlier backups at destination %s %s found damaged when it was "
                       "verified. What this backup needs of them is stored again; `obbackupctl "
                       "verify --repair` saves what can be saved of the others",
-                      n_damaged, n_damaged == 1 ? "" : "s",
-                      ob_destination_get_name (run->destination), n_damaged == 1 ? "was" : "were");
+                      run->n_damaged, run->n_damaged == 1 ? "" : "s",
+                      ob_destination_get_name (run->destination),
+                      run->n_damaged == 1 ? "was" : "were");
   return TRUE;
 }
 

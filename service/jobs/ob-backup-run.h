@@ -23,6 +23,7 @@ typedef struct
   ObWriter *writer;
 
   gint64 began;         /* monotonic, microseconds */
+  guint n_damaged;      /* packs of the index that were known to be damaged when it began */
   ObParts parts;        /* asked for */
   ObManifest *manifest; /* what was stored so far */
   GPtrArray *nodes;     /* of ObNode: the root directory so far */

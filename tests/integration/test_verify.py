@@ -12,7 +12,7 @@ from bus import BusError
 from disks import Disk
 from gi.repository import GLib
 from harness import (DONE, FAILED, NAME, NOT_FOUND, PARTIAL, ROOT, UNAVAILABLE, USAGE,
-                     InstallationTest, Size, compare, ctl, run)
+                     InstallationTest, Size, compare, ctl, run, server, wait_until)
 
 
 class VerifyTest(InstallationTest):
@@ -314,6 +314,29 @@ class Damaged(VerifyTest):
         # Once it is mended, nobody speaks of it any more.
         self.repair(DONE)
         self.assertEqual(self.json("backup", "erp", "--only", "attachments")["warnings"], [])
+
+    def test_found_beside_a_backup(self):
+        """The backup was under way already, so it says so, and the next one stores anew."""
+        connection = self.installation.connect()
+        connection.autocommit = False
+        self.addCleanup(connection.close)
+        connection.cursor().execute("LOCK TABLE c_order IN ACCESS EXCLUSIVE MODE")
+        for damage in (False, True):
+            with self.subTest(damage=damage):
+                if damage:
+                    self.damage_file()
+                path = self.start_backup()
+                wait_until(lambda: server().query("SELECT 1 FROM pg_locks WHERE NOT granted"),
+                           "no wait")
+                self.verify("--read-data", status=FAILED if damage else DONE)
+                connection.rollback()
+                told = " ".join(self.succeeded(path).get("warnings", []))
+                self.assertEqual("While this backup was made" in told, damage, told)
+                connection.cursor().execute("LOCK TABLE c_order IN ACCESS EXCLUSIVE MODE")
+        connection.rollback()
+        told = " ".join(self.json("backup", "erp")["warnings"])
+        self.assertIn("found damaged when it was verified", told)
+        self.assertNotIn("While this backup was made", told)
 
     def test_tree(self):
         blob = self.tree(self.before, "")["attachments"]["subtree"]
