@@ -171,7 +171,7 @@ ob_descriptor_write (int fd, const void *data, gsize size, guint seconds, GError
 typedef struct
 {
   int fd;
-  guint timeout;
+  guint seconds;
 } SecretRead;
 
 static void
@@ -188,7 +188,8 @@ read_secret_in_thread (GTask *task, gpointer source, gpointer data, GCancellable
 {
   SecretRead *read = data;
   g_autoptr (GError) error = NULL;
-  char *secret = ob_secret_read (read->fd, OB_DESCRIPTOR_MAX_SECRET, &error);
+  char *secret
+    = ob_secret_read_within (read->fd, OB_DESCRIPTOR_MAX_SECRET, read->seconds, &error);
 
   if (secret == NULL)
     g_task_return_error (task, g_steal_pointer (&error));
@@ -203,50 +204,21 @@ read_secret_in_thread (GTask *task, gpointer source, gpointer data, GCancellable
     g_task_return_pointer (task, secret, (GDestroyNotify) ob_secret_free);
 }
 
-static gboolean
-cancel_read (gpointer data)
-{
-  g_cancellable_cancel (data);
-  return G_SOURCE_REMOVE;
-}
-
 void
 ob_descriptor_read_secret (int fd, guint seconds, gpointer source, GAsyncReadyCallback callback,
                            gpointer user_data)
 {
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GTask) task = g_task_new (source, cancellable, callback, user_data);
+  g_autoptr (GTask) task = g_task_new (source, NULL, callback, user_data);
   SecretRead *read = g_new0 (SecretRead, 1);
 
-  /* A client that keeps its end open and says nothing must not hold up the call for ever: then the
-   * task returns, and the thread ends with the client. */
   read->fd = fcntl (fd, F_DUPFD_CLOEXEC, 3);
-  read->timeout = g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, seconds, cancel_read,
-                                              g_object_ref (cancellable), g_object_unref);
+  read->seconds = seconds;
   g_task_set_task_data (task, read, secret_read_free);
-  g_task_set_return_on_cancel (task, TRUE);
   g_task_run_in_thread (task, read_secret_in_thread);
 }
 
 char *
 ob_descriptor_read_secret_finish (GAsyncResult *result, GError **error)
 {
-  GTask *task = G_TASK (result);
-  SecretRead *read = g_task_get_task_data (task);
-  g_autoptr (GError) own_error = NULL;
-  gboolean late = g_cancellable_is_cancelled (g_task_get_cancellable (task));
-  char *secret = g_task_propagate_pointer (task, &own_error);
-
-  if (late)
-    {
-      g_clear_pointer (&secret, ob_secret_free);
-      g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
-                   "The passphrase did not come to its end in time; close the writing end of the "
-                   "pipe after it");
-      return NULL;
-    }
-  g_source_remove (read->timeout);
-  if (secret == NULL)
-    g_propagate_error (error, g_steal_pointer (&own_error));
-  return secret;
+  return g_task_propagate_pointer (G_TASK (result), error);
 }

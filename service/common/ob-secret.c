@@ -2,8 +2,10 @@
 #include "ob-secret.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "ob-error.h"
 #include "ob-io.h"
@@ -36,6 +38,13 @@ ob_secret_clear (char **secret)
   *secret = NULL;
 }
 
+/* Two more than @max for the line end, so that what is too long shows, and one for the NUL. */
+static gsize
+get_room (gsize max)
+{
+  return max + 3;
+}
+
 /* Takes one line end off the @size bytes of @text and ends it with a NUL. FALSE where what is left
  * is not a secret of at most @max bytes. */
 static gboolean
@@ -64,31 +73,77 @@ finish_secret (char *text, gsize size, gsize max, GError **error)
   return TRUE;
 }
 
-char *
-ob_secret_read (int fd, gsize max, GError **error)
+/* As ob_read_full(); ETIMEDOUT where the end has not come at the monotonic time @deadline. */
+static gssize
+read_until (int fd, char *data, gsize size, gint64 deadline)
 {
-  /* Two more than @max for the line end, so that what is too long shows, and one for the NUL. */
-  gsize room = max + 3;
-  char *text = g_malloc0 (room + 1);
-  gssize size = ob_read_full (fd, text, room);
-  int errnum = errno;
+  struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+  gsize done = 0;
 
-  if (size < 0)
+  /* poll() would wait for it. */
+  if (fd < 0)
+    {
+      errno = EBADF;
+      return -1;
+    }
+  while (done < size)
+    {
+      gint64 left = deadline - g_get_monotonic_time ();
+      int ready = left > 0 ? poll (&poll_fd, 1, (int) (left / 1000) + 1) : 0;
+      gssize n = ready > 0 ? read (fd, data + done, size - done) : -1;
+
+      if (n == 0)
+        break;
+      if (ready == 0)
+        errno = ETIMEDOUT;
+      if (n > 0)
+        done += (gsize) n;
+      else if (errno != EINTR && errno != EAGAIN)
+        return -1;
+    }
+  return (gssize) done;
+}
+
+/* The secret that reading has brought into @text (transfer full): @size bytes, -1 where it failed
+ * with @errnum. */
+static char *
+take_secret (char *text, gssize size, int errnum, gsize max, GError **error)
+{
+  char *secret = NULL;
+
+  if (size < 0 && errnum == ETIMEDOUT)
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT,
+                         "The secret did not come to its end in time; close the writing end of the "
+                         "pipe after it");
+  else if (size < 0)
     g_set_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT, "The secret cannot be read: %s",
                  g_strerror (errnum));
   else if (finish_secret (text, (gsize) size, max, error))
-    {
-      /* The copy has the size that ob_secret_free() will wipe. */
-      char *secret = g_strdup (text);
+    /* The copy has the size that ob_secret_free() will wipe. */
+    secret = g_strdup (text);
 
-      ob_secret_wipe (text, room);
-      g_free (text);
-      return secret;
-    }
-
-  ob_secret_wipe (text, room);
+  ob_secret_wipe (text, get_room (max));
   g_free (text);
-  return NULL;
+  return secret;
+}
+
+char *
+ob_secret_read (int fd, gsize max, GError **error)
+{
+  char *text = g_malloc0 (get_room (max) + 1);
+  gssize size = ob_read_full (fd, text, get_room (max));
+
+  return take_secret (text, size, errno, max, error);
+}
+
+char *
+ob_secret_read_within (int fd, gsize max, guint seconds, GError **error)
+{
+  gint64 deadline = g_get_monotonic_time () + (gint64) seconds * G_USEC_PER_SEC;
+  char *text = g_malloc0 (get_room (max) + 1);
+  gssize size = read_until (fd, text, get_room (max), deadline);
+
+  return take_secret (text, size, errno, max, error);
 }
 
 char *

@@ -19,6 +19,10 @@ void ob_secret_clear (char **secret);
  * no NUL inside. Transfer full (ob_secret_free). Any thread, blocks. Errors: INVALID_ARGUMENT. */
 char *ob_secret_read (int fd, gsize max, GError **error);
 
+/* As ob_secret_read(), for whoever may keep the other end open for ever: INVALID_ARGUMENT where the
+ * secret has not come to its end after @seconds. */
+char *ob_secret_read_within (int fd, gsize max, guint seconds, GError **error);
+
 /* A new passphrase of 160 random bits as eight groups of four letters and digits (base 32 without
  * those that look alike), joined by "-". Transfer full. */
 char *ob_secret_generate (void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-secret.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,21 +9,33 @@
 #include "ob-error.h"
 #include "ob-fd.h"
 
-/* What ob_secret_read() makes of @size bytes that come through a pipe in two pieces. */
-static char *
-read_secret (const char *data, gsize size, gsize max, GError **error)
+/* A pipe that @size bytes have been written to, in two pieces, and nobody writes to any more. */
+static int
+fill_pipe (const char *data, gsize size)
 {
-  ob_autofd int in = -1;
-  ob_autofd int out = -1;
   int fds[2];
 
   g_assert_cmpint (pipe (fds), ==, 0);
-  in = fds[0];
-  out = fds[1];
-  g_assert_cmpint (write (out, data, size / 2), ==, size / 2);
-  g_assert_cmpint (write (out, data + size / 2, size - size / 2), ==, size - size / 2);
-  ob_fd_clear (&out);
-  return ob_secret_read (in, max, error);
+  g_assert_cmpint (write (fds[1], data, size / 2), ==, size / 2);
+  g_assert_cmpint (write (fds[1], data + size / 2, size - size / 2), ==, size - size / 2);
+  g_assert_cmpint (close (fds[1]), ==, 0);
+  return fds[0];
+}
+
+/* What ob_secret_read() makes of them; with a limit of time it is the same. */
+static char *
+read_secret (const char *data, gsize size, gsize max, GError **error)
+{
+  ob_autofd int in = fill_pipe (data, size);
+  ob_autofd int in_time = fill_pipe (data, size);
+  g_autoptr (GError) time_error = NULL;
+  ob_autosecret char *read_in_time = ob_secret_read_within (in_time, max, 60, &time_error);
+  char *secret = ob_secret_read (in, max, error);
+
+  g_assert_cmpstr (read_in_time, ==, secret);
+  if (secret == NULL)
+    g_assert_ob_error (time_error, (*error)->code);
+  return secret;
 }
 
 static void
@@ -68,6 +81,27 @@ test_read_refuses (void)
   g_assert_null (read_secret ("ab\0cd", 5, 8, &zero));
   g_assert_ob_error (zero, OB_ERROR_INVALID_ARGUMENT);
   g_assert_null (ob_secret_read (-1, 8, &closed));
+  g_assert_ob_error (closed, OB_ERROR_INVALID_ARGUMENT);
+}
+
+/* One end is open all the time, and not all that is there is the secret. */
+static void
+test_read_late (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) closed = NULL;
+  ob_autofd int in = -1;
+  ob_autofd int out = -1;
+  int fds[2];
+
+  g_assert_cmpint (pipe2 (fds, O_NONBLOCK), ==, 0);
+  in = fds[0];
+  out = fds[1];
+  g_assert_cmpint (write (out, "half", 4), ==, 4);
+  g_assert_null (ob_secret_read_within (in, 8, 1, &error));
+  g_assert_ob_error (error, OB_ERROR_INVALID_ARGUMENT);
+  g_assert_message (error, "in time");
+  g_assert_null (ob_secret_read_within (-1, 8, 60, &closed));
   g_assert_ob_error (closed, OB_ERROR_INVALID_ARGUMENT);
 }
 
@@ -124,6 +158,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/secret/read", test_read);
   g_test_add_func ("/secret/read-refuses", test_read_refuses);
+  g_test_add_func ("/secret/read-late", test_read_late);
   g_test_add_func ("/secret/generate", test_generate);
   g_test_add_func ("/secret/wipe", test_wipe);
   return g_test_run ();
