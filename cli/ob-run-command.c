@@ -4,15 +4,18 @@
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
-/* A signal's handler has nothing but these. */
-static volatile sig_atomic_t child;
-static volatile sig_atomic_t was_interrupted;
+/* A signal's handler has nothing but these, and any thread may be the one to run it, that of GDBus
+ * too. */
+static atomic_int child;
+static atomic_uint not_passed; /* a bit for each signal that the child is still to get */
+static atomic_bool was_interrupted;
 
 static const int terminal_signals[] = { SIGINT, SIGQUIT };
 static const int passed_signals[] = { SIGTERM, SIGHUP };
@@ -22,14 +25,29 @@ static const int passed_signals[] = { SIGTERM, SIGHUP };
 static void
 on_terminal_signal (int number)
 {
-  was_interrupted = 1;
+  atomic_store (&was_interrupted, TRUE);
+}
+
+/* By a handler, and once it is known whom to: whoever takes a bit passes that signal on. */
+static void
+pass_on (void)
+{
+  pid_t pid = atomic_load (&child);
+  guint taken = pid > 0 ? atomic_exchange (&not_passed, 0) : 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (passed_signals); i++)
+    if ((taken & 1u << passed_signals[i]) != 0)
+      kill (pid, passed_signals[i]);
 }
 
 static void
 on_passed_signal (int number)
 {
-  if (child > 0)
-    kill (child, number);
+  int errnum = errno;
+
+  atomic_fetch_or (&not_passed, 1u << number);
+  pass_on ();
+  errno = errnum;
 }
 
 static void
@@ -49,19 +67,13 @@ release_signals (const int *numbers, gsize n, const struct sigaction *former)
     sigaction (numbers[i], &former[i], NULL);
 }
 
-/* posix_spawnp(): the child gets the signals as they were given to us. Those that are passed on
- * wait until it is known whom to. 0, or an errno. */
+/* posix_spawnp(): the child gets the signals as they were given to us. 0, or an errno. */
 static int
 spawn (char **argv, const struct sigaction *terminal, const struct sigaction *passed, pid_t *pid)
 {
   posix_spawnattr_t attributes;
-  sigset_t defaults, waiting, former;
+  sigset_t defaults;
   int result;
-
-  sigemptyset (&waiting);
-  for (gsize i = 0; i < G_N_ELEMENTS (passed_signals); i++)
-    sigaddset (&waiting, passed_signals[i]);
-  sigprocmask (SIG_BLOCK, &waiting, &former);
 
   sigemptyset (&defaults);
   for (gsize i = 0; i < G_N_ELEMENTS (terminal_signals); i++)
@@ -72,13 +84,9 @@ spawn (char **argv, const struct sigaction *terminal, const struct sigaction *pa
       sigaddset (&defaults, passed_signals[i]);
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setsigdefault (&attributes, &defaults);
-  posix_spawnattr_setsigmask (&attributes, &former);
-  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETSIGDEF);
   result = posix_spawnp (pid, argv[0], NULL, &attributes, argv, environ);
   posix_spawnattr_destroy (&attributes);
-  if (result == 0)
-    child = *pid;
-  sigprocmask (SIG_SETMASK, &former, NULL);
   return result;
 }
 
@@ -104,23 +112,26 @@ ob_run_command (char **argv, ObCommandEnd *end)
   int result;
 
   *end = (ObCommandEnd){ 0 };
-  child = 0;
-  was_interrupted = 0;
+  atomic_store (&child, 0);
+  atomic_store (&not_passed, 0);
+  atomic_store (&was_interrupted, FALSE);
   catch_signals (terminal_signals, G_N_ELEMENTS (terminal_signals), on_terminal_signal, terminal);
   catch_signals (passed_signals, G_N_ELEMENTS (passed_signals), on_passed_signal, passed);
   result = spawn (argv, terminal, passed, &pid);
   if (result == 0)
     {
       end->started = TRUE;
+      atomic_store (&child, pid);
+      pass_on ();
       end->status = wait_for (pid);
-      child = 0;
+      atomic_store (&child, 0);
     }
   else
     {
       g_printerr ("obbackupctl: %s cannot be run: %s\n", argv[0], g_strerror (result));
       end->status = result == ENOENT ? 127 : 126;
     }
-  end->interrupted = was_interrupted != 0;
+  end->interrupted = atomic_load (&was_interrupted);
   release_signals (terminal_signals, G_N_ELEMENTS (terminal_signals), terminal);
   release_signals (passed_signals, G_N_ELEMENTS (passed_signals), passed);
 }
