@@ -516,9 +516,7 @@ class Written(unittest.TestCase):
         """On a terminal, where a question is answered with yes."""
         with self.host:
             child = pexpect.spawn("bash", ["-c", command], encoding="utf-8", timeout=300, cwd="/",
-                                  dimensions=(40, 250),
-                                  env={"PATH": f"{self.host.programs}:/usr/bin:/bin",
-                                       "LC_ALL": "C.UTF-8"})
+                                  dimensions=(40, 250), env=self.host.environment())
             asked = child.expect([r"\? \[y/N\] ", pexpect.EOF])
             said = child.before
             if asked == 0:

@@ -20,6 +20,7 @@ SERVER = "10.77.0.1"
 SERVER_NAME = "s3.acme.example"
 NAMESPACES = ("pid", "ipc", "uts", "net", "mnt")
 CLONE_NEWNET = 0x40000000
+SANITIZERS = ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "G_SLICE")
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 60
 
@@ -139,14 +140,18 @@ class Host:
         if self.depth == 0:
             enter(self.home)
 
+    def environment(self):
+        """What somebody has who logs in there, and what sanitizers are told."""
+        return {"PATH": f"{self.programs}:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
+                **{name: os.environ[name] for name in SANITIZERS if name in os.environ}}
+
     def run(self, *command, environment=None, stdin=None, timeout=600):
         """Runs a program on the host, as root, and returns its status and texts."""
         with self:
             done = subprocess.run(
                 [str(word) for word in command], capture_output=True, check=False, timeout=timeout,
                 input=b"" if stdin is None else stdin.encode(), cwd="/",
-                env={"PATH": f"{self.programs}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
-                     "LC_ALL": "C.UTF-8", **(environment or {})})
+                env={**self.environment(), "HOME": "/root", **(environment or {})})
         return Done(done.returncode, done.stdout.decode(errors="replace"),
                     done.stderr.decode(errors="replace"))
 
