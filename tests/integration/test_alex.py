@@ -21,6 +21,7 @@ from hosts import Host
 from installation import Installation, Size
 from postgres import Postgres
 from waiting import wait_until
+from wrongclock import wrong_clock
 
 DONE, FAILED, USAGE, PARTIAL, NOT_AUTHORISED, NOT_FOUND, BUSY, UNAVAILABLE = range(8)
 SANDBOX = Path(os.environ["OBBACKUP_SANDBOX"])
@@ -361,9 +362,7 @@ class Refused(unittest.TestCase):
 
     def test_clock(self):
         self.addCleanup(self.host.restart_service)
-        self.host.restart_service(
-            LD_PRELOAD="/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", FAKETIME="+61m",
-            FAKETIME_DONT_FAKE_MONOTONIC="1")
+        self.host.restart_service(**wrong_clock("+61m"))
         self.not_added(FAILED, "clock of this machine is 6[01] minutes ahead .*timedatectl",
                        *self.story.words())
 

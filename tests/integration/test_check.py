@@ -13,8 +13,8 @@ from disks import flip_byte
 from harness import (CANCELLED, DONE, FAILED, NAME, NOT_FOUND, ROOT, SANDBOX, UNAVAILABLE,
                      SandboxTest, ctl, run, start_ctl, unittest, wait_until)
 from test_s3 import ceph
+from wrongclock import wrong_clock
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 LOCAL = ["directory", "permissions", "file-system", "separate-disk", "list", "repository", "write",
          "read", "delete", "latency", "upload", "download", "space"]
 S3 = ["resolve", "connect", "tls", "credentials", "bucket", "clock", "versioning", "object-lock",
@@ -430,8 +430,8 @@ class Bucket(CheckTest):
         self.addCleanup(file.write_text, former)
         for shift, status, expected in (("-61m", FAILED, "failed"), ("+3m", DONE, "warning")):
             with self.subTest(shift=shift):
-                file.write_text(f"{former}LD_PRELOAD={FAKETIME}\nFAKETIME={shift}\n"
-                                "FAKETIME_DONT_FAKE_MONOTONIC=1\n")
+                file.write_text(former + "".join(f"{name}='{value}'\n" for name, value
+                                                 in wrong_clock(shift).items()))
                 self.restart_service()
                 steps = self.check("cloud", status)
                 self.assertEqual(steps["clock"]["status"], expected)

@@ -12,6 +12,7 @@ from ceph import ACCESS_KEY, SECRET_KEY, Ceph
 from harness import (DONE, FAILED, NAME, SANDBOX, UNAVAILABLE, USAGE, InstallationTest, Size,
                      as_variants, compare, ctl, run, start_ctl, unittest, wait_until)
 from watcher import Watcher
+from wrongclock import wrong_clock
 
 MIB = 1024 * 1024
 PASSPHRASE = "a second passphrase, with año"
@@ -326,8 +327,7 @@ class Environment(S3Test):
         self.json("backup", "erp", "--to", "variables", "--only", "webapp")
 
     def test_clock(self):
-        self.start_with(LD_PRELOAD="/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-                        FAKETIME="+61m", FAKETIME_DONT_FAKE_MONOTONIC="1")
+        self.start_with(**wrong_clock("+61m"))
         self.refused(FAILED, r"clock of this machine is 6[01] minutes ahead.*timedatectl",
                      "backup", "erp", "--only", "webapp")
 

@@ -20,7 +20,9 @@ SERVER = "10.77.0.1"
 SERVER_NAME = "s3.acme.example"
 NAMESPACES = ("pid", "ipc", "uts", "net", "mnt")
 CLONE_NEWNET = 0x40000000
-SANITIZERS = ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "G_SLICE")
+# What sanitizers are told, which goes along everywhere.
+SANITIZERS = {name: os.environ[name] for name in (
+    "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "G_SLICE") if name in os.environ}
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 60
 
@@ -141,9 +143,9 @@ class Host:
             enter(self.home)
 
     def environment(self):
-        """What somebody has who logs in there, and what sanitizers are told."""
+        """What somebody has who logs in there."""
         return {"PATH": f"{self.programs}:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
-                **{name: os.environ[name] for name in SANITIZERS if name in os.environ}}
+                **SANITIZERS}
 
     def run(self, *command, environment=None, stdin=None, timeout=600):
         """Runs a program on the host, as root, and returns its status and texts."""
@@ -171,7 +173,7 @@ class Host:
     def restart_service(self, **variables):
         """Ends obbackupd, which starts again when it is next asked for, with these variables."""
         (self.directory / "service.env").write_text(
-            "".join(f"{name}='{value}'\n" for name, value in variables.items()))
+            "".join(f"{name}='{value}'\n" for name, value in {**SANITIZERS, **variables}.items()))
         exits = self.directory / "log" / "exits"
         before = len(exits.read_text().split()) if exits.exists() else 0
         if self.run("pkill", "--exact", "obbackupd").status == 0:
