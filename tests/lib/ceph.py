@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import itertools
 import json
 import re
 import shutil
@@ -296,6 +297,19 @@ class Ceph:
         prefix = urllib.parse.quote(prefix, safe="")
         answer = self.request("GET", f"/{bucket}?list-type=2&prefix={prefix}")
         return [part.split("</Key>")[0] for part in answer.body.decode().split("<Key>")[1:]]
+
+    def count_pages(self, bucket, prefix):
+        """In how many pieces the gateway lists the objects. One is of a thousand, or of less: it
+        asks each part of the bucket's index for some, and where by chance more of the first names
+        are in one of them, it ends there."""
+        query = f"list-type=2&prefix={urllib.parse.quote(prefix, safe='')}"
+        token = ""
+        for pages in itertools.count(1):
+            text = self.request("GET", f"/{bucket}?{token}{query}").body.decode()
+            found = re.search("<NextContinuationToken>(.*)</NextContinuationToken>", text)
+            if found is None:
+                return pages
+            token = f"continuation-token={urllib.parse.quote(found[1], safe='')}&"
 
     def versions(self, bucket, key):
         """The ids of the versions of an object, and of the markers that hide it."""
