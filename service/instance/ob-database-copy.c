@@ -12,7 +12,6 @@
 
 #include <string.h>
 
-#include "ob-copy-script.h"
 #include "ob-error.h"
 #include "ob-postgres-private.h"
 
@@ -327,13 +326,12 @@ ob_row_loader_new (ObRestoreRun *run, guint n_connections, GCancellable *cancell
 }
 
 gboolean
-ob_row_loader_run (ObRowLoader *self, int fd, GError **error)
+ob_row_loader_run (ObRowLoader *self, ObNextItem next, gpointer source, GError **error)
 {
-  g_autoptr (ObCopyScript) script = ob_copy_script_new (fd);
   ObScriptItem item;
 
   do
-    if (!ob_copy_script_next (script, &item, error) || !take_item (self, &item, error))
+    if (!next (source, &item, error) || !take_item (self, &item, error))
       return FALSE;
   while (item.kind != OB_SCRIPT_END);
   return finish (self, error);

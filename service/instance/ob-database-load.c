@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The streams with rows: each goes through a pg_restore, which makes a script of the archive, into
- * the connections that load it. Large objects pg_restore loads itself. */
+/* The streams with rows: each is read into the connections that load it. One that pg_dump wrote in
+ * a way that we do not know goes through a pg_restore, which makes a script of it. Large objects
+ * pg_restore loads itself. */
 #include "ob-database-restore-private.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ob-dump-archive.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
@@ -33,13 +35,14 @@ typedef struct
   GError *error;       /* the first; ends the others */
 } DataLoad;
 
-/* A stream on its way into pg_restore. */
+/* A stream on its way out of the backup. */
 typedef struct
 {
   ObRestoreRun *run;
   const char *stream;
   int fd; /* owned */
   GCancellable *cancellable;
+  GThread *thread;
   gboolean ok;
   GError *error;
 } Feed;
@@ -55,6 +58,12 @@ feed_thread (gpointer data)
                                        feed->cancellable, &feed->error);
   ob_fd_clear (&feed->fd);
   return NULL;
+}
+
+static void
+start_feed (Feed *feed)
+{
+  feed->thread = g_thread_new ("restore-feed", feed_thread, feed);
 }
 
 static gboolean
@@ -102,20 +111,94 @@ tells_more (const Feed *feed)
   return !feed->ok && !g_error_matches (feed->error, OB_ERROR, OB_ERROR_FAILED);
 }
 
-/* What pg_restore makes of a stream, into the database. */
 static gboolean
-load_script (ObRestoreRun *run, guint n_connections, int fd, GCancellable *cancellable,
-             GError **error)
+load_items (ObRestoreRun *run, guint n_connections, ObNextItem next, gpointer source,
+            GCancellable *cancellable, GError **error)
 {
   g_autoptr (ObRowLoader) loader = ob_row_loader_new (run, n_connections, cancellable, error);
 
-  return loader != NULL && ob_row_loader_run (loader, fd, error);
+  return loader != NULL && ob_row_loader_run (loader, next, source, error);
+}
+
+/* --- by us --- */
+
+static gboolean
+next_of_archive (gpointer archive, ObScriptItem *item, GError **error)
+{
+  return ob_dump_archive_next (archive, item, error);
+}
+
+/* Waits for the feed, and chooses the error that tells most: where the archive was read to its end,
+ * it is the feed that ended too early. */
+static gboolean
+end_archive (Feed *feed, gboolean at_end, gboolean ok, GError *load_error, GError **error)
+{
+  g_thread_join (feed->thread);
+  if (ok && feed->ok)
+    return TRUE;
+  if (!feed->ok && (ok || at_end || tells_more (feed)))
+    {
+      g_propagate_error (error, feed->error);
+      g_clear_error (&load_error);
+    }
+  else
+    {
+      g_propagate_error (error, load_error);
+      g_clear_error (&feed->error);
+    }
+  return FALSE;
+}
+
+/* Loads a stream where its archive is one that we know; else *@known is FALSE and nothing was
+ * loaded. */
+static gboolean
+load_archive (DataLoad *load, const char *stream, gboolean *known, GError **error)
+{
+  ob_autofd int fd = -1;
+  g_autoptr (ObDumpArchive) archive = NULL;
+  Feed feed = { .run = load->run, .stream = stream, .fd = -1, .cancellable = load->cancellable };
+  GError *load_error = NULL;
+  gboolean ok;
+
+  if (!make_pipe (stream, &fd, &feed.fd, error))
+    return FALSE;
+  archive = ob_dump_archive_new (fd);
+  start_feed (&feed);
+  ok = ob_dump_archive_open (archive, known, &load_error)
+       && (!*known
+           || load_items (load->run, load->n_connections, next_of_archive, archive,
+                          load->cancellable, &load_error));
+  /* The feed must not wait for us, who have read what there is or do not want any more. */
+  ob_fd_clear (&fd);
+  if (ok && !*known)
+    {
+      g_thread_join (feed.thread);
+      g_clear_error (&feed.error);
+      return TRUE;
+    }
+  return end_archive (&feed, ob_dump_archive_is_at_end (archive), ok, load_error, error);
+}
+
+/* --- by pg_restore --- */
+
+static gboolean
+next_of_script (gpointer script, ObScriptItem *item, GError **error)
+{
+  return ob_copy_script_next (script, item, error);
+}
+
+static gboolean
+load_script (DataLoad *load, int fd, GError **error)
+{
+  g_autoptr (ObCopyScript) script = ob_copy_script_new (fd);
+
+  return load_items (load->run, load->n_connections, next_of_script, script, load->cancellable,
+                     error);
 }
 
 /* Waits for all that has to do with a stream, and chooses the error that tells most. */
 static gboolean
-end_stream (Feed *feed, GThread *thread, ObChild *child, gboolean loaded, GError *load_error,
-            GError **error)
+end_stream (Feed *feed, ObChild *child, gboolean loaded, GError *load_error, GError **error)
 {
   g_autoptr (GError) own_error = load_error;
   g_autoptr (GError) feed_error = NULL;
@@ -125,7 +208,7 @@ end_stream (Feed *feed, GThread *thread, ObChild *child, gboolean loaded, GError
   /* Where pg_restore has ended before all was loaded, it knows why. */
   if (!loaded && !g_error_matches (own_error, OB_ERROR, OB_ERROR_CORRUPT))
     ob_child_kill (child);
-  g_thread_join (thread);
+  g_thread_join (feed->thread);
   feed_error = feed->error;
   if (tells_more (feed))
     ob_child_kill (child);
@@ -145,16 +228,15 @@ end_stream (Feed *feed, GThread *thread, ObChild *child, gboolean loaded, GError
   return FALSE;
 }
 
+/* @as_script: we load what pg_restore makes of it; else it loads it itself. */
 static gboolean
-load_stream (DataLoad *load, const char *stream, GError **error)
+load_through_pg_restore (DataLoad *load, const char *stream, gboolean as_script, GError **error)
 {
   ObRestoreRun *run = load->run;
-  gboolean by_us = strcmp (stream, LARGE_OBJECTS_STREAM) != 0;
   ob_autofd int script_fd = -1;
   Feed feed = { .run = run, .stream = stream, .fd = -1, .cancellable = load->cancellable };
-  g_autoptr (ObChild) child = start (run, stream, by_us ? OB_ROLE_OWNER : run->admin, &feed.fd,
-                                     by_us ? &script_fd : NULL, error);
-  GThread *thread;
+  g_autoptr (ObChild) child = start (run, stream, as_script ? OB_ROLE_OWNER : run->admin, &feed.fd,
+                                     as_script ? &script_fd : NULL, error);
   gboolean loaded = TRUE;
   GError *load_error = NULL;
 
@@ -163,14 +245,25 @@ load_stream (DataLoad *load, const char *stream, GError **error)
       ob_fd_clear (&feed.fd);
       return FALSE;
     }
-  thread = g_thread_new ("restore-feed", feed_thread, &feed);
-  if (by_us)
+  start_feed (&feed);
+  if (as_script)
     {
-      loaded = load_script (run, load->n_connections, script_fd, load->cancellable, &load_error);
+      loaded = load_script (load, script_fd, &load_error);
       /* It must not wait for us, who have read what there is or do not want any more. */
       ob_fd_clear (&script_fd);
     }
-  return end_stream (&feed, thread, child, loaded, load_error, error);
+  return end_stream (&feed, child, loaded, load_error, error);
+}
+
+static gboolean
+load_stream (DataLoad *load, const char *stream, GError **error)
+{
+  gboolean known = FALSE;
+
+  if (strcmp (stream, LARGE_OBJECTS_STREAM) == 0)
+    return load_through_pg_restore (load, stream, FALSE, error);
+  return load_archive (load, stream, &known, error)
+         && (known || load_through_pg_restore (load, stream, TRUE, error));
 }
 
 /* The next stream to load, NULL when there is none or something failed. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ob-child.h"
+#include "ob-copy-script.h"
 #include "ob-postgres.h"
 #include "ob-space-guard.h"
 
@@ -77,9 +78,11 @@ typedef struct _ObRowLoader ObRowLoader;
 ObRowLoader *ob_row_loader_new (ObRestoreRun *run, guint n_connections, GCancellable *cancellable,
                                 GError **error);
 
-/* Loads all that pg_restore writes to @fd, up to its end. What was loaded is added to the run's
- * tally. */
-gboolean ob_row_loader_run (ObRowLoader *loader, int fd, GError **error);
+/* The next item of @source, as ob_copy_script_next() or ob_dump_archive_next() gives it. */
+typedef gboolean (*ObNextItem) (gpointer source, ObScriptItem *item, GError **error);
+
+/* Loads all that @source gives, up to its end. What was loaded is added to the run's tally. */
+gboolean ob_row_loader_run (ObRowLoader *loader, ObNextItem next, gpointer source, GError **error);
 void ob_row_loader_free (ObRowLoader *loader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRowLoader, ob_row_loader_free)
 

@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -142,6 +143,8 @@ server_start (void)
   g_autoptr (GError) error = NULL;
   struct passwd *user = getpwnam ("postgres");
 
+  /* An archive that cannot be loaded is not read to its end. */
+  signal (SIGPIPE, SIG_IGN);
   server.bin = find_programs ();
   if (geteuid () != 0 || server.bin == NULL || user == NULL)
     return FALSE;
@@ -294,21 +297,21 @@ database_connect (Database *database, ObRole role)
   return postgres;
 }
 
-void
-database_run_file (Database *database, ObRole role, const char *file)
+/* Transfer full. */
+static char *
+build_conninfo (ObRole role)
 {
-  g_autofree char *psql = g_build_filename (server.bin, "psql", NULL);
-  g_autofree char *path = g_build_filename (TESTS_LIB, file, NULL);
+  return g_strdup_printf ("host=127.0.0.1 port=%u dbname=erp user=%s", server.port,
+                          role == OB_ROLE_OWNER ? OWNER : "postgres");
+}
+
+/* One of the server's, with its passwords. */
+static void
+run_program (Database *database, const char *const *argv)
+{
   g_autoptr (ObPassFile) pass_file = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *pass_variable = NULL;
-  g_autofree char *conninfo = g_strdup_printf (
-    "host=127.0.0.1 port=%u dbname=erp user=%s", server.port,
-    role == OB_ROLE_OWNER ? OWNER : "postgres");
-  const char *const argv[]
-    = { psql, "-X", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-v", "database=erp", "-v",
-        "owner=" OWNER, "-v", "reader=" READER, "-v", "seed=1", "-v", "orders=200", "-v",
-        "images=3", "-v", "imagebytes=30000", "-d", conninfo, "-f", path, NULL };
   const char *environment[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL, NULL };
   ObChildSpec spec = { .argv = argv, .environment = environment };
   int pass_fd = -1;
@@ -322,6 +325,20 @@ database_run_file (Database *database, ObRole role, const char *file)
   environment[2] = pass_variable;
   ob_child_run (&spec, NULL, &error);
   g_assert_no_error (error);
+}
+
+void
+database_run_file (Database *database, ObRole role, const char *file)
+{
+  g_autofree char *psql = g_build_filename (server.bin, "psql", NULL);
+  g_autofree char *path = g_build_filename (TESTS_LIB, file, NULL);
+  g_autofree char *conninfo = build_conninfo (role);
+  const char *const argv[]
+    = { psql, "-X", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-v", "database=erp", "-v",
+        "owner=" OWNER, "-v", "reader=" READER, "-v", "seed=1", "-v", "orders=200", "-v",
+        "images=3", "-v", "imagebytes=30000", "-d", conninfo, "-f", path, NULL };
+
+  run_program (database, argv);
 }
 
 char *
@@ -497,6 +514,28 @@ archives_restore (Archives *archives, const ObDatabaseConfig *config, const char
                                 .user_data = archives };
 
   return ob_database_restore (config, &restore, progress, NULL, error);
+}
+
+void
+archives_compress (Archives *archives, Database *database)
+{
+  g_autofree char *pg_dump = g_build_filename (server.bin, "pg_dump", NULL);
+  g_autofree char *path = g_build_filename (server.directory, "compressed.dump", NULL);
+  g_autofree char *conninfo = build_conninfo (OB_ROLE_SUPERUSER);
+  const char *const argv[] = { pg_dump, "--format=custom", "--compress=1", "--section=data", "-B",
+                               "--file", path, "--dbname", conninfo, NULL };
+  g_autoptr (GError) error = NULL;
+  char *data = NULL;
+  gsize size = 0;
+
+  run_program (database, argv);
+  g_file_get_contents (path, &data, &size, &error);
+  g_assert_no_error (error);
+  g_unlink (path);
+  g_assert_cmpuint (archives->archives->len, >, 1);
+  g_assert_cmpstr (g_ptr_array_index (archives->names, 1), ==, "data-1.dump");
+  g_byte_array_unref (archives->archives->pdata[1]);
+  archives->archives->pdata[1] = g_byte_array_new_take ((guint8 *) data, size);
 }
 
 void

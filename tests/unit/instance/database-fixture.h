@@ -81,6 +81,10 @@ Archives *archives_dump (const ObDatabaseConfig *config, guint n_parallel, guint
 /* Restores them as @target. */
 gboolean archives_restore (Archives *archives, const ObDatabaseConfig *config, const char *target,
                            ObProgress *progress, GError **error);
+
+/* Puts an archive with the same rows in the place of the first with rows, which is the only one:
+ * compressed, as we never write them. */
+void archives_compress (Archives *archives, Database *database);
 void archives_free (Archives *archives);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Archives, archives_free)
 

@@ -3,76 +3,39 @@
 
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fixture.h"
+#include "items-fixture.h"
 #include "ob-error.h"
 
 #define HEAD "--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\nSET row_security = off;\n\n"
 
-/* Writes the text in a thread, in pieces of @step bytes, so that items are met in any place. */
-typedef struct
-{
-  int fd;
-  const char *text;
-  gsize size;
-  gsize step;
-} Writer;
-
 static gpointer
-write_thread (gpointer data)
+open_script (int fd)
 {
-  Writer *writer = data;
-
-  for (gsize at = 0; at < writer->size; at += writer->step)
-    {
-      gsize n = MIN (writer->step, writer->size - at);
-
-      if (write (writer->fd, writer->text + at, n) != (gssize) n)
-        break;
-    }
-  close (writer->fd);
-  return NULL;
+  return ob_copy_script_new (fd);
 }
 
-/* The items as text, a letter before each; rows are joined. */
+static gboolean
+next_of_script (gpointer script, ObScriptItem *item, GError **error)
+{
+  return ob_copy_script_next (script, item, error);
+}
+
+static void
+free_script (gpointer script)
+{
+  ob_copy_script_free (script);
+}
+
+/* NULL on error. Transfer full. */
 static char *
 describe (const char *text, gsize size, gsize step, GError **error)
 {
-  g_autoptr (GString) found = g_string_new (NULL);
-  g_autoptr (ObCopyScript) script = NULL;
-  ObScriptItem item = { 0 };
-  Writer writer = { .text = text, .size = size, .step = step };
-  GThread *thread;
-  gboolean ok;
-  int fds[2];
+  static const ItemParser parser = { open_script, next_of_script, free_script };
+  GString *found = describe_items (&parser, text, size, step, error);
 
-  g_assert_cmpint (pipe (fds), ==, 0);
-  writer.fd = fds[1];
-  thread = g_thread_new ("write", write_thread, &writer);
-  script = ob_copy_script_new (fds[0]);
-  do
-    {
-      ok = ob_copy_script_next (script, &item, error);
-      if (ok && item.kind == OB_SCRIPT_STATEMENT)
-        g_string_append_printf (found, "S<%s>", item.text);
-      else if (ok && item.kind == OB_SCRIPT_COPY)
-        g_string_append_printf (found, "C<%s>", item.text);
-      else if (ok && item.kind == OB_SCRIPT_ROWS)
-        {
-          /* Only the first piece of a row begins one. */
-          g_assert_cmpint (item.continues, ==,
-                           found->len > 0 && found->str[found->len - 1] != '\n'
-                             && found->str[found->len - 1] != '>');
-          g_string_append_len (found, (const char *) item.data, (gssize) item.size);
-        }
-      else if (ok && item.kind == OB_SCRIPT_COPY_END)
-        g_string_append (found, "E<>");
-    }
-  while (ok && item.kind != OB_SCRIPT_END);
-  close (fds[0]);
-  g_thread_join (thread);
-  return ok ? g_string_free (g_steal_pointer (&found), FALSE) : NULL;
+  return found != NULL ? g_string_free (found, FALSE) : NULL;
 }
 
 static void
