@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The streams with rows: each is read into the connections that load it. One that pg_dump wrote in
  * a way that we do not know goes through a pg_restore, which makes a script of it. Large objects
- * pg_restore loads itself. */
+ * pg_restore loads itself, beside them. */
 #include "ob-database-restore-private.h"
 
 #include <errno.h>
@@ -34,6 +34,13 @@ typedef struct
   guint next;          /* index into request->streams */
   GError *error;       /* the first; ends the others */
 } DataLoad;
+
+/* One of the threads that load rows. */
+typedef struct
+{
+  DataLoad *load;
+  ObRowLoader *loader; /* NULL until it is needed; then for all its streams */
+} Loading;
 
 /* A stream on its way out of the backup. */
 typedef struct
@@ -112,12 +119,14 @@ tells_more (const Feed *feed)
 }
 
 static gboolean
-load_items (ObRestoreRun *run, guint n_connections, ObNextItem next, gpointer source,
-            GCancellable *cancellable, GError **error)
+connect_loader (Loading *loading, GError **error)
 {
-  g_autoptr (ObRowLoader) loader = ob_row_loader_new (run, n_connections, cancellable, error);
+  const DataLoad *load = loading->load;
 
-  return loader != NULL && ob_row_loader_run (loader, next, source, error);
+  if (loading->loader == NULL)
+    loading->loader
+      = ob_row_loader_new (load->run, load->n_connections, load->cancellable, error);
+  return loading->loader != NULL;
 }
 
 /* --- by us --- */
@@ -152,8 +161,9 @@ end_archive (Feed *feed, gboolean at_end, gboolean ok, GError *load_error, GErro
 /* Loads a stream where its archive is one that we know; else *@known is FALSE and nothing was
  * loaded. */
 static gboolean
-load_archive (DataLoad *load, const char *stream, gboolean *known, GError **error)
+load_archive (Loading *loading, const char *stream, gboolean *known, GError **error)
 {
+  const DataLoad *load = loading->load;
   ob_autofd int fd = -1;
   g_autoptr (ObDumpArchive) archive = NULL;
   Feed feed = { .run = load->run, .stream = stream, .fd = -1, .cancellable = load->cancellable };
@@ -164,10 +174,11 @@ load_archive (DataLoad *load, const char *stream, gboolean *known, GError **erro
     return FALSE;
   archive = ob_dump_archive_new (fd);
   start_feed (&feed);
-  ok = ob_dump_archive_open (archive, known, &load_error)
+  /* While the first of it is on its way. */
+  ok = connect_loader (loading, &load_error)
+       && ob_dump_archive_open (archive, known, &load_error)
        && (!*known
-           || load_items (load->run, load->n_connections, next_of_archive, archive,
-                          load->cancellable, &load_error));
+           || ob_row_loader_run (loading->loader, next_of_archive, archive, &load_error));
   /* The feed must not wait for us, who have read what there is or do not want any more. */
   ob_fd_clear (&fd);
   if (ok && !*known)
@@ -188,12 +199,12 @@ next_of_script (gpointer script, ObScriptItem *item, GError **error)
 }
 
 static gboolean
-load_script (DataLoad *load, int fd, GError **error)
+load_script (Loading *loading, int fd, GError **error)
 {
   g_autoptr (ObCopyScript) script = ob_copy_script_new (fd);
 
-  return load_items (load->run, load->n_connections, next_of_script, script, load->cancellable,
-                     error);
+  return connect_loader (loading, error)
+         && ob_row_loader_run (loading->loader, next_of_script, script, error);
 }
 
 /* Waits for all that has to do with a stream, and chooses the error that tells most. */
@@ -228,15 +239,15 @@ end_stream (Feed *feed, ObChild *child, gboolean loaded, GError *load_error, GEr
   return FALSE;
 }
 
-/* @as_script: we load what pg_restore makes of it; else it loads it itself. */
+/* @loading: loads what pg_restore makes of it; NULL: pg_restore loads it itself. */
 static gboolean
-load_through_pg_restore (DataLoad *load, const char *stream, gboolean as_script, GError **error)
+load_through_pg_restore (DataLoad *load, Loading *loading, const char *stream, GError **error)
 {
   ObRestoreRun *run = load->run;
   ob_autofd int script_fd = -1;
   Feed feed = { .run = run, .stream = stream, .fd = -1, .cancellable = load->cancellable };
-  g_autoptr (ObChild) child = start (run, stream, as_script ? OB_ROLE_OWNER : run->admin, &feed.fd,
-                                     as_script ? &script_fd : NULL, error);
+  g_autoptr (ObChild) child = start (run, stream, loading != NULL ? OB_ROLE_OWNER : run->admin,
+                                     &feed.fd, loading != NULL ? &script_fd : NULL, error);
   gboolean loaded = TRUE;
   GError *load_error = NULL;
 
@@ -246,9 +257,9 @@ load_through_pg_restore (DataLoad *load, const char *stream, gboolean as_script,
       return FALSE;
     }
   start_feed (&feed);
-  if (as_script)
+  if (loading != NULL)
     {
-      loaded = load_script (load, script_fd, &load_error);
+      loaded = load_script (loading, script_fd, &load_error);
       /* It must not wait for us, who have read what there is or do not want any more. */
       ob_fd_clear (&script_fd);
     }
@@ -256,14 +267,35 @@ load_through_pg_restore (DataLoad *load, const char *stream, gboolean as_script,
 }
 
 static gboolean
-load_stream (DataLoad *load, const char *stream, GError **error)
+load_rows (Loading *loading, const char *stream, GError **error)
 {
   gboolean known = FALSE;
 
-  if (strcmp (stream, LARGE_OBJECTS_STREAM) == 0)
-    return load_through_pg_restore (load, stream, FALSE, error);
-  return load_archive (load, stream, &known, error)
-         && (known || load_through_pg_restore (load, stream, TRUE, error));
+  return load_archive (loading, stream, &known, error)
+         && (known || load_through_pg_restore (loading->load, loading, stream, error));
+}
+
+/* --- all of them --- */
+
+/* The first error of all; the others, which it ends, say less. */
+static void
+fail (DataLoad *load, GError *error)
+{
+  g_autoptr (GError) owned = error;
+
+  pthread_mutex_lock (&load->mutex);
+  if (load->error == NULL)
+    {
+      load->error = g_steal_pointer (&owned);
+      g_cancellable_cancel (load->cancellable);
+    }
+  pthread_mutex_unlock (&load->mutex);
+}
+
+static gboolean
+is_with_rows (const char *stream)
+{
+  return strcmp (stream, SCHEMA_STREAM) != 0 && strcmp (stream, LARGE_OBJECTS_STREAM) != 0;
 }
 
 /* The next stream to load, NULL when there is none or something failed. */
@@ -277,7 +309,7 @@ next_stream (DataLoad *load)
     {
       const char *candidate = load->run->request->streams[load->next++];
 
-      if (strcmp (candidate, SCHEMA_STREAM) != 0)
+      if (is_with_rows (candidate))
         stream = candidate;
     }
   pthread_mutex_unlock (&load->mutex);
@@ -285,26 +317,29 @@ next_stream (DataLoad *load)
 }
 
 static gpointer
-load_thread (gpointer data)
+rows_thread (gpointer data)
 {
-  DataLoad *load = data;
+  Loading loading = { .load = data };
   const char *stream;
 
-  while ((stream = next_stream (load)) != NULL)
+  while ((stream = next_stream (data)) != NULL)
     {
       GError *error = NULL;
 
-      if (load_stream (load, stream, &error))
-        continue;
-      pthread_mutex_lock (&load->mutex);
-      if (load->error == NULL)
-        {
-          load->error = g_steal_pointer (&error);
-          g_cancellable_cancel (load->cancellable);
-        }
-      pthread_mutex_unlock (&load->mutex);
-      g_clear_error (&error);
+      if (!load_rows (&loading, stream, &error))
+        fail (data, error);
     }
+  ob_row_loader_free (loading.loader);
+  return NULL;
+}
+
+static gpointer
+large_objects_thread (gpointer data)
+{
+  GError *error = NULL;
+
+  if (!load_through_pg_restore (data, NULL, LARGE_OBJECTS_STREAM, &error))
+    fail (data, error);
   return NULL;
 }
 
@@ -314,15 +349,17 @@ on_cancelled (GCancellable *cancellable, gpointer inner)
   g_cancellable_cancel (inner);
 }
 
-/* The first one in the calling thread. */
+/* The first one with rows in the calling thread. */
 static void
 load_in_threads (DataLoad *load, guint n_threads)
 {
   g_autoptr (GPtrArray) threads = g_ptr_array_new ();
 
+  if (g_strv_contains (load->run->request->streams, LARGE_OBJECTS_STREAM))
+    g_ptr_array_add (threads, g_thread_new ("restore-objects", large_objects_thread, load));
   for (guint i = 1; i < n_threads; i++)
-    g_ptr_array_add (threads, g_thread_new ("restore-rows", load_thread, load));
-  load_thread (load);
+    g_ptr_array_add (threads, g_thread_new ("restore-rows", rows_thread, load));
+  rows_thread (load);
   for (guint i = 0; i < threads->len; i++)
     g_thread_join (threads->pdata[i]);
 }

@@ -7,16 +7,16 @@
 #define LEAST_FREE ((guint64) 32 * 1024 * 1024)
 #define MOST_FREE ((guint64) 1024 * 1024 * 1024)
 
-/* internal methods */
+/* methods of this room */
 
-static gboolean
-is_local (const char *host)
+gboolean
+ob_restore_is_local (const ObDatabaseConfig *config)
 {
+  const char *host = config->host;
+
   return *host == '/' || strcmp (host, "localhost") == 0 || strcmp (host, "::1") == 0
          || g_str_has_prefix (host, "127.");
 }
-
-/* methods of this room */
 
 char *
 ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *postgres,
@@ -24,7 +24,7 @@ ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *post
 {
   g_autofree char *directory = NULL;
 
-  if (!is_local (config->host))
+  if (!ob_restore_is_local (config))
     return NULL;
   directory = ob_postgres_get_text (postgres, "SELECT current_setting('data_directory', true)",
                                     NULL, cancellable, NULL);
