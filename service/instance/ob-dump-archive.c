@@ -19,6 +19,9 @@
 #define VERSION_KIND 0x0110 /* PostgreSQL 17 */
 #define VERSION_NEWEST VERSION_KIND
 
+/* Bytes of a number or an offset, at the most. */
+#define MAX_SIZE 8
+
 /* The longest text of a statement that is kept, and the most bytes of rows in an item. */
 #define MAX_TEXT (1024 * 1024)
 #define ROOM (256 * 1024)
@@ -154,9 +157,10 @@ take (ObDumpArchive *self, void *data, gsize size, GError **error)
 static gboolean
 take_int (ObDumpArchive *self, int *number, GError **error)
 {
-  guint8 bytes[1 + 8];
+  guint8 bytes[1 + MAX_SIZE] = { 0 };
   guint64 size = 0;
 
+  g_assert (self->int_size <= MAX_SIZE);
   if (!take (self, bytes, 1 + self->int_size, error))
     return FALSE;
   for (guint i = self->int_size; i > 0; i--)
@@ -251,7 +255,7 @@ take_head (ObDumpArchive *self, GError **error)
   self->offset_size = facts[4];
   if (memcmp (head, MAGIC, sizeof MAGIC - 1) != 0 || facts[5] != FORMAT_CUSTOM
       || self->version < VERSION_OLDEST || self->version > VERSION_NEWEST || self->int_size < 4
-      || self->int_size > 8 || self->offset_size > 8)
+      || self->int_size > MAX_SIZE || self->offset_size > MAX_SIZE)
     return set_strange (self);
   /* When it was made; of what, and by which versions. */
   return take_compression (self, error) && skip_ints (self, 7, error)
