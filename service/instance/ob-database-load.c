@@ -137,12 +137,11 @@ next_of_archive (gpointer archive, ObScriptItem *item, GError **error)
   return ob_dump_archive_next (archive, item, error);
 }
 
-/* Waits for the feed, and chooses the error that tells most: where the archive was read to its end,
- * it is the feed that ended too early. */
+/* When the feed has ended: chooses the error that tells most. Where the archive was read to its
+ * end, it is the feed that ended too early. */
 static gboolean
 end_archive (Feed *feed, gboolean at_end, gboolean ok, GError *load_error, GError **error)
 {
-  g_thread_join (feed->thread);
   if (ok && feed->ok)
     return TRUE;
   if (!feed->ok && (ok || at_end || tells_more (feed)))
@@ -181,9 +180,10 @@ load_archive (Loading *loading, const char *stream, gboolean *known, GError **er
            || ob_row_loader_run (loading->loader, next_of_archive, archive, &load_error));
   /* The feed must not wait for us, who have read what there is or do not want any more. */
   ob_fd_clear (&fd);
-  if (ok && !*known)
+  g_thread_join (feed.thread);
+  /* One that is not known is left to pg_restore; one that cannot be had is not asked for again. */
+  if (ok && !*known && !tells_more (&feed))
     {
-      g_thread_join (feed.thread);
       g_clear_error (&feed.error);
       return TRUE;
     }

@@ -490,6 +490,12 @@ feed (const char *stream, int fd, gpointer user_data, GCancellable *cancellable,
 {
   Archives *archives = user_data;
 
+  if (g_strcmp0 (stream, archives->broken) == 0)
+    {
+      g_atomic_int_inc (&archives->n_broken);
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "%s is damaged", stream);
+      return FALSE;
+    }
   for (guint i = 0; i < archives->archives->len; i++)
     {
       GByteArray *bytes = g_ptr_array_index (archives->archives, i);

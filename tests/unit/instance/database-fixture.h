@@ -72,6 +72,8 @@ typedef struct
   GPtrArray *names;   /* NULL-terminated */
   GPtrArray *archives; /* of GByteArray, in the same order */
   JsonObject *facts;
+  const char *broken;  /* the stream that cannot be read: CORRUPT; or NULL */
+  gint n_broken;       /* how often it was asked for; atomic */
 } Archives;
 
 /* Dumps as a backup does: all streams at once. NULL on error. */

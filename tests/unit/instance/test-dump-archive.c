@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Archives made here by hand, of every version; those of a real pg_dump are in test-database.c. */
+/* Archives made here by hand, of every version; those of a real pg_dump are in test-database-archives.c. */
 #include "ob-dump-archive.h"
 
 #include <signal.h>
