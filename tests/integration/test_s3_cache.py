@@ -28,6 +28,11 @@ def copies(kind="*"):
     return sorted(file for file in COPIES.glob(f"*/{kind}/*") if not file.name.startswith("."))
 
 
+def in_first_blob(whole):
+    """A byte is wrong. A pack of one small tree has its header soon after that."""
+    return whole[:20] + bytes([whole[20] ^ 1]) + whole[21:]
+
+
 @contextlib.contextmanager
 def counted(test, most, least=1):
     """What is done inside may take so many requests, as the server counts them."""
@@ -339,31 +344,32 @@ class Truth(CacheTest):
         self.first = self.backup("--only", "sources,webapp")
         self.assertEqual({file.parent.name for file in copies()} | {"keys"}, KINDS)
 
-    def spoil(self, kind, new=None):
-        """Spoils an object at the server alone, for this test."""
+    @contextlib.contextmanager
+    def spoiled(self, kind, new):
+        """An object is spoiled at the server alone."""
         copy = copies(kind)[-1]
         whole = copy.read_bytes()
         path = self.object_of(copy)
-        self.addCleanup(ceph().request, "PUT", path, whole)
         if new is None:
             ceph().request("DELETE", path)
         else:
             ceph().request("PUT", path, new(whole))
+        try:
+            yield
+        finally:
+            ceph().request("PUT", path, whole)
 
     def test_verify(self):
         """A whole copy proves nothing of the server's."""
         # What nobody needs any more may be spoiled.
         self.ok("prune", "--max-unused", "0")
-        damaged = (lambda whole: whole[:100] + bytes([whole[100] ^ 1]) + whole[101:], None)
-        for kind in ("data", "index", "snapshots"):
-            for new in damaged if kind == "data" else damaged[:1]:
-                for words in ((), ("--read-data",)):
-                    with self.subTest(kind=kind, removed=new is None, words=words):
-                        self.ok("verify", *words)
-                        self.spoil(kind, new)
+        for kind, new in (("data", in_first_blob), ("data", None),
+                          ("index", in_first_blob), ("snapshots", in_first_blob)):
+            for words in ((), ("--read-data",)):
+                with self.subTest(kind=kind, removed=new is None, words=words):
+                    self.ok("verify", *words)
+                    with self.spoiled(kind, new):
                         self.ok("verify", *words, status=FAILED)
-                        self.doCleanups()
-                        self.directory.mkdir(parents=True, exist_ok=True)
         self.ok("verify", "--read-data")
 
     def test_repair(self):
