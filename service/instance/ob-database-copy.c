@@ -2,14 +2,17 @@
 /*
  * Rows over several connections.
  *
- * COPY works on one processor, and a database has often one table that is larger, or slower to
- * load, than all others: so its rows are dealt out to all connections, by a piece of whole lines
- * to whichever has sent what it got. And it has many that are small: the next one goes to another
- * connection while the server ends this one. All of it is done as bbdd.user, see
- * ob-database-archive.c.
+ * COPY works on one processor, and where two of them fill one table, they wait for each other as
+ * often as it has to grow. So every stream has connections of its own. But a database has often
+ * one table that is larger, or slower to load, than all others: so a stream that is still there
+ * when others have ended gets their connections, and the rows of its table are dealt out to all
+ * that it has, by a piece of whole lines to whichever has sent what it got. And a database has many
+ * tables that are small: the next one goes to another connection while the server ends this one.
+ * All of it is done as bbdd.user, see ob-database-archive.c.
  */
 #include "ob-database-restore-private.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "ob-error.h"
@@ -31,11 +34,24 @@ typedef struct
   gsize n_settings;  /* that it has */
 } Lane;
 
-struct _ObRowLoader
+struct _ObLanePool
 {
   ObRestoreRun *run;
   GCancellable *cancellable;
-  Lane *lanes;
+  pthread_mutex_t mutex;
+  guint n_lanes;   /* of all loaders together, and those that are free */
+  guint n_loaders; /* that have not ended */
+  guint n_waiting; /* of them: who have none yet */
+  guint n_unused;  /* lanes that nobody has connected yet */
+  GPtrArray *free; /* of ObPostgres, owned */
+};
+
+struct _ObRowLoader
+{
+  ObLanePool *pool;
+  ObRestoreRun *run;
+  GCancellable *cancellable;
+  Lane lanes[OB_POSTGRES_MAX_WAIT];
   guint n_lanes;
   guint last;          /* that got rows */
   GPtrArray *settings; /* statements for every connection */
@@ -144,6 +160,76 @@ apply_settings (ObRowLoader *self, Lane *lane, GError **error)
   return TRUE;
 }
 
+/* --- connections --- */
+
+static ObPostgres *
+connect_lane (ObLanePool *self, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_postgres_connect (
+    self->run->config, OB_ROLE_OWNER, self->run->request->target, self->cancellable, error);
+
+  /* The rename that publishes the database is synchronous, and with it everything before. */
+  if (postgres == NULL
+      || !ob_postgres_run (postgres, self->cancellable, error, "SET synchronous_commit TO off"))
+    return NULL;
+  return g_steal_pointer (&postgres);
+}
+
+/* Whether a loader that has @n_lanes may have one more: its share of all, and nobody's first. */
+static gboolean
+may_have (const ObLanePool *self, guint n_lanes)
+{
+  return n_lanes == 0
+         || (n_lanes * self->n_loaders < self->n_lanes
+             && self->free->len + self->n_unused > self->n_waiting);
+}
+
+/* One for a loader that has @n_lanes: *@postgres is NULL where there is none. */
+static gboolean
+take_lane (ObLanePool *self, guint n_lanes, ObPostgres **postgres, GError **error)
+{
+  gboolean connect = FALSE;
+
+  *postgres = NULL;
+  pthread_mutex_lock (&self->mutex);
+  if (may_have (self, n_lanes))
+    {
+      if (n_lanes == 0)
+        self->n_waiting--;
+      if (self->free->len > 0)
+        *postgres = g_ptr_array_steal_index_fast (self->free, self->free->len - 1);
+      else if (self->n_unused > 0)
+        {
+          self->n_unused--;
+          connect = TRUE;
+        }
+    }
+  pthread_mutex_unlock (&self->mutex);
+  if (connect)
+    *postgres = connect_lane (self, error);
+  return !connect || *postgres != NULL;
+}
+
+/* *@added: whether there was one. */
+static gboolean
+add_lane (ObRowLoader *self, gboolean *added, GError **error)
+{
+  ObPostgres *postgres = NULL;
+
+  *added = FALSE;
+  if (self->n_lanes == G_N_ELEMENTS (self->lanes))
+    return TRUE;
+  if (!take_lane (self->pool, self->n_lanes, &postgres, error))
+    return FALSE;
+  if (postgres == NULL)
+    return TRUE;
+  self->lanes[self->n_lanes++] = (Lane){ .postgres = postgres, .state = OB_COPY_DONE };
+  *added = TRUE;
+  return TRUE;
+}
+
+/* --- rows --- */
+
 static gboolean
 begin_copy (ObRowLoader *self, Lane *lane, GError **error)
 {
@@ -162,6 +248,8 @@ find_lane (ObRowLoader *self, GError **error)
 {
   while (step_all (self, error))
     {
+      gboolean added;
+
       for (guint i = 1; i <= self->n_lanes; i++)
         {
           guint number = (self->last + i) % self->n_lanes;
@@ -174,7 +262,7 @@ find_lane (ObRowLoader *self, GError **error)
           self->last = number;
           return lane;
         }
-      if (!wait_any (self, error))
+      if (!add_lane (self, &added, error) || (!added && !wait_any (self, error)))
         return NULL;
     }
   return NULL;
@@ -268,7 +356,8 @@ is_setting (const char *text)
 static gboolean
 run_statement (ObRowLoader *self, const char *text, GError **error)
 {
-  return finish (self, error) && apply_settings (self, &self->lanes[0], error)
+  return ob_row_loader_connect (self, error) && finish (self, error)
+         && apply_settings (self, &self->lanes[0], error)
          && ob_postgres_run (self->lanes[0].postgres, self->cancellable, error, text);
 }
 
@@ -294,35 +383,50 @@ take_item (ObRowLoader *self, const ObScriptItem *item, GError **error)
     }
 }
 
-static gboolean
-connect_lane (ObRowLoader *self, Lane *lane, GError **error)
-{
-  lane->state = OB_COPY_DONE;
-  lane->postgres = ob_postgres_connect (self->run->config, OB_ROLE_OWNER,
-                                        self->run->request->target, self->cancellable, error);
-  /* The rename that publishes the database is synchronous, and with it everything before. */
-  return lane->postgres != NULL
-         && ob_postgres_run (lane->postgres, self->cancellable, error,
-                             "SET synchronous_commit TO off");
-}
-
 /* methods of this room */
 
-ObRowLoader *
-ob_row_loader_new (ObRestoreRun *run, guint n_connections, GCancellable *cancellable,
-                   GError **error)
+ObLanePool *
+ob_lane_pool_new (ObRestoreRun *run, guint n_lanes, guint n_loaders, GCancellable *cancellable)
 {
-  g_autoptr (ObRowLoader) self = g_new0 (ObRowLoader, 1);
+  ObLanePool *self = g_new0 (ObLanePool, 1);
 
   self->run = run;
   self->cancellable = cancellable;
+  pthread_mutex_init (&self->mutex, NULL);
+  self->n_lanes = self->n_unused = MAX (n_lanes, n_loaders);
+  self->n_loaders = self->n_waiting = n_loaders;
+  self->free = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_postgres_free);
+  return self;
+}
+
+void
+ob_lane_pool_free (ObLanePool *self)
+{
+  if (self == NULL)
+    return;
+  pthread_mutex_destroy (&self->mutex);
+  g_ptr_array_unref (self->free);
+  g_free (self);
+}
+
+ObRowLoader *
+ob_row_loader_new (ObLanePool *pool)
+{
+  ObRowLoader *self = g_new0 (ObRowLoader, 1);
+
+  self->pool = pool;
+  self->run = pool->run;
+  self->cancellable = pool->cancellable;
   self->settings = g_ptr_array_new_with_free_func (g_free);
-  self->n_lanes = CLAMP (n_connections, 1, OB_POSTGRES_MAX_WAIT);
-  self->lanes = g_new0 (Lane, self->n_lanes);
-  for (guint i = 0; i < self->n_lanes; i++)
-    if (!connect_lane (self, &self->lanes[i], error))
-      return NULL;
-  return g_steal_pointer (&self);
+  return self;
+}
+
+gboolean
+ob_row_loader_connect (ObRowLoader *self, GError **error)
+{
+  gboolean added;
+
+  return self->n_lanes > 0 || add_lane (self, &added, error);
 }
 
 gboolean
@@ -342,12 +446,20 @@ ob_row_loader_free (ObRowLoader *self)
 {
   if (self == NULL)
     return;
+  pthread_mutex_lock (&self->pool->mutex);
+  self->pool->n_loaders--;
+  if (self->n_lanes == 0)
+    self->pool->n_waiting--;
   for (guint i = 0; i < self->n_lanes; i++)
     {
-      ob_postgres_free (self->lanes[i].postgres);
+      /* What stopped half-way in a COPY is of no use to others. */
+      if (self->lanes[i].state == OB_COPY_DONE)
+        g_ptr_array_add (self->pool->free, self->lanes[i].postgres);
+      else
+        ob_postgres_free (self->lanes[i].postgres);
       drop_table (&self->lanes[i].table);
     }
-  g_free (self->lanes);
+  pthread_mutex_unlock (&self->pool->mutex);
   g_ptr_array_unref (self->settings);
   drop_table (&self->table);
   g_free (self);

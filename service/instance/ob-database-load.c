@@ -20,16 +20,12 @@
 
 #define PIPE_BYTES (1024 * 1024)
 
-/* That one stream keeps busy: it is read, checked and unpacked faster than a server takes rows over
- * so many. */
-#define CONNECTIONS_A_STREAM 4
-
 /* All streams, and the threads that load them. */
 typedef struct
 {
   ObRestoreRun *run;
   GCancellable *cancellable;
-  guint n_connections; /* for each */
+  ObLanePool *pool;
   pthread_mutex_t mutex;
   guint next;          /* index into request->streams */
   GError *error;       /* the first; ends the others */
@@ -39,7 +35,7 @@ typedef struct
 typedef struct
 {
   DataLoad *load;
-  ObRowLoader *loader; /* NULL until it is needed; then for all its streams */
+  ObRowLoader *loader; /* for all its streams */
 } Loading;
 
 /* A stream on its way out of the backup. */
@@ -118,17 +114,6 @@ tells_more (const Feed *feed)
   return !feed->ok && !g_error_matches (feed->error, OB_ERROR, OB_ERROR_FAILED);
 }
 
-static gboolean
-connect_loader (Loading *loading, GError **error)
-{
-  const DataLoad *load = loading->load;
-
-  if (loading->loader == NULL)
-    loading->loader
-      = ob_row_loader_new (load->run, load->n_connections, load->cancellable, error);
-  return loading->loader != NULL;
-}
-
 /* --- by us --- */
 
 static gboolean
@@ -174,7 +159,7 @@ load_archive (Loading *loading, const char *stream, gboolean *known, GError **er
   archive = ob_dump_archive_new (fd);
   start_feed (&feed);
   /* While the first of it is on its way. */
-  ok = connect_loader (loading, &load_error)
+  ok = ob_row_loader_connect (loading->loader, &load_error)
        && ob_dump_archive_open (archive, known, &load_error)
        && (!*known
            || ob_row_loader_run (loading->loader, next_of_archive, archive, &load_error));
@@ -203,8 +188,7 @@ load_script (Loading *loading, int fd, GError **error)
 {
   g_autoptr (ObCopyScript) script = ob_copy_script_new (fd);
 
-  return connect_loader (loading, error)
-         && ob_row_loader_run (loading->loader, next_of_script, script, error);
+  return ob_row_loader_run (loading->loader, next_of_script, script, error);
 }
 
 /* Waits for all that has to do with a stream, and chooses the error that tells most. */
@@ -298,6 +282,17 @@ is_with_rows (const char *stream)
   return strcmp (stream, SCHEMA_STREAM) != 0 && strcmp (stream, LARGE_OBJECTS_STREAM) != 0;
 }
 
+static guint
+count_streams (const ObRestoreRun *run)
+{
+  guint n = 0;
+
+  for (guint i = 0; run->request->streams[i] != NULL; i++)
+    if (is_with_rows (run->request->streams[i]))
+      n++;
+  return n;
+}
+
 /* The next stream to load, NULL when there is none or something failed. */
 static const char *
 next_stream (DataLoad *load)
@@ -319,7 +314,8 @@ next_stream (DataLoad *load)
 static gpointer
 rows_thread (gpointer data)
 {
-  Loading loading = { .load = data };
+  DataLoad *load = data;
+  Loading loading = { .load = load, .loader = ob_row_loader_new (load->pool) };
   const char *stream;
 
   while ((stream = next_stream (data)) != NULL)
@@ -368,11 +364,12 @@ static gboolean
 load_streams (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
   guint n_parallel = MAX (run->request->n_parallel, 1);
-  guint n_threads = (n_parallel + CONNECTIONS_A_STREAM - 1) / CONNECTIONS_A_STREAM;
+  guint n_threads = CLAMP (count_streams (run), 1, n_parallel);
   g_autoptr (GCancellable) inner = g_cancellable_new ();
+  g_autoptr (ObLanePool) pool = ob_lane_pool_new (run, n_parallel, n_threads, inner);
   DataLoad load = { .run = run,
                     .cancellable = inner,
-                    .n_connections = MIN (n_parallel, CONNECTIONS_A_STREAM),
+                    .pool = pool,
                     .mutex = PTHREAD_MUTEX_INITIALIZER };
   gulong handler = cancellable == NULL ? 0
                                        : g_cancellable_connect (cancellable,

@@ -71,12 +71,26 @@ gboolean ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError *
 
 /* ---- ob-database-copy.c */
 
-/* Connections that share the rows of one table after the other. */
+/* The connections of all loaders. Any thread. */
+typedef struct _ObLanePool ObLanePool;
+
+/* At most @n_lanes connections, and one at least for each of the @n_loaders that will be made.
+ * Transfer full. */
+ObLanePool *ob_lane_pool_new (ObRestoreRun *run, guint n_lanes, guint n_loaders,
+                              GCancellable *cancellable);
+/* After its loaders. */
+void ob_lane_pool_free (ObLanePool *pool);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObLanePool, ob_lane_pool_free)
+
+/* Loads the rows of one table after the other, over its share of the pool's connections, at most
+ * 32. Those of a loader that was freed are for the others. */
 typedef struct _ObRowLoader ObRowLoader;
 
-/* @n_connections: 1 to 32. Transfer full. */
-ObRowLoader *ob_row_loader_new (ObRestoreRun *run, guint n_connections, GCancellable *cancellable,
-                                GError **error);
+/* Transfer full. */
+ObRowLoader *ob_row_loader_new (ObLanePool *pool);
+
+/* Its first connection, where it has none. */
+gboolean ob_row_loader_connect (ObRowLoader *loader, GError **error);
 
 /* The next item of @source, as ob_copy_script_next() or ob_dump_archive_next() gives it. */
 typedef gboolean (*ObNextItem) (gpointer source, ObScriptItem *item, GError **error);

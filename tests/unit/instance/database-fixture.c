@@ -478,6 +478,7 @@ archives_dump (const ObDatabaseConfig *config,
 
   archives->names = g_ptr_array_new_with_free_func (g_free);
   archives->archives = g_ptr_array_new_with_free_func ((GDestroyNotify) g_byte_array_unref);
+  archives->n_parallel = 2;
   dump = ob_database_dump_begin (config, n_parallel, lock_timeout, progress, cancellable, error);
   if (dump == NULL || !read_streams (dump, archives, cancellable, error))
     return NULL;
@@ -515,7 +516,7 @@ archives_restore (Archives *archives, const ObDatabaseConfig *config, const char
   ObDatabaseRestore restore = { .target = target,
                                 .facts = archives->facts,
                                 .streams = (const char *const *) archives->names->pdata,
-                                .n_parallel = 2,
+                                .n_parallel = archives->n_parallel,
                                 .feed = feed,
                                 .user_data = archives };
 

@@ -72,6 +72,7 @@ typedef struct
   GPtrArray *names;   /* NULL-terminated */
   GPtrArray *archives; /* of GByteArray, in the same order */
   JsonObject *facts;
+  guint n_parallel;    /* for the restore; 2 */
   const char *broken;  /* the stream that cannot be read: CORRUPT; or NULL */
   gint n_broken;       /* how often it was asked for; atomic */
 } Archives;
