@@ -11,7 +11,7 @@ import time
 from bus import BusError
 from disks import Disk
 from gi.repository import GLib
-from harness import (DONE, FAILED, NAME, NOT_FOUND, PARTIAL, ROOT, UNAVAILABLE, USAGE,
+from harness import (DONE, FAILED, LONG, NAME, NOT_FOUND, PARTIAL, ROOT, UNAVAILABLE, USAGE,
                      InstallationTest, Size, compare, ctl, run, server, wait_until)
 
 
@@ -54,7 +54,8 @@ class VerifyTest(InstallationTest):
         return self.nodes(tree)
 
     def nodes(self, tree):
-        return {node["name"]: node for node in json.loads(self.restic("cat", "blob", tree))["nodes"]}
+        nodes = json.loads(self.restic("cat", "blob", tree))["nodes"]
+        return {node["name"]: node for node in nodes}
 
     def locate(self, blob):
         """The pack and the place in it: (path, offset, length)."""
@@ -424,6 +425,31 @@ class Damaged(VerifyTest):
         self.assertGreater(result["repairs"][0]["packs-added"], 0)
         self.assert_repaired()
         self.assertEqual(self.json("show", self.before)["result"], "complete")
+
+    def test_repair_index_and_header(self):
+        """Whatever pack cannot tell any more what is in it, while no index can either: what was in
+        others stays, what is lost is told, and what comes after has it again."""
+        kept = self.directory / "kept"
+        with_data = self.locate(self.blob_of_lost())[0]
+        packs = self.packs() if LONG else [with_data]
+        for pack in [path.relative_to(self.repository) for path in packs]:
+            with self.subTest(pack=pack):
+                self.put_back(kept)
+                for index in (self.repository / "index").iterdir():
+                    self.flip(index, 40)
+                self.flip(self.repository / pack, -30)
+                self.repair((DONE, PARTIAL))
+                self.assert_repaired()
+                if pack.name == with_data.name:
+                    self.assertEqual(self.json("show", self.before)["result"], "partial")
+                self.ok("prune")
+                self.assertFalse((self.repository / pack).exists())
+                before = self.describe()[1]
+                into = self.directory / pack.name
+                self.ok("restore", self.backup(), "--only", "sources,attachments", "--into", into,
+                        "--yes")
+                for part in ("sources", "attachments"):
+                    self.assert_same_tree(before[part], compare.describe_tree(into / part))
 
     def test_repair_missing(self):
         path, _, _ = self.locate(self.blob_of_lost())
