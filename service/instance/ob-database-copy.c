@@ -194,20 +194,27 @@ take_lane (ObLanePool *self, guint n_lanes, ObPostgres **postgres, GError **erro
   pthread_mutex_lock (&self->mutex);
   if (may_have (self, n_lanes))
     {
+      connect = self->free->len == 0 && self->n_unused > 0;
+      if (connect)
+        self->n_unused--;
+      else if (self->free->len > 0)
+        *postgres = g_ptr_array_steal_index_fast (self->free, self->free->len - 1);
       if (n_lanes == 0)
         self->n_waiting--;
-      if (self->free->len > 0)
-        *postgres = g_ptr_array_steal_index_fast (self->free, self->free->len - 1);
-      else if (self->n_unused > 0)
-        {
-          self->n_unused--;
-          connect = TRUE;
-        }
     }
   pthread_mutex_unlock (&self->mutex);
-  if (connect)
-    *postgres = connect_lane (self, error);
-  return !connect || *postgres != NULL;
+  if (!connect)
+    return TRUE;
+
+  *postgres = connect_lane (self, error);
+  if (*postgres != NULL)
+    return TRUE;
+  pthread_mutex_lock (&self->mutex);
+  self->n_unused++;
+  if (n_lanes == 0)
+    self->n_waiting++;
+  pthread_mutex_unlock (&self->mutex);
+  return FALSE;
 }
 
 /* *@added: whether there was one. */
