@@ -20,6 +20,9 @@
 
 #define PIPE_BYTES (1024 * 1024)
 
+/* Read at once, at some 14 MiB of memory each. More connections share the tables of so many. */
+#define MOST_STREAMS 4
+
 /* All streams, and the threads that load them. */
 typedef struct
 {
@@ -364,7 +367,7 @@ static gboolean
 load_streams (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
   guint n_parallel = MAX (run->request->n_parallel, 1);
-  guint n_threads = CLAMP (count_streams (run), 1, n_parallel);
+  guint n_threads = CLAMP (count_streams (run), 1, MIN (n_parallel, MOST_STREAMS));
   g_autoptr (GCancellable) inner = g_cancellable_new ();
   g_autoptr (ObLanePool) pool = ob_lane_pool_new (run, n_parallel, n_threads, inner);
   DataLoad load = { .run = run,

@@ -3,7 +3,9 @@
 
 from pathlib import Path
 
-from harness import DONE, PARTIAL, InstallationTest, Size, compare
+from harness import DONE, PARTIAL, SOURCE, InstallationTest, Size, compare
+
+ODD = SOURCE / "tests" / "lib" / "odd.sql"
 
 
 class RoundTripTest(InstallationTest):
@@ -162,6 +164,15 @@ class Elsewhere(RoundTripTest):
         self.assert_same_database(
             before[0], compare.describe_database(self.installation.server, "ob_copy"))
         self.assert_same_installation(before, self.describe())
+
+    def test_odd_database(self):
+        server = self.installation.server
+        server.run_file(ODD, self.installation.database)
+        before = self.describe()[0]
+        identifier = self.backup("--only", "database")
+        self.addCleanup(server.query, "DROP DATABASE IF EXISTS ob_copy WITH (FORCE)")
+        self.ok("restore", identifier, "--into-database", "ob_copy")
+        self.assert_same_database(before, compare.describe_database(server, "ob_copy"))
 
     def test_into_a_database_that_is_there(self):
         identifier = self.backup("--only", "database")
