@@ -67,26 +67,26 @@ fail_errno (ObDirectory *directory, const char *name, int errnum, GError **error
 
 /* internal methods: one file */
 
-/* Hashes the next @size bytes of @fd; *@n_read is less where the file ends before. */
+/* Hashes the next @size bytes of @fd. Less is a difference. */
 static gboolean
-hash_range (Compare *self, int fd, gsize size, gsize *n_read, GError **error)
+hash_range (Compare *self, ObDirectory *directory, const char *name, int fd, gsize size,
+            GError **error)
 {
-  *n_read = 0;
-  while (*n_read < size)
+  while (size > 0)
     {
       gssize n;
 
       if (!ob_check_cancelled (self->cancellable, error))
         return FALSE;
-      n = ob_read_full (fd, self->buffer, MIN (size - *n_read, BUFFER_SIZE));
+      n = ob_read_full (fd, self->buffer, MIN (size, BUFFER_SIZE));
       if (n < 0)
-        return ob_set_error_errno (error, errno, "A restored file cannot be read");
+        return fail_errno (directory, name, errno, error);
       if (n == 0)
-        break;
+        return differ (directory, name, "it is too short", error);
       ob_hasher_update (self->hasher, self->buffer, (gsize) n);
       ob_progress_add_done (self->progress, (guint64) n);
       self->stats->bytes += (guint64) n;
-      *n_read += (gsize) n;
+      size -= (gsize) n;
     }
   return TRUE;
 }
@@ -95,28 +95,28 @@ static gboolean
 compare_content (Compare *self, ObDirectory *directory, const ObNode *node, int fd, GError **error)
 {
   guint8 beyond;
+  gssize n;
 
   for (guint i = 0; node->content != NULL && i < node->content->len; i++)
     {
       const ObId *id = &g_array_index (node->content, ObId, i);
       ObBlobLocation location;
-      gsize size, n_read;
+      gsize size;
       ObId found;
 
       if (!ob_blob_reader_locate (self->reader, OB_BLOB_DATA, id, &location, error))
         return FALSE;
       size = ob_blob_location_get_plain_size (&location);
-      if (!hash_range (self, fd, size, &n_read, error))
+      if (!hash_range (self, directory, node->name, fd, size, error))
         return FALSE;
       ob_hasher_finish (self->hasher, &found);
-      if (n_read < size)
-        return differ (directory, node->name, "it is too short", error);
       if (memcmp (&found, id, sizeof found) != 0)
         return differ (directory, node->name, "its content is another one", error);
     }
-  if (ob_read_full (fd, &beyond, 1) != 0)
-    return differ (directory, node->name, "it is too long", error);
-  return TRUE;
+  n = ob_read_full (fd, &beyond, 1);
+  if (n < 0)
+    return fail_errno (directory, node->name, errno, error);
+  return n == 0 || differ (directory, node->name, "it is too long", error);
 }
 
 static gboolean
