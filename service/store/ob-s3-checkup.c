@@ -69,7 +69,7 @@ send_first (Tour *tour)
   const ObS3Request request = { .method = "GET", .key = "", .query = query, .max = MAX_LIST,
                                 .verb = "listed", .action = "s3:ListBucket" };
 
-  ob_s3_http_send (tour->http, &request, &tour->answer, NULL,
+  ob_s3_http_send (tour->http, &request, &tour->answer,
                    ob_checkup_get_cancellable (tour->checkup), &tour->failure);
   tour->asked = g_get_real_time () / G_USEC_PER_SEC;
 }
@@ -207,7 +207,7 @@ ask (Tour *tour, const char *query, const char *action, const char *none, ObHttp
                                 .action = action };
   g_autoptr (ObS3Fault) fault = NULL;
 
-  if (!ob_s3_http_send (tour->http, &request, answer, NULL,
+  if (!ob_s3_http_send (tour->http, &request, answer,
                         ob_checkup_get_cancellable (tour->checkup), why))
     return SAYS_NOTHING;
   if (answer->status != 404)

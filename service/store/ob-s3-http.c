@@ -396,7 +396,7 @@ ob_s3_http_free (ObS3Http *http)
 }
 
 gboolean
-ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answer, guint *retries,
+ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answer,
                  GCancellable *cancellable, GError **error)
 {
   Try try = { .request = request, .answer = answer, .cancellable = cancellable };
@@ -441,8 +441,6 @@ ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answe
         }
     }
   end_waiting (http, &try);
-  if (retries != NULL)
-    *retries = n;
   if (outcome != DONE)
     tell_what (http, &try, n, error);
   return outcome == DONE;

@@ -55,10 +55,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObS3Http, ob_s3_http_free)
 /* Sends a request until there is a whole answer that means something: after resets, time-outs,
  * answers cut off, 408, 425, 429 and 5xx it is sent again, with pauses that grow, and are shorter
  * by chance so that not all come back at once; never after other refusals. *@answer is to be
- * cleared in each case. *@retries (may be NULL): how often it was sent again. Blocks. Errors: as
- * ob_s3_fault_set_error(), CANCELLED, CORRUPT (larger than may be), DESTINATION_UNAVAILABLE. */
+ * cleared in each case. Blocks. Errors: as ob_s3_fault_set_error(), CANCELLED, CORRUPT (larger than
+ * may be), DESTINATION_UNAVAILABLE. */
 gboolean ob_s3_http_send (ObS3Http *http, const ObS3Request *request, ObHttpAnswer *answer,
-                          guint *retries, GCancellable *cancellable, GError **error);
+                          GCancellable *cancellable, GError **error);
 
 /* What the requests are signed with. Belongs to @http. */
 ObAwsCredentials *ob_s3_http_get_credentials (ObS3Http *http);

@@ -59,7 +59,7 @@ get_retention (ObS3Lock *self, const char *key, ObS3Retention *retention, GCance
                                 .action = "s3:GetObjectRetention" };
   g_auto (ObHttpAnswer) answer = { 0 };
 
-  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+  if (!ob_s3_http_send (self->http, &request, &answer, cancellable, error))
     return FALSE;
   if (ob_s3_retention_parse ((const char *) answer.body->data, answer.body->len, retention))
     return TRUE;
@@ -91,7 +91,7 @@ put_retention (ObS3Lock *self, const char *key, const ObS3Retention *retention,
                                 .action = "s3:PutObjectRetention" };
   g_auto (ObHttpAnswer) answer = { 0 };
 
-  return ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error);
+  return ob_s3_http_send (self->http, &request, &answer, cancellable, error);
 }
 
 static gboolean
@@ -106,7 +106,7 @@ ask_bucket (ObS3Lock *self, gboolean *there, GCancellable *cancellable, GError *
   g_auto (ObHttpAnswer) answer = { 0 };
   g_autoptr (GError) local = NULL;
 
-  *there = ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, &local)
+  *there = ob_s3_http_send (self->http, &request, &answer, cancellable, &local)
            && ob_s3_retention_is_enabled ((const char *) answer.body->data, answer.body->len);
   if (local == NULL || g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND)
       || g_error_matches (local, OB_ERROR, OB_ERROR_NOT_SUPPORTED))

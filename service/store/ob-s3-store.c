@@ -74,7 +74,7 @@ is_same (ObS3Store *self, const char *key, const struct iovec *parts, gsize n_pa
   char theirs[OB_AWS_HASH_SIZE];
   struct iovec part;
 
-  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, NULL))
+  if (!ob_s3_http_send (self->http, &request, &answer, cancellable, NULL))
     return FALSE;
   part = (struct iovec){ answer.body->data, answer.body->len };
   ob_aws_hash (parts, n_parts, ours);
@@ -131,7 +131,7 @@ put_now (ObS3Store *self, const char *name, const struct iovec *parts, gsize n_p
   digest = texts.digest;
   if (is_new)
     headers[request.n_headers++] = (ObAwsHeader){ "If-None-Match", "*" };
-  if (ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, &local))
+  if (ob_s3_http_send (self->http, &request, &answer, cancellable, &local))
     return TRUE;
   /* A server that knows no conditions: it is as if we had not asked. */
   if (is_new && g_error_matches (local, OB_ERROR, OB_ERROR_NOT_SUPPORTED))
@@ -178,7 +178,7 @@ read_range (ObS3Store *self, const char *name, guint64 offset, void *buffer, gsi
                                 .verb = "read", .action = "s3:GetObject" };
   g_auto (ObHttpAnswer) answer = { 0 };
 
-  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+  if (!ob_s3_http_send (self->http, &request, &answer, cancellable, error))
     return -1;
   if (answer.status == 416)
     return 0;
@@ -280,7 +280,7 @@ ob_s3_store_get (ObStore *store, const char *name, gsize max, GCancellable *canc
                                 .verb = "read", .action = "s3:GetObject" };
   g_auto (ObHttpAnswer) answer = { 0 };
 
-  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+  if (!ob_s3_http_send (self->http, &request, &answer, cancellable, error))
     return NULL;
   if (answer.status == 200)
     return g_byte_array_free_to_bytes (g_steal_pointer (&answer.body));
@@ -302,7 +302,7 @@ ob_s3_store_stat (ObStore *store, const char *name, guint64 *size, GCancellable 
                                 .verb = "read", .action = "s3:GetObject" };
   g_auto (ObHttpAnswer) answer = { 0 };
 
-  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+  if (!ob_s3_http_send (self->http, &request, &answer, cancellable, error))
     return FALSE;
   if (answer.status == 206 && is_range (&answer, 0, 1) && answer.total > 0)
     *size = answer.total;
@@ -331,7 +331,7 @@ list_page (ObS3Store *self, const char *key_prefix, const char *token, GCancella
   g_auto (ObHttpAnswer) answer = { 0 };
   ObS3Listing *listing;
 
-  if (!ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, error))
+  if (!ob_s3_http_send (self->http, &request, &answer, cancellable, error))
     return NULL;
   listing = ob_s3_listing_parse ((const char *) answer.body->data, answer.body->len);
   if (listing == NULL)
@@ -407,7 +407,7 @@ ob_s3_store_remove (ObStore *store, const char *name, GCancellable *cancellable,
   g_auto (ObHttpAnswer) answer = { 0 };
 
   ob_read_ahead_forget (self->ahead, name);
-  if (ob_s3_http_send (self->http, &request, &answer, NULL, cancellable, &local)
+  if (ob_s3_http_send (self->http, &request, &answer, cancellable, &local)
       || g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&local));

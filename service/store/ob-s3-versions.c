@@ -74,7 +74,7 @@ remove_version (ObS3Http *http, const char *key, const char *id, GCancellable *c
                                 .action = "s3:DeleteObjectVersion" };
   g_auto (ObHttpAnswer) answer = { 0 };
 
-  return ob_s3_http_send (http, &request, &answer, NULL, cancellable, error);
+  return ob_s3_http_send (http, &request, &answer, cancellable, error);
 }
 
 /* public methods */
@@ -105,7 +105,7 @@ ob_s3_versions_remove (ObS3Http *http, const char *key, GCancellable *cancellabl
   g_auto (ObHttpAnswer) answer = { 0 };
   g_autoptr (GPtrArray) ids = NULL;
 
-  if (!ob_s3_http_send (http, &request, &answer, NULL, cancellable, error))
+  if (!ob_s3_http_send (http, &request, &answer, cancellable, error))
     return FALSE;
   ids = ob_s3_versions_parse ((const char *) answer.body->data, answer.body->len, key);
   if (ids == NULL)
