@@ -470,6 +470,49 @@ test_owners (Pipeline *pipeline, gconstpointer data)
     }
 }
 
+/* Of what is not selected nothing comes out, and what is on the way to it comes as it was. */
+static void
+test_selected (Pipeline *pipeline, gconstpointer data)
+{
+  static const char *const left_out[] = { "other", "a/other", "a/b/other", "a/link" };
+  g_autoptr (ObPathSelection) selection = ob_path_selection_new ();
+  g_autoptr (ObNode) root = NULL;
+  g_autoptr (GError) error = NULL;
+  ObFileRestoreStats stats;
+  struct stat st;
+
+  g_assert_cmpint (mkdirat (pipeline->source_fd, "a", 0700), ==, 0);
+  g_assert_cmpint (mkdirat (pipeline->source_fd, "a/b", 0711), ==, 0);
+  g_assert_cmpint (mkdirat (pipeline->source_fd, "a/b/all", 0755), ==, 0);
+  g_assert_cmpint (mkdirat (pipeline->source_fd, "a/other", 0755), ==, 0);
+  pipeline_write (pipeline, "other", "1", 1);
+  pipeline_write (pipeline, "a/other/file", "22", 2);
+  pipeline_write (pipeline, "a/b/other", "333", 3);
+  pipeline_write (pipeline, "a/b/wanted", "4444", 4);
+  pipeline_write (pipeline, "a/b/all/file", "55555", 5);
+  g_assert_cmpint (symlinkat ("other", pipeline->source_fd, "a/link"), ==, 0);
+  set_time (pipeline, "a/b/all", 1000, 0);
+  set_time (pipeline, "a/b", 2000, 0);
+  set_time (pipeline, "a", 3000, 0);
+  root = pipeline_backup (pipeline, NULL, NULL, NULL);
+
+  g_assert_true (ob_path_selection_add (selection, "a/b/all", NULL));
+  g_assert_true (ob_path_selection_add (selection, "a/b/wanted", NULL));
+  ob_file_restore_run_selected (pipeline->core.repository, root, selection, pipeline->target_fd,
+                                pipeline->target, FALSE, 2, pipeline->progress, &stats, NULL,
+                                &error);
+  g_assert_no_error (error);
+  assert_same_content (pipeline, "a/b/wanted");
+  assert_same_content (pipeline, "a/b/all/file");
+  assert_same_stat (pipeline, "a/b/all");
+  assert_same_stat (pipeline, "a/b");
+  assert_same_stat (pipeline, "a");
+  for (guint i = 0; i < G_N_ELEMENTS (left_out); i++)
+    g_assert_cmpint (fstatat (pipeline->target_fd, left_out[i], &st, AT_SYMLINK_NOFOLLOW), <, 0);
+  g_assert_cmpuint (stats.files, ==, 2);
+  g_assert_cmpuint (stats.bytes, ==, 9);
+}
+
 static void
 add (const char *path, void (*test) (Pipeline *, gconstpointer))
 {
@@ -491,5 +534,6 @@ main (int argc, char **argv)
   add ("/file-restore/many", test_many);
   add ("/file-restore/sparse", test_sparse);
   add ("/file-restore/owners", test_owners);
+  add ("/file-restore/selected", test_selected);
   return g_test_run ();
 }
