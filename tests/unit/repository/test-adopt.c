@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "fault-store.h"
 #include "ob-error.h"
 #include "pipeline-fixture.h"
 
@@ -155,6 +156,39 @@ test_cancelled (Pipeline *pipeline, gconstpointer unused)
   g_assert_cmpuint (index->len, ==, 0);
 }
 
+static void
+fail_pack (const char *name, gpointer user_data)
+{
+  if (g_str_has_prefix (name, "data/"))
+    fault_store_arm (user_data, FAULT_READ, 1, FAULT_EIO, FALSE);
+  else
+    fault_store_disarm (user_data);
+}
+
+/* That a store does not answer says nothing of the pack. */
+static void
+test_store_fails (Pipeline *pipeline, gconstpointer unused)
+{
+  g_autofree guint8 *data = make_random (MIB, 5);
+  g_autoptr (GArray) content = pipeline_store (pipeline, data, MIB);
+  g_autoptr (ObStore) store = fault_store_new (pipeline->core.store);
+  g_autoptr (GPtrArray) index = NULL;
+  g_autoptr (GError) error = NULL;
+  ObAdopted adopted;
+
+  remove_all (pipeline, "index");
+  ob_repository_unref (pipeline->core.repository);
+  pipeline->core.repository = ob_repository_open (store, CORE_PASSPHRASE, NULL, &error);
+  g_assert_no_error (error);
+  fault_store_watch_reads (FAULT_STORE (store), fail_pack, store);
+  g_assert_false (adopt (pipeline, &adopted, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_cmpuint (adopted.n_left, ==, 0);
+  index = core_fixture_list (&pipeline->core, "index");
+  g_assert_cmpuint (index->len, ==, 0);
+  pipeline_reopen (pipeline);
+}
+
 /* A writer that is broken off leaves an index of what it has stored; its packs alone would be of no
  * use to anybody. */
 static void
@@ -201,6 +235,7 @@ main (int argc, char **argv)
   add ("adopted", test_adopted);
   add ("left", test_left);
   add ("cancelled", test_cancelled);
+  add ("store-fails", test_store_fails);
   add ("broken-off", test_broken_off);
   return g_test_run ();
 }

@@ -149,6 +149,24 @@ test_lost_and_damaged (CoreFixture *fixture, gconstpointer data)
   g_assert_true (knows (other, 100));
 }
 
+/* Who has no index yet is told what to do about it. */
+static void
+test_advice (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (ObRepository) other = NULL;
+  g_autoptr (GError) error = NULL;
+
+  save (fixture->repository, 1, 10);
+  names = core_fixture_list (fixture, "index");
+  core_fixture_flip (fixture, g_ptr_array_index (names, 0));
+  other = open_again (fixture);
+  g_assert_false (ob_repository_load_index (other, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  g_assert_nonnull (strstr (error->message, "verify --repair"));
+  g_assert_nonnull (strstr (error->message, g_ptr_array_index (names, 0)));
+}
+
 /* What else lies in the directory is in nobody's way. */
 static void
 test_strangers (CoreFixture *fixture, gconstpointer data)
@@ -380,6 +398,7 @@ main (int argc, char **argv)
   ADD ("lost", test_lost);
   ADD ("known", test_known);
   ADD ("lost-and-damaged", test_lost_and_damaged);
+  ADD ("advice", test_advice);
   ADD ("strangers", test_strangers);
   ADD ("damaged", test_damaged);
   ADD ("files", test_files);

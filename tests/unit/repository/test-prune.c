@@ -4,8 +4,12 @@
 
 #include <string.h>
 
+#include "fault-store.h"
 #include "ob-error.h"
 #include "ob-snapshot.h"
+
+/* Bytes that a pack of files has and one of trees has not. */
+#define LARGE (50 * 1000)
 
 static void
 test_limit (void)
@@ -350,6 +354,107 @@ test_missing_copy (Prune *prune, gconstpointer data)
   prune_assert_tidy (prune->core.store);
 }
 
+static void
+add_warning (const char *message, gboolean lost, gpointer user_data)
+{
+  g_ptr_array_add (user_data, g_strdup (message));
+}
+
+/* A pack that the disk does not give, whichever of two with the same content is read first. */
+typedef struct
+{
+  FaultStore *store;
+  gboolean all; /* with it everything fails, and for good */
+  GHashTable *packs;
+  char *struck; /* its name */
+} Struck;
+
+static void
+strike (const char *name, gpointer user_data)
+{
+  Struck *self = user_data;
+  const char *slash = strrchr (name, '/');
+  ObId id;
+
+  if (self->struck == NULL && slash != NULL && ob_id_from_hex (slash + 1, &id)
+      && GPOINTER_TO_SIZE (g_hash_table_lookup (self->packs, &id)) > LARGE)
+    self->struck = g_strdup (name);
+  if (g_strcmp0 (name, self->struck) == 0)
+    fault_store_arm (self->store, FAULT_READ, 1, FAULT_EIO, self->all);
+}
+
+/* Of two copies of all there is the one that is to be kept cannot be read. */
+static gboolean
+prune_struck (Prune *prune, Struck *struck, GPtrArray *warnings, ObPruneFigures *figures,
+              GError **error)
+{
+  g_autoptr (ObStore) store = fault_store_new (prune->core.store);
+  g_autoptr (ObProgress) progress = ob_progress_new (NULL, add_warning, warnings);
+  g_autoptr (ObRepository) other = NULL;
+  g_autoptr (ObRepository) failing = NULL;
+  gboolean done;
+  Model again;
+  gint64 freed;
+
+  other = ob_repository_open (prune->core.store, CORE_PASSPHRASE, NULL, NULL);
+  failing = ob_repository_open (store, CORE_PASSPHRASE, NULL, NULL);
+  prune_back_up (prune);
+  again = g_array_index (prune->models, Model, 0);
+  prune_save (other, &again);
+  g_array_append_val (prune->models, again);
+  struck->store = FAULT_STORE (store);
+  struck->packs = prune_list_packs (prune->core.store);
+  fault_store_watch_reads (struck->store, strike, struck);
+  done = prune_run_with (failing, "0", figures, &freed, progress, NULL, error);
+  g_assert_nonnull (struck->struck);
+  return done;
+}
+
+static void
+struck_clear (Struck *self)
+{
+  g_hash_table_unref (self->packs);
+  g_free (self->struck);
+}
+
+/* A pack that cannot be read is as good as damaged: the other copy is what stays. */
+static void
+test_unreadable_copy (Prune *prune, gconstpointer data)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+  Struck struck = { 0 };
+  ObPruneFigures figures;
+
+  prune_struck (prune, &struck, warnings, &figures, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (warnings->len, ==, 1);
+  g_assert_nonnull (strstr (g_ptr_array_index (warnings, 0), "1 pack is damaged"));
+  ob_store_remove (prune->core.store, struck.struck, NULL, &error);
+  g_assert_no_error (error);
+  prune_assert_whole (prune->core.repository, prune->models);
+  struck_clear (&struck);
+}
+
+/* Where the repository cannot be read either, that says nothing of the pack. */
+static void
+test_store_goes_away (Prune *prune, gconstpointer data)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GHashTable) after = NULL;
+  Struck struck = { .all = TRUE };
+  ObPruneFigures figures;
+
+  g_assert_false (prune_struck (prune, &struck, warnings, &figures, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_cmpuint (warnings->len, ==, 0);
+  after = prune_list_packs (prune->core.store);
+  g_assert_cmpuint (g_hash_table_size (after), ==, g_hash_table_size (struck.packs));
+  prune_assert_whole (prune->core.repository, prune->models);
+  struck_clear (&struck);
+}
+
 /* A tree or a blob that no index names, and a snapshot that cannot be read. */
 static void
 test_damaged_backup (Prune *prune, gconstpointer data)
@@ -450,6 +555,8 @@ main (int argc, char **argv)
   add ("/prune/damaged-blob", test_damaged_blob);
   add ("/prune/missing-pack", test_missing_pack);
   add ("/prune/missing-copy", test_missing_copy);
+  add ("/prune/unreadable-copy", test_unreadable_copy);
+  add ("/prune/store-goes-away", test_store_goes_away);
   add ("/prune/damaged-backup", test_damaged_backup);
   add ("/prune/delete", test_delete);
   return g_test_run ();

@@ -177,6 +177,28 @@ test_damaged_only_key (CoreFixture *fixture, gconstpointer data)
   open_with (fixture, CORE_PASSPHRASE, OB_ERROR_CORRUPT);
 }
 
+/* Who takes the place of a repository takes over what locks it could not remove. */
+static void
+test_inherit (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRepository) later = open_with (fixture, CORE_PASSPHRASE, -1);
+  GAsyncQueue *former = ob_repository_get_left_locks (fixture->repository);
+  GAsyncQueue *left = ob_repository_get_left_locks (later);
+  static const char *const names[] = { "locks/a", "locks/b" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    g_async_queue_push (former, g_strdup (names[i]));
+  ob_repository_inherit (later, fixture->repository);
+  g_assert_null (g_async_queue_try_pop (former));
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *name = g_async_queue_try_pop (left);
+
+      g_assert_cmpstr (name, ==, names[i]);
+    }
+  g_assert_null (g_async_queue_try_pop (left));
+}
+
 /* A sound config that is sealed with the key of another repository. */
 static void
 put_foreign_config (CoreFixture *fixture)
@@ -454,6 +476,7 @@ main (int argc, char **argv)
   ADD ("keys", core_fixture_set_up, test_keys);
   ADD ("damaged-key", core_fixture_set_up, test_damaged_key);
   ADD ("damaged-only-key", core_fixture_set_up, test_damaged_only_key);
+  ADD ("inherit", core_fixture_set_up, test_inherit);
   ADD ("confirm", core_fixture_set_up, test_confirm);
   ADD ("bad-config", core_fixture_set_up, test_bad_config);
   ADD ("version-1", core_fixture_set_up_empty, test_version_1);

@@ -478,6 +478,37 @@ test_named (Pipeline *pipeline, gconstpointer data)
   g_assert_error (error, OB_ERROR, OB_ERROR_NOT_FOUND);
 }
 
+/* Where there is a file of the name that is asked for, what else cannot be read is nobody's
+ * suspicion. */
+static void
+test_named_unreadable (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (ObSnapshot) first = NULL;
+  g_autoptr (ObSnapshot) second = NULL;
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (ObId));
+  g_autoptr (ObVerify) verify = NULL;
+  g_autoptr (GError) error = NULL;
+  ObVerifyOptions options = { .snapshots = ids, .share = 0, .n_threads = 2 };
+  const ObVerifyProblem *problem;
+  char hex[OB_ID_HEX_SIZE];
+
+  verify_make_source (pipeline);
+  first = verify_backup (pipeline, 1);
+  second = verify_backup (pipeline, 2);
+  names = core_fixture_list (&pipeline->core, "snapshots");
+  for (guint i = 0; i < names->len; i++)
+    core_fixture_flip (&pipeline->core, g_ptr_array_index (names, i));
+  g_array_append_val (ids, first->id);
+  verify = ob_verify_new (pipeline->core.repository, &options, NULL);
+  ob_verify_run (verify, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (ob_verify_get_report (verify)->n_problems, ==, 1);
+  problem = g_ptr_array_index (ob_verify_get_report (verify)->problems, 0);
+  ob_id_to_hex (&first->id, hex);
+  g_assert_true (g_str_has_suffix (problem->object, hex));
+}
+
 /* A large directory is lost in many snapshots: the lists stay short, and say how much there is. */
 static void
 test_bounds (Pipeline *pipeline, gconstpointer data)
@@ -529,6 +560,7 @@ main (int argc, char **argv)
   ADD ("snapshot-file", test_snapshot_file);
   ADD ("second-copy", test_second_copy);
   ADD ("named", test_named);
+  ADD ("named-unreadable", test_named_unreadable);
   ADD ("bounds", test_bounds);
   return g_test_run ();
 }

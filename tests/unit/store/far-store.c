@@ -252,8 +252,10 @@ static gboolean
 far_store_extend_lock (ObStore *store, const char *name, gint64 until, gboolean *changed,
                        GCancellable *cancellable, GError **error)
 {
+  *changed = ob_store_stat (store, name, NULL, cancellable, error);
+  if (!*changed)
+    return FALSE;
   FAR_STORE (store)->locked_until = until;
-  *changed = TRUE;
   return TRUE;
 }
 

@@ -22,7 +22,8 @@ void far_store_set_stuck (FarStore *store, gboolean stuck);
 gboolean far_store_is_waiting (FarStore *store);
 
 /* Whatever is there is locked until then (seconds since the epoch), or 0: nothing can be. Seven may
- * read at once; nine days are what it locks for; it always waits, since 42. */
+ * read at once; nine days are what it locks for; it always waits, since 42. Of what is not there no
+ * lock can be extended. */
 void far_store_set_locked_until (FarStore *store, gint64 until);
 
 /* How often ob_store_forget(), ob_store_purge() and ob_store_checkup() were called. */
