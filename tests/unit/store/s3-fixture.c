@@ -20,6 +20,13 @@ s3_fixture_open (S3Fixture *fixture)
 {
   g_autoptr (ObAwsKeys) keys = ob_aws_keys_new ("AKIDEXAMPLE", "SECRET", NULL, 0);
   g_autoptr (ObAwsCredentials) credentials = ob_aws_credentials_new_fixed (keys);
+
+  s3_fixture_open_with (fixture, credentials);
+}
+
+void
+s3_fixture_open_with (S3Fixture *fixture, ObAwsCredentials *credentials)
+{
   g_autoptr (GError) error = NULL;
 
   g_assert_true (ob_s3_settings_check (fixture->settings, &error));

@@ -27,6 +27,9 @@ void s3_fixture_tear_down (S3Fixture *fixture, gconstpointer data);
 /* Opens the store anew, with what was set meanwhile. */
 void s3_fixture_open (S3Fixture *fixture);
 
+/* The same with other credentials than those of a key that stays valid. */
+void s3_fixture_open_with (S3Fixture *fixture, ObAwsCredentials *credentials);
+
 void s3_fixture_set (S3Fixture *fixture, const char *name, const char *value);
 
 /* Asserts that the last request had this line among its headers ("Range: bytes=0-0"), or none

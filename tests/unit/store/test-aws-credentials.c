@@ -184,6 +184,32 @@ test_environment (void)
   assert_key (credentials, NULL, "AKENV");
 }
 
+/* Keys that are valid for a time have a token; an empty variable is none. */
+static void
+test_environment_token (void)
+{
+  static const char *const tokens[][2] = { { "TO/KEN==", "TO/KEN==" }, { "", NULL } };
+  g_autoptr (GError) error = NULL;
+
+  g_setenv ("AWS_ACCESS_KEY_ID", "ASIAENV", TRUE);
+  g_setenv ("AWS_SECRET_ACCESS_KEY", "S", TRUE);
+  for (gsize i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      g_autoptr (ObAwsCredentials) credentials = NULL;
+      g_autoptr (ObAwsKeys) keys = NULL;
+
+      g_setenv ("AWS_SESSION_TOKEN", tokens[i][0], TRUE);
+      credentials = ob_aws_credentials_new_environment (&error);
+      g_assert_no_error (error);
+      keys = ob_aws_credentials_get (credentials, NULL, NULL, NULL);
+      g_assert_cmpstr (ob_aws_keys_get_session_token (keys), ==, tokens[i][1]);
+    }
+  g_setenv ("AWS_SESSION_TOKEN", "TO\r\nX: y", TRUE);
+  g_assert_null (ob_aws_credentials_new_environment (&error));
+  g_assert_ob_error (error, OB_ERROR_INVALID_ARGUMENT);
+  g_unsetenv ("AWS_SESSION_TOKEN");
+}
+
 /* A whole answer with this body. */
 static void
 add_answer (Peer *peer, const char *body)
@@ -279,6 +305,38 @@ test_role_fails (void)
   assert_key (credentials, NULL, "ASIA");
 }
 
+/* Neither as a token nor as a role goes what would break a header or an address, and nothing is
+ * asked with it. */
+static void
+test_role_senseless (void)
+{
+  g_autofree char *long_name = g_strnfill (257, 'r');
+  const char *const words[] = { "", " \n", "two words", "a\r\nX: y", "\303\244", long_name };
+  g_autoptr (Peer) peer = peer_new ();
+  g_autoptr (ObAwsCredentials) credentials = ob_aws_credentials_new_role (peer_get_url (peer));
+
+  for (gsize i = 0; i < 2 * G_N_ELEMENTS (words); i++)
+    {
+      gboolean is_role = i >= G_N_ELEMENTS (words);
+      const char *word = words[i % G_N_ELEMENTS (words)];
+      guint n = peer_count_requests (peer);
+      g_autoptr (GError) error = NULL;
+
+      /* A token may be longer than a role. */
+      if (!is_role && word == long_name)
+        continue;
+      g_test_message ("%s %s", is_role ? "role" : "token", word);
+      if (is_role)
+        add_answer (peer, "a-token==");
+      add_answer (peer, word);
+      g_assert_null (ob_aws_credentials_get (credentials, NULL, NULL, &error));
+      g_assert_ob_error (error, OB_ERROR_CREDENTIALS_REJECTED);
+      g_assert_message (error, "makes no sense");
+      g_assert_cmpuint (peer_count_requests (peer) - n, ==, is_role ? 2 : 1);
+      g_assert_cmpuint (peer_clear_steps (peer), ==, 0);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -289,7 +347,9 @@ main (int argc, char **argv)
   g_test_add ("/aws-credentials/profile-file", Fixture, NULL, fixture_set_up, test_profile_file,
               fixture_tear_down);
   g_test_add_func ("/aws-credentials/environment", test_environment);
+  g_test_add_func ("/aws-credentials/environment-token", test_environment_token);
   g_test_add_func ("/aws-credentials/role", test_role);
   g_test_add_func ("/aws-credentials/role-fails", test_role_fails);
+  g_test_add_func ("/aws-credentials/role-senseless", test_role_senseless);
   return g_test_run ();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The directory of the copies: it keeps to its limit, and whatever becomes of it, all goes on. */
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -233,6 +234,35 @@ test_deleted (CacheFixture *f, gconstpointer data)
   cache_fixture_assert_copy (f, pack, TRUE);
 }
 
+/* What cannot take its place as a copy does not stay under the name that it was written with. */
+static void
+test_occupied (CacheFixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) first = cache_fixture_make_bytes (1, 5000);
+  g_autoptr (GBytes) bytes = cache_fixture_make_bytes (2, 5000);
+  g_autofree char *first_name = cache_fixture_make_name ("index", first);
+  g_autofree char *name = cache_fixture_make_name ("index", bytes);
+  g_autofree char *first_path = NULL;
+  g_autofree char *directory = NULL;
+  g_autofree char *path = NULL;
+  g_autofree char *log = NULL;
+  guint n_files;
+
+  cache_fixture_put (f->store, first_name, first, OB_STORE_PUT_NONE);
+  first_path = cache_fixture_find_copy (f, first_name);
+  directory = g_path_get_dirname (first_path);
+  path = g_build_filename (directory, strrchr (name, '/') + 1, NULL);
+  g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
+  cache_fixture_put (f->store, name, bytes, OB_STORE_PUT_NONE);
+  log = log_fixture_take ();
+  g_assert_text_has (log, "cannot be used");
+  measure (f, &n_files);
+  g_assert_cmpuint (n_files, ==, 1);
+  g_assert_cmpint (rmdir (path), ==, 0);
+  cache_fixture_assert_get (f, name, bytes);
+  cache_fixture_assert_copy (f, name, TRUE);
+}
+
 static void
 test_forget (CacheFixture *f, gconstpointer data)
 {
@@ -427,6 +457,7 @@ main (int argc, char **argv)
   add ("no-directory", test_no_directory);
   add ("link-in-the-way", test_link_in_the_way);
   add ("deleted", test_deleted);
+  add ("occupied", test_occupied);
   add ("forget", test_forget);
   add ("waiting", test_waiting);
   add ("shared", test_shared);

@@ -145,6 +145,38 @@ test_permissions (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_owner (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = open_store (fixture, ".");
+  g_autoptr (ObCheckup) checkup = ob_checkup_new (NULL, NULL, NULL);
+  g_autoptr (GVariant) steps = NULL;
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("needs root");
+      return;
+    }
+  g_assert_cmpint (fchmod (fixture->fd, 0700), ==, 0);
+  g_assert_cmpint (fchown (fixture->fd, 3999999999, (gid_t) -1), ==, 0);
+  ob_store_checkup (store, checkup);
+  steps = ob_checkup_dup_steps (checkup);
+  g_assert_cmpstr (get_text (steps, 0, "text"), ==, "of 3999999999, mode 0700");
+}
+
+/* Nothing is told of a directory that is not there. */
+static void
+test_no_directory (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = open_store (fixture, ".");
+  g_autoptr (ObCheckup) checkup = ob_checkup_new (NULL, NULL, NULL);
+
+  g_assert_true (ob_checkup_begin (checkup, "directory", NULL));
+  ob_checkup_fail (checkup, g_error_new (OB_ERROR, OB_ERROR_NOT_FOUND, "it is not there"));
+  ob_store_checkup (store, checkup);
+  assert_steps (checkup, "directory failed, permissions skipped, file-system skipped");
+}
+
+static void
 test_full (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (ObStore) store = NULL;
@@ -160,6 +192,24 @@ test_full (Fixture *fixture, gconstpointer data)
                          "upload skipped, download skipped, space ok");
   g_assert_false (ob_checkup_conclude (checkup, &error));
   g_assert_ob_error (error, OB_ERROR_NO_SPACE);
+  g_assert_cmpuint (count_files (fixture, "full"), ==, 0);
+}
+
+static void
+test_no_room (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObStore) store = NULL;
+  g_autoptr (ObCheckup) checkup = ob_checkup_new (NULL, NULL, NULL);
+  g_autoptr (GVariant) steps = NULL;
+
+  if (!fixture_begin_mounts (fixture))
+    return;
+  fixture_mount_tmpfs (fixture, "full", "size=16k");
+  store = open_store (fixture, "full");
+  ob_store_checkup_speed (store, NULL, checkup);
+  assert_steps (checkup, "upload skipped, download skipped");
+  steps = ob_checkup_dup_steps (checkup);
+  g_assert_nonnull (strstr (get_text (steps, 0, "text"), "too little room"));
   g_assert_cmpuint (count_files (fixture, "full"), ==, 0);
 }
 
@@ -196,6 +246,11 @@ main (int argc, char **argv)
   g_test_add_func ("/checkup/cancelled", test_cancelled);
   g_test_add ("/checkup/local", Fixture, NULL, fixture_set_up, test_local, fixture_tear_down);
   g_test_add ("/checkup/permissions", Fixture, NULL, fixture_set_up, test_permissions,
+              fixture_tear_down);
+  g_test_add ("/checkup/owner", Fixture, NULL, fixture_set_up, test_owner, fixture_tear_down);
+  g_test_add ("/checkup/no-directory", Fixture, NULL, fixture_set_up, test_no_directory,
+              fixture_tear_down);
+  g_test_add ("/checkup/no-room", Fixture, NULL, fixture_set_up, test_no_room,
               fixture_tear_down);
   g_test_add ("/checkup/full", Fixture, NULL, fixture_set_up, test_full, fixture_tear_down);
   g_test_add ("/checkup/limit", Fixture, NULL, fixture_set_up, test_limit, fixture_tear_down);

@@ -154,6 +154,23 @@ test_no_tls (Fixture *fixture, gconstpointer data)
   look_only (plain, NULL, "tls", "skipped", "plain HTTP");
 }
 
+/* A process of its own has no library that does TLS. */
+static void
+test_no_library (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (TlsPeer) peer = NULL;
+
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+      g_test_trap_assert_passed ();
+      return;
+    }
+  g_setenv ("GIO_USE_TLS", "dummy", TRUE);
+  peer = tls_peer_new (NULL, 0, 0);
+  look_only (tls_peer_get_url (peer), NULL, "tls", "failed", "install glib-networking");
+}
+
 static void
 test_ca_file (Fixture *fixture, gconstpointer data)
 {
@@ -212,6 +229,7 @@ main (int argc, char **argv)
   add ("soon", test_soon);
   add ("bad", test_bad);
   add ("no-tls", test_no_tls);
+  add ("no-library", test_no_library);
   add ("ca-file", test_ca_file);
   add ("nowhere", test_nowhere);
   add ("proxy", test_proxy);

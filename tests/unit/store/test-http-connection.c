@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "ob-error.h"
 #include "ob-http-connection.h"
 #include "tls-peer.h"
 
@@ -64,11 +65,31 @@ test_trust (Fixture *fixture, gconstpointer data)
   g_assert_no_error (error);
 }
 
+static void
+test_no_address (void)
+{
+  static const char *const urls[] = { "", "s3.amazonaws.com", "http://[::1" };
+  g_autoptr (ObHttpConnection) connection = ob_http_connection_new (NULL, TRUE, TIMEOUT);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (urls); i++)
+    {
+      const ObHttpRequest request = { .method = "GET", .url = urls[i], .max = 100 };
+      g_auto (ObHttpAnswer) answer = { 0 };
+      g_autoptr (GError) error = NULL;
+
+      g_test_message ("%s", urls[i]);
+      g_assert_false (ob_http_connection_send (connection, &request, &answer, NULL, &error));
+      g_assert_ob_error (error, OB_ERROR_INVALID_ARGUMENT);
+      g_assert_message (error, "is no address");
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/http-connection/trust", Fixture, NULL, fixture_set_up, test_trust,
               fixture_tear_down);
+  g_test_add_func ("/http-connection/no-address", test_no_address);
   return g_test_run ();
 }

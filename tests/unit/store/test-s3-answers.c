@@ -128,6 +128,7 @@ static const Case cases[] = {
   { "bucket=erp endpoint=http://h allow-http=false", .mistake = "plain HTTP" },
   { "bucket=erp endpoint=https://10.0.0.1 style=virtual", .mistake = "style path" },
   { "bucket=erp kms-key=k", .mistake = "kms-key" },
+  { "bucket=erp lock-mode=governance", .mistake = "lock-days" },
   { "bucket=erp credentials=keys", .mistake = "no access-key" },
   { "bucket=erp credentials=role access-key=k", .mistake = "elsewhere" },
   { "bucket=erp access-key=k profile=p", .mistake = "elsewhere" },

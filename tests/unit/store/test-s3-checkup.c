@@ -193,6 +193,89 @@ test_credentials (S3Fixture *fixture, gconstpointer data)
     }
 }
 
+/* Where the keys come from, and until when they are valid. */
+static void
+test_source (S3Fixture *fixture, gconstpointer data)
+{
+  static const struct
+  {
+    const char *credentials, *profile, *file, *text;
+  } cases[] = {
+    { "profile", "erp", "/etc/keys", "from the profile erp in /etc/keys" },
+    { "profile", NULL, NULL, "from the profile default in the usual file" },
+    { "environment", NULL, NULL, "from the environment of the service" },
+    { "role", NULL, NULL, "from the role of this EC2 instance" },
+  };
+  g_autoptr (ObAwsKeys) keys = ob_aws_keys_new ("ASIAEXAMPLE", "SECRET", "TOKEN", 4000000000);
+  g_autoptr (ObAwsCredentials) credentials = ob_aws_credentials_new_fixed (keys);
+
+  s3_fixture_set (fixture, "access-key", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (ObCheckup) checkup = NULL;
+      g_autoptr (GVariant) step = NULL;
+      const char *source = NULL;
+      guint64 expires = 0;
+
+      s3_fixture_set (fixture, "credentials", cases[i].credentials);
+      s3_fixture_set (fixture, "profile", cases[i].profile);
+      s3_fixture_set (fixture, "profile-file", cases[i].file);
+      s3_fixture_open_with (fixture, credentials);
+      checkup = check (fixture, NULL);
+      assert_steps (checkup, "");
+      assert_text (checkup, "credentials", cases[i].text);
+      step = find_step (checkup, "credentials");
+      g_assert_true (g_variant_lookup (step, "source", "&s", &source));
+      g_assert_cmpstr (source, ==, cases[i].credentials);
+      g_assert_true (g_variant_lookup (step, "expires", "t", &expires));
+      g_assert_cmpuint (expires, ==, 4000000000);
+    }
+}
+
+static ObAwsKeys *
+have_no_keys (gpointer data, gboolean renew, GCancellable *cancellable, GError **error)
+{
+  g_set_error_literal (error, OB_ERROR, OB_ERROR_CREDENTIALS_REJECTED, "none today");
+  return NULL;
+}
+
+/* The server is not asked without keys. */
+static void
+test_no_keys (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObAwsCredentials) credentials = ob_aws_credentials_new (have_no_keys, NULL, NULL);
+  g_autoptr (ObCheckup) checkup = NULL;
+
+  s3_fixture_open_with (fixture, credentials);
+  checkup = check (fixture, NULL);
+  assert_steps (checkup, "credentials=failed;" AFTER_CREDENTIALS);
+  assert_text (checkup, "credentials", "none today");
+  assert_end (fixture, checkup, OB_ERROR_CREDENTIALS_REJECTED);
+  g_assert_cmpuint (peer_count_requests (fixture->peer), ==, 0);
+}
+
+/* How long an answer takes shows a refusal as well; where there is none that means anything, it
+ * is not known. */
+static void
+test_latency (S3Fixture *fixture, gconstpointer data)
+{
+  static const struct
+  {
+    guint status;
+    const char *code, *steps;
+  } cases[] = { { 403, "AccessDenied", "" }, { 400, "NoSense", "latency=failed" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (ObCheckup) checkup = NULL;
+
+      s3_fixture_open (fixture);
+      peer_add_rule (fixture->peer, "GET", "config", FAULT_STATUS, cases[i].status, cases[i].code);
+      checkup = check (fixture, NULL);
+      assert_steps (checkup, cases[i].steps);
+    }
+}
+
 static void
 test_no_bucket (S3Fixture *fixture, gconstpointer data)
 {
@@ -427,6 +510,43 @@ cancel_when_written (gpointer data)
   return NULL;
 }
 
+static gpointer
+cancel_when_asked (gpointer data)
+{
+  Later *later = data;
+  gboolean asked = FALSE;
+
+  while (!asked)
+    {
+      g_autofree char *head = peer_get_last (later->peer);
+
+      asked = head != NULL && strstr (head, "versioning") != NULL;
+      g_usleep (1000);
+    }
+  g_cancellable_cancel (later->cancellable);
+  return NULL;
+}
+
+/* That the server does not answer, since nobody waits for it any more, is not told of it. */
+static void
+test_cancel_settings (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (ObCheckup) checkup = NULL;
+  g_autoptr (GVariant) steps = NULL;
+  Later later = { cancellable, fixture->peer };
+  GThread *thread;
+
+  peer_add_rule (fixture->peer, "GET", "versioning", FAULT_SILENCE, 0, NULL);
+  thread = g_thread_new ("cancel", cancel_when_asked, &later);
+  checkup = check (fixture, cancellable);
+  g_thread_join (thread);
+  steps = ob_checkup_dup_steps (checkup);
+  /* resolve, connect, tls, credentials, bucket, clock */
+  g_assert_cmpuint (g_variant_n_children (steps), ==, 6);
+  assert_end (fixture, checkup, OB_ERROR_CANCELLED);
+}
+
 /* What was cancelled leaves nothing, even if the server is in trouble for a moment. */
 static void
 test_cancel (S3Fixture *fixture, gconstpointer data)
@@ -462,6 +582,9 @@ main (int argc, char **argv)
   add ("refused", test_refused);
   add ("silent", test_silent);
   add ("credentials", test_credentials);
+  add ("source", test_source);
+  add ("no-keys", test_no_keys);
+  add ("latency", test_latency);
   add ("no-bucket", test_no_bucket);
   add ("denied", test_denied);
   add ("damage", test_damage);
@@ -472,5 +595,6 @@ main (int argc, char **argv)
   add ("slow", test_slow);
   add ("stuck", test_stuck);
   add ("cancel", test_cancel);
+  add ("cancel-settings", test_cancel_settings);
   return g_test_run ();
 }

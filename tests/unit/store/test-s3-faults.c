@@ -313,6 +313,52 @@ test_wrong_answers (S3Fixture *fixture, gconstpointer data)
     }
 }
 
+/* A list whose next page is the one that has just come. */
+static void
+test_endless_list (S3Fixture *fixture, gconstpointer data)
+{
+  static const char *const tokens[] = { "a", "b", "b" };
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
+    {
+      g_autofree char *body = g_strdup_printf (
+        "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>%s"
+        "</NextContinuationToken></ListBucketResult>",
+        tokens[i]);
+      g_autofree char *raw
+        = g_strdup_printf ("HTTP/1.1 200 O\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
+                           strlen (body), body);
+
+      peer_add_raw (fixture->peer, raw);
+    }
+  g_assert_false (ask (fixture->store, LIST, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_message (error, "something else");
+  g_assert_cmpuint (peer_count_requests (fixture->peer), ==, 3);
+}
+
+/* Where it is not told which versions there are, none is removed. */
+static void
+test_versions (S3Fixture *fixture, gconstpointer data)
+{
+  static const char *const answers[]
+    = { "HTTP/1.1 200 O\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 O\r\nContent-Length: 7\r\n\r\n<html/>" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    {
+      guint n = peer_count_requests (fixture->peer);
+      g_autoptr (GError) error = NULL;
+
+      peer_add_raw (fixture->peer, answers[i]);
+      g_assert_false (ob_store_purge (fixture->store, "data/ab/x", NULL, &error));
+      g_assert_ob_error (error, OB_ERROR_DESTINATION_UNAVAILABLE);
+      g_assert_message (error, "versions of a b/c/data/ab/x");
+      g_assert_cmpuint (peer_count_requests (fixture->peer) - n, ==, 1);
+    }
+}
+
 /* Credentials are not carried to where a redirect leads. */
 static void
 test_redirect (S3Fixture *fixture, gconstpointer data)
@@ -417,6 +463,8 @@ main (int argc, char **argv)
   add ("clock", test_clock);
   add ("hostile", test_hostile);
   add ("wrong-answers", test_wrong_answers);
+  add ("endless-list", test_endless_list);
+  add ("versions", test_versions);
   add ("redirect", test_redirect);
   add ("proxy", test_proxy);
   add ("cancel", test_cancel);

@@ -9,6 +9,7 @@
 
 #define MANY 25
 #define PACK (9 * 1024 * 1024 + 5)
+#define GIB ((gsize) 1 << 30)
 #define PIECE (256 * 1024)
 /* Of "one two". */
 #define HASH "8ab63e29a4ba14e4e1688f9c15e5af90895421358c945b0431f85d66977bd3d2"
@@ -57,6 +58,70 @@ test_put (S3Fixture *fixture, gconstpointer data)
   put_text (fixture->store, "config", "", OB_STORE_PUT_NONE);
   assert_stored (fixture, "a b/c/config", "");
   s3_fixture_assert_header (fixture, "Content-Length: 0", TRUE);
+}
+
+static void
+test_put_nothing (S3Fixture *fixture, gconstpointer data)
+{
+  static const ObStorePutFlags flags[] = { OB_STORE_PUT_NONE, OB_STORE_PUT_DEFERRED };
+  g_autoptr (GError) error = NULL;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (flags); i++)
+    {
+      peer_put (fixture->peer, "a b/c/data/ab/abcd", "former");
+      g_assert_true (
+        ob_store_put (fixture->store, "data/ab/abcd", NULL, 0, flags[i], NULL, &error)
+        && ob_store_flush (fixture->store, NULL, &error));
+      g_assert_no_error (error);
+      assert_stored (fixture, "a b/c/data/ab/abcd", "");
+      s3_fixture_assert_header (fixture, "Content-Length: 0", TRUE);
+    }
+}
+
+/* Nobody reads the bytes of what is too large. */
+static void
+test_put_too_large (S3Fixture *fixture, gconstpointer data)
+{
+  const struct iovec parts[]
+    = { { (void *) "x", 3 * GIB }, { (void *) "y", 2 * GIB + 1 } };
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (ob_store_put (fixture->store, "data/ab/abcd", parts, 2, OB_STORE_PUT_DEFERRED,
+                                NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_NOT_SUPPORTED);
+  g_assert_message (error, "data/ab/abcd");
+  g_assert_cmpuint (peer_count_requests (fixture->peer), ==, 0);
+}
+
+/* The token of keys that are valid for a time is among what is signed. */
+static void
+test_session_token (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObAwsKeys) keys = ob_aws_keys_new ("ASIAEXAMPLE", "SECRET", "TO/KEN==", 0);
+  g_autoptr (ObAwsCredentials) credentials = ob_aws_credentials_new_fixed (keys);
+  g_autofree char *head = NULL;
+
+  put_text (fixture->store, "config", "x", OB_STORE_PUT_NONE);
+  s3_fixture_assert_header (fixture, "X-Amz-Security-Token", FALSE);
+  s3_fixture_open_with (fixture, credentials);
+  put_text (fixture->store, "config", "x", OB_STORE_PUT_NONE);
+  s3_fixture_assert_header (fixture, "X-Amz-Security-Token: TO/KEN==", TRUE);
+  head = peer_get_last (fixture->peer);
+  g_assert_nonnull (
+    strstr (head, "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,"));
+}
+
+static void
+test_ca_file (S3Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObAwsKeys) keys = ob_aws_keys_new ("AKIDEXAMPLE", "SECRET", NULL, 0);
+  g_autoptr (ObAwsCredentials) credentials = ob_aws_credentials_new_fixed (keys);
+  g_autoptr (GError) error = NULL;
+
+  s3_fixture_set (fixture, "ca-file", "/nowhere/ca.pem");
+  g_assert_null (ob_s3_store_new (fixture->settings, credentials, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_INVALID_ARGUMENT);
+  g_assert_message (error, "/nowhere/ca.pem");
 }
 
 static void
@@ -370,6 +435,10 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   add ("put", test_put);
+  add ("put-nothing", test_put_nothing);
+  add ("put-too-large", test_put_too_large);
+  add ("session-token", test_session_token);
+  add ("ca-file", test_ca_file);
   add ("headers", test_headers);
   add ("put-new", test_put_new);
   add ("read", test_read);
