@@ -167,6 +167,22 @@ test_advice (CoreFixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (error->message, g_ptr_array_index (names, 0)));
 }
 
+/* Sealed with our key, and yet no index. */
+static void
+test_no_index (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRepository) other = NULL;
+  g_autoptr (GError) error = NULL;
+  ObId id;
+
+  ob_repository_put_unpacked (fixture->repository, "index", "[1]", 3, &id, NULL, &error);
+  g_assert_no_error (error);
+  other = open_again (fixture);
+  g_assert_false (ob_repository_load_index (other, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  g_assert_nonnull (strstr (error->message, "verify --repair"));
+}
+
 /* What else lies in the directory is in nobody's way. */
 static void
 test_strangers (CoreFixture *fixture, gconstpointer data)
@@ -399,6 +415,7 @@ main (int argc, char **argv)
   ADD ("known", test_known);
   ADD ("lost-and-damaged", test_lost_and_damaged);
   ADD ("advice", test_advice);
+  ADD ("no-index", test_no_index);
   ADD ("strangers", test_strangers);
   ADD ("damaged", test_damaged);
   ADD ("files", test_files);
