@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The archives that a real pg_dump writes: which of them we read ourselves. */
+/* The archives that a real pg_dump writes: which of them we read ourselves, and over how many
+ * connections. */
 #include "database-fixture.h"
 
 #include <string.h>
@@ -85,6 +86,70 @@ test_known (Database *database, gconstpointer data)
   g_assert_cmpuint (n_known, ==, 1);
 }
 
+/* Restores with @n_parallel connections, and not one more. Returns how many of them brought rows of
+ * public.large: each COPY is a transaction. */
+static guint
+restore_over (Database *database, Archives *archives, guint n_parallel, const char *before)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *limit
+    = g_strdup_printf ("ALTER ROLE " OWNER " CONNECTION LIMIT %u", n_parallel);
+  g_autofree char *after = NULL;
+  g_autofree char *n = NULL;
+
+  database_run (database, OB_ROLE_SUPERUSER, NULL, limit);
+  archives->n_parallel = n_parallel;
+  archives_restore (archives, database->config, "copy", database->progress, &error);
+  database_run (database, OB_ROLE_SUPERUSER, NULL, "ALTER ROLE " OWNER " CONNECTION LIMIT -1");
+  g_assert_no_error (error);
+  after = database_describe (database, "copy");
+  g_assert_cmpstr (before, ==, after);
+  n = database_ask (database, "copy", "SELECT count(DISTINCT xmin::text) FROM public.large");
+  ob_database_drop (database->config, "copy", NULL, &error);
+  g_assert_no_error (error);
+  return (guint) g_ascii_strtoull (n, NULL, 10);
+}
+
+/* More streams than connections and the other way round: none is used twice, and none idles where
+ * there is a table to fill, which the server does slower than rows come. */
+static void
+test_connections (Database *database, gconstpointer data)
+{
+  typedef struct
+  {
+    guint n_streams;
+    guint n_parallel;
+  } Connections;
+  static const Connections cases[] = { { 1, 3 }, { 4, 1 }, { 4, 3 }, { 4, 7 } };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL;
+
+  database_or_skip (database);
+  database_run (database, OB_ROLE_OWNER, NULL,
+                "DO $$ BEGIN FOR i IN 1..6 LOOP"
+                "  EXECUTE format ('CREATE TABLE public.t%s AS SELECT i, md5 (i::text)"
+                " FROM generate_series (1, %s) i', i, 60000 + i * 4000);"
+                " END LOOP; END $$;"
+                "CREATE TABLE public.large (i integer, md5 text,"
+                "  CHECK (current_database () = 'erp' OR pg_sleep (0.005) IS NOT NULL));"
+                "INSERT INTO public.large SELECT i, repeat (md5 (i::text), 1000)"
+                "  FROM generate_series (1, 400) i");
+  before = database_describe (database, "erp");
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      const Connections *tried = &cases[i];
+      g_autoptr (Archives) archives
+        = archives_dump (database->config, tried->n_streams, 10, database->progress, NULL, &error);
+      guint n;
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (archives->names->len, ==, tried->n_streams + 2);
+      n = restore_over (database, archives, tried->n_parallel, before);
+      g_assert_cmpuint (n, >=, tried->n_parallel > tried->n_streams ? 2 : 1);
+      g_assert_cmpuint (n, <=, tried->n_parallel);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -97,6 +162,8 @@ main (int argc, char **argv)
   g_test_add ("/database-archives/not-to-be-had", Database, NULL, database_set_up,
               test_not_to_be_had, database_tear_down);
   g_test_add ("/database-archives/known", Database, NULL, database_set_up, test_known,
+              database_tear_down);
+  g_test_add ("/database-archives/connections", Database, NULL, database_set_up, test_connections,
               database_tear_down);
   status = g_test_run ();
   server_stop ();

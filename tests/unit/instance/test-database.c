@@ -181,70 +181,6 @@ test_wide_rows (Database *database, gconstpointer data)
   assert_round_trip (database, database->config, 4);
 }
 
-/* Restores with @n_parallel connections, and not one more. Returns how many of them brought rows of
- * public.large: each COPY is a transaction. */
-static guint
-restore_over (Database *database, Archives *archives, guint n_parallel, const char *before)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *limit
-    = g_strdup_printf ("ALTER ROLE " OWNER " CONNECTION LIMIT %u", n_parallel);
-  g_autofree char *after = NULL;
-  g_autofree char *n = NULL;
-
-  database_run (database, OB_ROLE_SUPERUSER, NULL, limit);
-  archives->n_parallel = n_parallel;
-  archives_restore (archives, database->config, "copy", database->progress, &error);
-  database_run (database, OB_ROLE_SUPERUSER, NULL, "ALTER ROLE " OWNER " CONNECTION LIMIT -1");
-  g_assert_no_error (error);
-  after = database_describe (database, "copy");
-  assert_same_lines (before, after);
-  n = database_ask (database, "copy", "SELECT count(DISTINCT xmin::text) FROM public.large");
-  ob_database_drop (database->config, "copy", NULL, &error);
-  g_assert_no_error (error);
-  return (guint) strtoul (n, NULL, 10);
-}
-
-/* More streams than connections and the other way round: none is used twice, and none idles where
- * there is a table to fill, which the server does slower than rows come. */
-static void
-test_connections (Database *database, gconstpointer data)
-{
-  typedef struct
-  {
-    guint n_streams;
-    guint n_parallel;
-  } Connections;
-  static const Connections cases[] = { { 1, 3 }, { 4, 1 }, { 4, 3 }, { 4, 7 } };
-  g_autoptr (GError) error = NULL;
-  g_autofree char *before = NULL;
-
-  database_or_skip (database);
-  database_run (database, OB_ROLE_OWNER, NULL,
-                "DO $$ BEGIN FOR i IN 1..6 LOOP"
-                "  EXECUTE format ('CREATE TABLE public.t%s AS SELECT i, md5 (i::text)"
-                " FROM generate_series (1, %s) i', i, 60000 + i * 4000);"
-                " END LOOP; END $$;"
-                "CREATE TABLE public.large (i integer, md5 text,"
-                "  CHECK (current_database () = 'erp' OR pg_sleep (0.005) IS NOT NULL));"
-                "INSERT INTO public.large SELECT i, repeat (md5 (i::text), 1000)"
-                "  FROM generate_series (1, 400) i");
-  before = database_describe (database, "erp");
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      const Connections *tried = &cases[i];
-      g_autoptr (Archives) archives
-        = archives_dump (database->config, tried->n_streams, 10, database->progress, NULL, &error);
-      guint n;
-
-      g_assert_no_error (error);
-      g_assert_cmpuint (archives->names->len, ==, tried->n_streams + 2);
-      n = restore_over (database, archives, tried->n_parallel, before);
-      g_assert_cmpuint (n, >=, tried->n_parallel > tried->n_streams ? 2 : 1);
-      g_assert_cmpuint (n, <=, tried->n_parallel);
-    }
-}
-
 /* The number of rows comes before the server says that it is ready, and is not forgotten
  * meanwhile. */
 static void
@@ -605,7 +541,6 @@ main (int argc, char **argv)
   ADD ("one-stream", test_one_stream);
   ADD ("many-streams", test_many_streams);
   ADD ("wide-rows", test_wide_rows);
-  ADD ("connections", test_connections);
   ADD ("slow-network", test_slow_network);
   ADD ("refused-row", test_refused_row);
   ADD ("no-superuser", test_no_superuser);
