@@ -83,13 +83,13 @@ void ob_lane_pool_free (ObLanePool *pool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObLanePool, ob_lane_pool_free)
 
 /* Loads the rows of one table after the other, over its share of the pool's connections, at most
- * 32. Those of a loader that was freed are for the others. */
+ * 32. Those of a loader that was freed are for the others. One thread. */
 typedef struct _ObRowLoader ObRowLoader;
 
-/* Transfer full. */
+/* Connects to nothing yet. Transfer full. */
 ObRowLoader *ob_row_loader_new (ObLanePool *pool);
 
-/* Its first connection, where it has none. */
+/* Makes its first connection, where it has none. Errors: as ob_postgres_connect(). */
 gboolean ob_row_loader_connect (ObRowLoader *loader, GError **error);
 
 /* The next item of @source, as ob_copy_script_next() or ob_dump_archive_next() gives it. */
