@@ -292,7 +292,7 @@ ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError **e
       ob_set_error_errno (error, errno, "No memory for the schema");
       return -1;
     }
-  if (!run->request->feed (SCHEMA_STREAM, fd, run->request->user_data, cancellable, error))
+  if (!run->request->source->feed (SCHEMA_STREAM, fd, run->request->user_data, cancellable, error))
     return -1;
   return ob_fd_steal (&fd);
 }

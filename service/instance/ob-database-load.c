@@ -59,9 +59,10 @@ static gpointer
 feed_thread (gpointer data)
 {
   Feed *feed = data;
+  const ObDatabaseRestore *request = feed->run->request;
 
-  feed->ok = feed->run->request->feed (feed->stream, feed->fd, feed->run->request->user_data,
-                                       feed->cancellable, &feed->error);
+  feed->ok = request->source->feed (feed->stream, feed->fd, request->user_data, feed->cancellable,
+                                    &feed->error);
   ob_fd_clear (&feed->fd);
   return NULL;
 }
@@ -125,57 +126,26 @@ next_of_archive (gpointer archive, ObScriptItem *item, GError **error)
   return ob_dump_archive_next (archive, item, error);
 }
 
-/* When the feed has ended: chooses the error that tells most. Where the archive was read to its
- * end, it is the feed that ended too early. */
-static gboolean
-end_archive (Feed *feed, gboolean at_end, gboolean ok, GError *load_error, GError **error)
-{
-  if (ok && feed->ok)
-    return TRUE;
-  if (!feed->ok && (ok || at_end || tells_more (feed)))
-    {
-      g_propagate_error (error, feed->error);
-      g_clear_error (&load_error);
-    }
-  else
-    {
-      g_propagate_error (error, load_error);
-      g_clear_error (&feed->error);
-    }
-  return FALSE;
-}
-
 /* Loads a stream where its archive is one that we know; else *@known is FALSE and nothing was
  * loaded. */
 static gboolean
 load_archive (Loading *loading, const char *stream, gboolean *known, GError **error)
 {
-  const DataLoad *load = loading->load;
-  ob_autofd int fd = -1;
+  const ObDatabaseRestore *request = loading->load->run->request;
+  gpointer bytes = request->source->open (stream, request->user_data, loading->load->cancellable,
+                                          error);
   g_autoptr (ObDumpArchive) archive = NULL;
-  Feed feed = { .run = load->run, .stream = stream, .fd = -1, .cancellable = load->cancellable };
-  GError *load_error = NULL;
   gboolean ok;
 
-  if (!make_pipe (stream, &fd, &feed.fd, error))
+  if (bytes == NULL)
     return FALSE;
-  archive = ob_dump_archive_new (fd);
-  start_feed (&feed);
-  /* While the first of it is on its way. */
-  ok = ob_row_loader_connect (loading->loader, &load_error)
-       && ob_dump_archive_open (archive, known, &load_error)
-       && (!*known
-           || ob_row_loader_run (loading->loader, next_of_archive, archive, &load_error));
-  /* The feed must not wait for us, who have read what there is or do not want any more. */
-  ob_fd_clear (&fd);
-  g_thread_join (feed.thread);
-  /* One that is not known is left to pg_restore; one that cannot be had is not asked for again. */
-  if (ok && !*known && !tells_more (&feed))
-    {
-      g_clear_error (&feed.error);
-      return TRUE;
-    }
-  return end_archive (&feed, ob_dump_archive_is_at_end (archive), ok, load_error, error);
+  archive = ob_dump_archive_new (request->source->next, bytes);
+  /* Connecting, while the first of it is on its way. */
+  ok = ob_row_loader_connect (loading->loader, error)
+       && ob_dump_archive_open (archive, known, error)
+       && (!*known || ob_row_loader_run (loading->loader, next_of_archive, archive, error));
+  request->source->close (bytes);
+  return ok;
 }
 
 /* --- by pg_restore --- */

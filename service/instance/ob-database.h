@@ -88,11 +88,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObDatabaseDump, ob_database_dump_free)
 
 /* ---- Restore --------------------------------------------------------------------------------- */
 
-/* Writes the archive @stream to @fd (a pipe or a memfd) and does not close it. Called in threads of
- * the restore, several at once. An EPIPE means that pg_restore has ended: return FALSE with any
- * error; its own message wins. */
-typedef gboolean (*ObDatabaseFeed) (const char *stream, int fd, gpointer user_data,
-                                    GCancellable *cancellable, GError **error);
+/* Where the archives come from. All is called in threads of the restore, for several archives at
+ * once. */
+typedef struct
+{
+  /* Writes the archive @stream to @fd (a pipe or a memfd) and does not close it. An EPIPE means that
+   * pg_restore has ended: return FALSE with any error; its own message wins. */
+  gboolean (*feed) (const char *stream, int fd, gpointer user_data, GCancellable *cancellable,
+                    GError **error);
+
+  /* The archive @stream to be read piece by piece; @cancellable holds for all of it. NULL on error.
+   * next(): the bytes are there until the next call; *@size is 0 at the end alone. */
+  gpointer (*open) (const char *stream, gpointer user_data, GCancellable *cancellable,
+                    GError **error);
+  gboolean (*next) (gpointer archive, const guint8 **data, gsize *size, GError **error);
+  void (*close) (gpointer archive);
+} ObDatabaseSource;
 
 typedef struct
 {
@@ -100,7 +111,7 @@ typedef struct
   JsonObject *facts;    /* as ob_database_dump_describe() gave them */
   const char *const *streams; /* the archives that the backup holds, NULL-terminated */
   guint n_parallel;     /* connections that load rows or build indexes at a time */
-  ObDatabaseFeed feed;
+  const ObDatabaseSource *source;
   gpointer user_data;
   gboolean scratch;     /* to be looked at and dropped: it stays closed to all but owner and
                            superusers, and every row is counted in the database itself */

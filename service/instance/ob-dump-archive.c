@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-dump-archive.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ob-error.h"
-#include "ob-io.h"
 
 #define MAGIC "PGDMP"
 #define FORMAT_CUSTOM 1
@@ -50,10 +47,10 @@ typedef struct
 
 struct _ObDumpArchive
 {
-  int fd;
-  guint8 raw[ROOM];
-  gsize raw_begin;
-  gsize raw_end;
+  ObNextBytes next_bytes;
+  gpointer source;
+  const guint8 *raw; /* the source's, as yet unused */
+  gsize n_raw;
   gboolean eof;
   gboolean strange;
   guint int_size;
@@ -99,21 +96,14 @@ fail (GError **error, const char *what)
   return FALSE;
 }
 
-/* Reads more, once all that was read is used. FALSE on error; else there is something, or it is at
+/* Gets more, once all that there was is used. FALSE on error; else there is something, or it is at
  * its end. */
 static gboolean
 fill (ObDumpArchive *self, GError **error)
 {
-  gssize n;
-
-  do
-    n = read (self->fd, self->raw, sizeof self->raw);
-  while (n < 0 && errno == EINTR);
-  if (n < 0)
-    return ob_set_error_errno (error, errno, "The archive of the database's rows cannot be read");
-  self->raw_begin = 0;
-  self->raw_end = (gsize) n;
-  self->eof = n == 0;
+  if (!self->next_bytes (self->source, &self->raw, &self->n_raw, error))
+    return FALSE;
+  self->eof = self->n_raw == 0;
   return TRUE;
 }
 
@@ -136,7 +126,7 @@ take (ObDumpArchive *self, void *data, gsize size, GError **error)
 
   while (size > 0)
     {
-      gsize n = MIN (size, self->raw_end - self->raw_begin);
+      gsize n = MIN (size, self->n_raw);
 
       if (n == 0 && !self->eof && !fill (self, error))
         return FALSE;
@@ -144,10 +134,11 @@ take (ObDumpArchive *self, void *data, gsize size, GError **error)
         return set_strange (self);
       if (to != NULL && n > 0)
         {
-          memcpy (to, self->raw + self->raw_begin, n);
+          memcpy (to, self->raw, n);
           to += n;
         }
-      self->raw_begin += n;
+      self->raw += n;
+      self->n_raw -= n;
       size -= n;
     }
   return TRUE;
@@ -489,11 +480,12 @@ drain (ObDumpArchive *self, GError **error)
 /* public methods */
 
 ObDumpArchive *
-ob_dump_archive_new (int fd)
+ob_dump_archive_new (ObNextBytes next, gpointer source)
 {
   ObDumpArchive *self = g_new0 (ObDumpArchive, 1);
 
-  self->fd = fd;
+  self->next_bytes = next;
+  self->source = source;
   self->entries = g_ptr_array_new_with_free_func (free_entry);
   return self;
 }
@@ -534,12 +526,6 @@ ob_dump_archive_next (ObDumpArchive *self, ObScriptItem *item, GError **error)
   item->kind = OB_SCRIPT_STATEMENT;
   self->next++;
   return TRUE;
-}
-
-gboolean
-ob_dump_archive_is_at_end (const ObDumpArchive *self)
-{
-  return self->eof;
 }
 
 void

@@ -15,20 +15,22 @@ G_BEGIN_DECLS
 
 typedef struct _ObDumpArchive ObDumpArchive;
 
-/* Reads from @fd, which stays the caller's; it may block. Transfer full. */
-ObDumpArchive *ob_dump_archive_new (int fd);
+/* The next bytes of the archive, which are there until the next call; *@size is 0 at the end alone.
+ * FALSE: they cannot be had. */
+typedef gboolean (*ObNextBytes) (gpointer source, const guint8 **data, gsize *size,
+                                 GError **error);
+
+/* Reads what @next gives of @source; it may block. Transfer full. */
+ObDumpArchive *ob_dump_archive_new (ObNextBytes next, gpointer source);
 
 /* Reads head and table of contents. *@known: it is one that can be read here. Else, where it is of
  * another version, compressed, or has more than settings, rows and values of sequences, nothing can
- * be told of it, and pg_restore is to be asked. Errors: FAILED where it cannot be read. */
+ * be told of it, and pg_restore is to be asked. Errors: those of the source. */
 gboolean ob_dump_archive_open (ObDumpArchive *self, gboolean *known, GError **error);
 
 /* The next item of one that is known, in the order of its table of contents. Errors: CORRUPT where
- * it is damaged or ends too early; FAILED where it cannot be read. */
+ * it is damaged or ends too early; those of the source. */
 gboolean ob_dump_archive_next (ObDumpArchive *self, ObScriptItem *item, GError **error);
-
-/* Whether it was read to its end: who wrote into the pipe has ended too. */
-gboolean ob_dump_archive_is_at_end (const ObDumpArchive *self);
 
 void ob_dump_archive_free (ObDumpArchive *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObDumpArchive, ob_dump_archive_free)

@@ -68,6 +68,52 @@ feed_stream (const char *stream, int fd, gpointer user_data, GCancellable *cance
                                   cancellable, error);
 }
 
+/* An archive that is read piece by piece. */
+typedef struct
+{
+  ObReaderStream *stream;
+  ObProgress *progress;
+} Archive;
+
+static void
+close_stream (gpointer data)
+{
+  Archive *archive = data;
+
+  ob_reader_stream_free (archive->stream);
+  g_free (archive);
+}
+
+static gpointer
+open_stream (const char *stream, gpointer user_data, GCancellable *cancellable, GError **error)
+{
+  ObRestoreTask *task = user_data;
+  g_autoptr (ObNode) node = find_stream (task, stream, error);
+  Archive *archive = g_new0 (Archive, 1);
+
+  archive->progress = task->progress;
+  if (node != NULL)
+    archive->stream
+      = ob_reader_stream_new (task->repository, node, WORKERS_A_STREAM, cancellable, error);
+  if (archive->stream != NULL)
+    return archive;
+  close_stream (archive);
+  return NULL;
+}
+
+static gboolean
+next_of_stream (gpointer data, const guint8 **bytes, gsize *size, GError **error)
+{
+  Archive *archive = data;
+
+  if (!ob_reader_stream_next (archive->stream, bytes, size, error))
+    return FALSE;
+  ob_progress_add_done (archive->progress, *size);
+  return TRUE;
+}
+
+static const ObDatabaseSource source = { feed_stream, open_stream, next_of_stream, close_stream };
+
 static gboolean
 estimate_database (ObRestoreTask *task, GError **error)
 {
@@ -304,7 +350,7 @@ ob_restore_task_database (ObRestoreTask *task, const char *target, GError **erro
                                 .streams = (const char *const *) streams,
                                 .n_parallel = CLAMP (n_parallel, 1, MAX_PARALLEL),
                                 .scratch = task->scratch,
-                                .feed = feed_stream,
+                                .source = &source,
                                 .user_data = task };
   gint64 began = g_get_monotonic_time ();
 

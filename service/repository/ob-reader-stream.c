@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A file's bytes in order to a descriptor, with workers that fetch and open ahead. */
+/* A file's bytes in order, with workers that fetch and open ahead. */
 #include "ob-reader.h"
 
 #include <errno.h>
@@ -15,7 +15,8 @@
 #include "ob-io.h"
 #include "ob-wait.h"
 
-/* Sealed bytes of a run: a run is fetched at once and its plain bytes are kept until written. */
+/* Sealed bytes of a run: a run is fetched at once and its plain bytes are kept until the
+ * caller has had them. */
 #define RUN_LENGTH (512 * 1024)
 
 /* Plain bytes of a run at most (a first blob that is larger counts alone), so that what
@@ -30,25 +31,28 @@ typedef struct
   gboolean ready;
 } Slot;
 
-typedef struct
+struct _ObReaderStream
 {
   ObRepository *repository;
-  GArray *wanted; /* of ObWantedBlob, in the file's order */
+  GArray *wanted; /* of ObWantedBlob, in the file's order; owned */
   GCancellable *cancellable;
-  ObFirstError *first_error;
+  ObFirstError *first_error; /* owned */
+  pthread_t threads[MAX_WORKERS];
+  guint n_workers;
+  gboolean taken; /* run number @done is the caller's */
 
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   guint next;        /* of wanted, for the worker that comes first */
   guint64 next_run;  /* its number; run n goes to slot n % n_slots */
-  guint64 written;   /* runs */
+  guint64 done;      /* runs that the caller has had */
   Slot *slots;
   guint n_slots;
   gboolean stopped;
-} Stream;
+};
 
 static void
-stop (Stream *stream)
+stop (ObReaderStream *stream)
 {
   pthread_mutex_lock (&stream->mutex);
   stream->stopped = TRUE;
@@ -58,7 +62,7 @@ stop (Stream *stream)
 
 /* How many of the next blobs have so few plain bytes that one run may hold them. */
 static guint
-count_plain (const Stream *stream)
+count_plain (const ObReaderStream *stream)
 {
   const ObWantedBlob *wanted = &g_array_index (stream->wanted, ObWantedBlob, stream->next);
   guint left = stream->wanted->len - stream->next;
@@ -76,13 +80,13 @@ count_plain (const Stream *stream)
 
 /* Takes the next run, once the slot for it is free. FALSE at the end. */
 static gboolean
-take_run (Stream *stream, const ObWantedBlob **wanted, guint *n, gsize *length, Slot **slot)
+take_run (ObReaderStream *stream, const ObWantedBlob **wanted, guint *n, gsize *length, Slot **slot)
 {
   gboolean found = FALSE;
 
   pthread_mutex_lock (&stream->mutex);
   while (!stream->stopped && stream->next < stream->wanted->len
-         && stream->next_run >= stream->written + stream->n_slots)
+         && stream->next_run >= stream->done + stream->n_slots)
     ob_cond_wait_slice (&stream->changed, &stream->mutex);
   if (!stream->stopped && stream->next < stream->wanted->len)
     {
@@ -106,7 +110,7 @@ append_plain (guint number, const guint8 *data, gsize size, gpointer user_data, 
 static void *
 run_worker (void *data)
 {
-  Stream *stream = data;
+  ObReaderStream *stream = data;
   g_autoptr (ObBlobReader) reader = ob_blob_reader_new (stream->repository);
   g_autofree guint8 *buffer = NULL;
   gsize room = 0;
@@ -185,41 +189,7 @@ write_all (int fd, const guint8 *data, gsize size, GCancellable *cancellable, GE
   return TRUE;
 }
 
-/* Writes run after run. FALSE on an error, or where a worker stopped the stream (no error set). */
-static gboolean
-write_runs (Stream *stream, int fd, ObProgress *progress, GError **error)
-{
-  gboolean ok = TRUE;
-
-  while (ok)
-    {
-      Slot *slot;
-
-      pthread_mutex_lock (&stream->mutex);
-      slot = &stream->slots[stream->written % stream->n_slots];
-      while (!stream->stopped && !slot->ready
-             && !(stream->next == stream->wanted->len && stream->written == stream->next_run))
-        ob_cond_wait_slice (&stream->changed, &stream->mutex);
-      ok = !stream->stopped;
-      if (ok && !slot->ready)
-        {
-          pthread_mutex_unlock (&stream->mutex);
-          return TRUE;
-        }
-      pthread_mutex_unlock (&stream->mutex);
-      if (!ok || !write_all (fd, slot->plain->data, slot->plain->len, stream->cancellable, error))
-        return FALSE;
-      ob_progress_add_done (progress, slot->plain->len);
-
-      pthread_mutex_lock (&stream->mutex);
-      slot->ready = FALSE;
-      stream->written++;
-      pthread_cond_broadcast (&stream->changed);
-      pthread_mutex_unlock (&stream->mutex);
-    }
-  return FALSE;
-}
-
+/* Transfer full. */
 static GArray *
 locate (ObRepository *repository, const ObNode *node, GError **error)
 {
@@ -238,27 +208,58 @@ locate (ObRepository *repository, const ObNode *node, GError **error)
   return g_steal_pointer (&wanted);
 }
 
-static gboolean
-run_stream (Stream *stream, int fd, guint n_workers, ObProgress *progress, GError **error)
+/* The caller needs the run no more that it was given. */
+static void
+release_run (ObReaderStream *stream)
 {
-  g_autofree pthread_t *threads = g_new (pthread_t, n_workers);
+  pthread_mutex_lock (&stream->mutex);
+  stream->slots[stream->done % stream->n_slots].ready = FALSE;
+  stream->done++;
+  pthread_cond_broadcast (&stream->changed);
+  pthread_mutex_unlock (&stream->mutex);
+  stream->taken = FALSE;
+}
+
+/* Waits for the next run; *@slot is NULL at the end. FALSE where a worker stopped the stream. */
+static gboolean
+wait_for_run (ObReaderStream *stream, Slot **slot)
+{
   gboolean ok;
 
-  for (guint i = 0; i < n_workers; i++)
-    if (pthread_create (&threads[i], NULL, run_worker, stream) != 0)
-      g_error ("No thread can be started");
-  ok = write_runs (stream, fd, progress, error);
-  stop (stream);
-  for (guint i = 0; i < n_workers; i++)
-    pthread_join (threads[i], NULL);
-  if (!ok && (error == NULL || *error == NULL))
-    ob_first_error_check (stream->first_error, error);
+  pthread_mutex_lock (&stream->mutex);
+  *slot = &stream->slots[stream->done % stream->n_slots];
+  while (!stream->stopped && !(*slot)->ready
+         && !(stream->next == stream->wanted->len && stream->done == stream->next_run))
+    ob_cond_wait_slice (&stream->changed, &stream->mutex);
+  ok = !stream->stopped;
+  if (!(*slot)->ready)
+    *slot = NULL;
+  pthread_mutex_unlock (&stream->mutex);
   return ok;
 }
 
-/* Runs the stream with a pipe that neither blocks a cancel nor kills us when its reader goes. */
 static gboolean
-run_guarded (Stream *stream, int fd, guint n_workers, ObProgress *progress, GError **error)
+write_runs (ObReaderStream *stream, int fd, ObProgress *progress, GCancellable *cancellable,
+            GError **error)
+{
+  const guint8 *data;
+  gsize size;
+
+  while (ob_reader_stream_next (stream, &data, &size, error))
+    {
+      if (size == 0)
+        return TRUE;
+      if (!write_all (fd, data, size, cancellable, error))
+        return FALSE;
+      ob_progress_add_done (progress, size);
+    }
+  return FALSE;
+}
+
+/* Writes to a pipe that neither blocks a cancel nor kills us when its reader goes. */
+static gboolean
+write_guarded (ObReaderStream *stream, int fd, ObProgress *progress, GCancellable *cancellable,
+               GError **error)
 {
   const struct timespec now = { 0 };
   int flags = fcntl (fd, F_GETFL);
@@ -272,7 +273,7 @@ run_guarded (Stream *stream, int fd, guint n_workers, ObProgress *progress, GErr
   if (flags >= 0)
     fcntl (fd, F_SETFL, flags | O_NONBLOCK);
 
-  ok = run_stream (stream, fd, n_workers, progress, error);
+  ok = write_runs (stream, fd, progress, cancellable, error);
 
   if (flags >= 0)
     fcntl (fd, F_SETFL, flags);
@@ -283,35 +284,79 @@ run_guarded (Stream *stream, int fd, guint n_workers, ObProgress *progress, GErr
   return ok;
 }
 
+/* public methods */
+
+ObReaderStream *
+ob_reader_stream_new (ObRepository *repository, const ObNode *node, guint n_workers,
+                      GCancellable *cancellable, GError **error)
+{
+  GArray *wanted = locate (repository, node, error);
+  ObReaderStream *stream;
+
+  if (wanted == NULL)
+    return NULL;
+  stream = g_new0 (ObReaderStream, 1);
+  stream->repository = repository;
+  stream->wanted = wanted;
+  stream->cancellable = cancellable;
+  stream->first_error = ob_first_error_new ();
+  stream->n_workers = ob_repository_count_readers (repository, n_workers, MAX_WORKERS);
+  stream->n_slots = 2 * stream->n_workers + 1;
+  stream->slots = g_new0 (Slot, stream->n_slots);
+  for (guint i = 0; i < stream->n_slots; i++)
+    stream->slots[i].plain = g_byte_array_new ();
+  pthread_mutex_init (&stream->mutex, NULL);
+  ob_cond_init (&stream->changed);
+  for (guint i = 0; i < stream->n_workers; i++)
+    if (pthread_create (&stream->threads[i], NULL, run_worker, stream) != 0)
+      g_error ("No thread can be started");
+  return stream;
+}
+
+gboolean
+ob_reader_stream_next (ObReaderStream *stream, const guint8 **data, gsize *size, GError **error)
+{
+  Slot *slot;
+
+  /* A run of empty blobs is not the end. */
+  do
+    {
+      if (stream->taken)
+        release_run (stream);
+      if (!wait_for_run (stream, &slot))
+        return ob_first_error_check (stream->first_error, error);
+      stream->taken = slot != NULL;
+    }
+  while (slot != NULL && slot->plain->len == 0);
+  *data = slot != NULL ? slot->plain->data : NULL;
+  *size = slot != NULL ? slot->plain->len : 0;
+  return TRUE;
+}
+
+void
+ob_reader_stream_free (ObReaderStream *stream)
+{
+  if (stream == NULL)
+    return;
+  stop (stream);
+  for (guint i = 0; i < stream->n_workers; i++)
+    pthread_join (stream->threads[i], NULL);
+  pthread_mutex_destroy (&stream->mutex);
+  pthread_cond_destroy (&stream->changed);
+  for (guint i = 0; i < stream->n_slots; i++)
+    g_byte_array_unref (stream->slots[i].plain);
+  g_free (stream->slots);
+  ob_first_error_free (stream->first_error);
+  g_array_unref (stream->wanted);
+  g_free (stream);
+}
+
 gboolean
 ob_reader_write_file (ObRepository *repository, const ObNode *node, int fd, guint n_workers,
                       ObProgress *progress, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (GArray) wanted = locate (repository, node, error);
-  g_autoptr (ObFirstError) first_error = ob_first_error_new ();
-  Stream stream = { .repository = repository,
-                    .wanted = wanted,
-                    .cancellable = cancellable,
-                    .first_error = first_error };
-  gboolean ok;
+  g_autoptr (ObReaderStream) stream
+    = ob_reader_stream_new (repository, node, n_workers, cancellable, error);
 
-  if (wanted == NULL)
-    return FALSE;
-
-  n_workers = ob_repository_count_readers (repository, n_workers, MAX_WORKERS);
-  stream.n_slots = 2 * n_workers + 1;
-  stream.slots = g_new0 (Slot, stream.n_slots);
-  for (guint i = 0; i < stream.n_slots; i++)
-    stream.slots[i].plain = g_byte_array_new ();
-  pthread_mutex_init (&stream.mutex, NULL);
-  ob_cond_init (&stream.changed);
-
-  ok = run_guarded (&stream, fd, n_workers, progress, error);
-
-  pthread_mutex_destroy (&stream.mutex);
-  pthread_cond_destroy (&stream.changed);
-  for (guint i = 0; i < stream.n_slots; i++)
-    g_byte_array_unref (stream.slots[i].plain);
-  g_free (stream.slots);
-  return ok;
+  return stream != NULL && write_guarded (stream, fd, progress, cancellable, error);
 }

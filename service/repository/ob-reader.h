@@ -24,9 +24,25 @@ ObNode *ob_reader_find (ObRepository *repository, const ObId *root, const char *
 GBytes *ob_reader_load_file (ObRepository *repository, const ObNode *node, gsize max,
                              GCancellable *cancellable, GError **error);
 
-/* Writes a file's bytes in order to @fd (a pipe, a memfd): blobs are fetched, opened and checked
- * ahead in @n_workers threads, within a bounded window. Adds to the done bytes of @progress. On
- * EPIPE the error is FAILED. */
+/* A file's bytes in order: blobs are fetched, opened and checked ahead in @n_workers threads, within
+ * a bounded window. Of one stream one thread at a time. */
+typedef struct _ObReaderStream ObReaderStream;
+
+/* @cancellable is used as long as the stream is there. Transfer full; NULL on error. */
+ObReaderStream *ob_reader_stream_new (ObRepository *repository, const ObNode *node,
+                                      guint n_workers, GCancellable *cancellable, GError **error);
+
+/* Waits for the next bytes, which are there until the next call: some hundred KiB, 0 only at the
+ * end. After an error all further calls fail. */
+gboolean ob_reader_stream_next (ObReaderStream *stream, const guint8 **data, gsize *size,
+                                GError **error);
+
+/* Wherever it is. Waits until its threads have ended. */
+void ob_reader_stream_free (ObReaderStream *stream);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObReaderStream, ob_reader_stream_free)
+
+/* Writes a file's bytes to @fd (a pipe, a memfd) by way of such a stream. Adds to the done bytes of
+ * @progress. On EPIPE the error is FAILED. */
 gboolean ob_reader_write_file (ObRepository *repository, const ObNode *node, int fd,
                                guint n_workers, ObProgress *progress, GCancellable *cancellable,
                                GError **error);

@@ -486,28 +486,65 @@ archives_dump (const ObDatabaseConfig *config,
   return archives->facts != NULL ? g_steal_pointer (&archives) : NULL;
 }
 
-static gboolean
-feed (const char *stream, int fd, gpointer user_data, GCancellable *cancellable, GError **error)
+/* NULL where there is none, or it is to be taken for a broken one. */
+static GByteArray *
+find_archive (Archives *archives, const char *stream, GError **error)
 {
-  Archives *archives = user_data;
-
   if (g_strcmp0 (stream, archives->broken) == 0)
     {
       g_atomic_int_inc (&archives->n_broken);
       g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "%s is damaged", stream);
-      return FALSE;
+      return NULL;
     }
   for (guint i = 0; i < archives->archives->len; i++)
-    {
-      GByteArray *bytes = g_ptr_array_index (archives->archives, i);
-
-      if (strcmp (g_ptr_array_index (archives->names, i), stream) == 0)
-        return ob_write_full (fd, bytes->data, bytes->len)
-               || ob_set_error_errno (error, EPIPE, "The pipe broke");
-    }
+    if (strcmp (g_ptr_array_index (archives->names, i), stream) == 0)
+      return g_ptr_array_index (archives->archives, i);
   g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND, "no %s", stream);
-  return FALSE;
+  return NULL;
 }
+
+static gboolean
+feed (const char *stream, int fd, gpointer user_data, GCancellable *cancellable, GError **error)
+{
+  const GByteArray *bytes = find_archive (user_data, stream, error);
+
+  return bytes != NULL
+         && (ob_write_full (fd, bytes->data, bytes->len)
+             || ob_set_error_errno (error, EPIPE, "The pipe broke"));
+}
+
+/* In pieces of an odd size, so that everything lies across the end of one at times. */
+typedef struct
+{
+  const GByteArray *bytes;
+  gsize at;
+} Reader;
+
+static gpointer
+open_reader (const char *stream, gpointer user_data, GCancellable *cancellable, GError **error)
+{
+  const GByteArray *bytes = find_archive (user_data, stream, error);
+  Reader *reader;
+
+  if (bytes == NULL)
+    return NULL;
+  reader = g_new0 (Reader, 1);
+  reader->bytes = bytes;
+  return reader;
+}
+
+static gboolean
+next_of_reader (gpointer data, const guint8 **bytes, gsize *size, GError **error)
+{
+  Reader *reader = data;
+
+  *bytes = reader->bytes->data + reader->at;
+  *size = MIN (reader->bytes->len - reader->at, 65537);
+  reader->at += *size;
+  return TRUE;
+}
+
+static const ObDatabaseSource source = { feed, open_reader, next_of_reader, g_free };
 
 gboolean
 archives_restore (Archives *archives, const ObDatabaseConfig *config, const char *target,
@@ -517,7 +554,7 @@ archives_restore (Archives *archives, const ObDatabaseConfig *config, const char
                                 .facts = archives->facts,
                                 .streams = (const char *const *) archives->names->pdata,
                                 .n_parallel = archives->n_parallel,
-                                .feed = feed,
+                                .source = &source,
                                 .user_data = archives };
 
   return ob_database_restore (config, &restore, progress, NULL, error);

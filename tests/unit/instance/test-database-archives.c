@@ -57,6 +57,18 @@ is_with_rows (const char *stream)
   return g_str_has_prefix (stream, "data-");
 }
 
+/* All at once, then nothing. */
+static gboolean
+give_all (gpointer source, const guint8 **data, gsize *size, GError **error)
+{
+  GByteArray **bytes = source;
+  const GByteArray *given = g_steal_pointer (bytes);
+
+  *data = given != NULL ? given->data : NULL;
+  *size = given != NULL ? given->len : 0;
+  return TRUE;
+}
+
 /* What our own dumps have of rows is known, and no other stream is: else all other tests would go
  * through pg_restore and nobody would see it. */
 static void
@@ -72,13 +84,10 @@ test_known (Database *database, gconstpointer data)
   g_assert_no_error (error);
   for (guint i = 0; i < archives->archives->len; i++)
     {
-      const GByteArray *bytes = g_ptr_array_index (archives->archives, i);
-      ob_autofd int fd = memfd_create ("archive", MFD_CLOEXEC);
-      g_autoptr (ObDumpArchive) archive = ob_dump_archive_new (fd);
+      GByteArray *bytes = g_ptr_array_index (archives->archives, i);
+      g_autoptr (ObDumpArchive) archive = ob_dump_archive_new (give_all, &bytes);
       gboolean known = FALSE;
 
-      g_assert_true (ob_write_full (fd, bytes->data, bytes->len));
-      g_assert_cmpint (lseek (fd, 0, SEEK_SET), ==, 0);
       g_assert_true (ob_dump_archive_open (archive, &known, &error));
       g_assert_cmpint (known, ==, is_with_rows (g_ptr_array_index (archives->names, i)));
       n_known += known ? 1 : 0;

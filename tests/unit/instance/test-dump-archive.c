@@ -165,35 +165,60 @@ make_archive (const Style *style, const Entry *list, gsize n)
 
 /* helpers: reading */
 
+typedef struct
+{
+  int fd;
+  guint8 bytes[65536];
+  ObDumpArchive *archive; /* NULL: not known */
+} Source;
+
+static gboolean
+read_bytes (gpointer data, const guint8 **bytes, gsize *size, GError **error)
+{
+  Source *source = data;
+  gssize n = read (source->fd, source->bytes, sizeof source->bytes);
+
+  g_assert_cmpint (n, >=, 0);
+  *bytes = source->bytes;
+  *size = (gsize) n;
+  return TRUE;
+}
+
 static gpointer
 open_archive (int fd)
 {
-  ObDumpArchive *archive = ob_dump_archive_new (fd);
+  Source *source = g_new0 (Source, 1);
   g_autoptr (GError) error = NULL;
   gboolean known = FALSE;
 
-  ob_dump_archive_open (archive, &known, &error);
+  source->fd = fd;
+  source->archive = ob_dump_archive_new (read_bytes, source);
+  ob_dump_archive_open (source->archive, &known, &error);
   g_assert_no_error (error);
-  if (known)
-    return archive;
-  ob_dump_archive_free (archive);
-  return NULL;
+  if (!known)
+    g_clear_pointer (&source->archive, ob_dump_archive_free);
+  return source;
 }
 
 /* One that is not known is none at all. */
 static gboolean
-next_of_archive (gpointer archive, ObScriptItem *item, GError **error)
+next_of_archive (gpointer data, ObScriptItem *item, GError **error)
 {
-  if (archive != NULL)
-    return ob_dump_archive_next (archive, item, error);
+  Source *source = data;
+
+  if (source->archive != NULL)
+    return ob_dump_archive_next (source->archive, item, error);
   g_set_error_literal (error, OB_ERROR, OB_ERROR_NOT_FOUND, "not known");
   return FALSE;
 }
 
 static void
-free_archive (gpointer archive)
+free_archive (gpointer data)
 {
-  ob_dump_archive_free (archive);
+  Source *source = data;
+
+  ob_dump_archive_free (source->archive);
+  g_free (source);
 }
 
 /* NULL on error; NOT_FOUND: it is not known. Transfer full. */

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-reader.h"
 
-#include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "ob-error.h"
 #include "ob-fd.h"
@@ -81,99 +78,6 @@ test_load_file (Pipeline *pipeline, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "manifest"));
 }
 
-static void
-test_write_file (Pipeline *pipeline, gconstpointer data)
-{
-  g_autofree guint8 *bytes = make_random (30 * MIB + 5, 3);
-  g_autoptr (GArray) content = NULL;
-  g_autoptr (ObNode) node = NULL;
-  g_autoptr (GBytes) back = NULL;
-  struct timespec when = { 0 };
-
-  memset (bytes + 9 * MIB, 0, 10 * MIB);
-  content = pipeline_store (pipeline, bytes, 30 * MIB + 5);
-  node = ob_node_new_file ("f", 30 * MIB + 5, content, &when);
-  back = pipeline_read (pipeline, node);
-  g_assert_cmpuint (g_bytes_get_size (back), ==, 30 * MIB + 5);
-  g_assert_true (memcmp (g_bytes_get_data (back, NULL), bytes, 30 * MIB + 5) == 0);
-}
-
-/* Blobs of 4 MiB that compress to nothing and lie in one pack, their ids. Transfer full. */
-static GArray *
-store_monotone (Pipeline *pipeline, guint n)
-{
-  g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 1, NULL);
-  g_autofree guint8 *bytes = g_malloc0 (4 * MIB);
-  GArray *content = g_array_new (FALSE, FALSE, sizeof (ObId));
-  g_autoptr (GError) error = NULL;
-
-  for (guint i = 0; i < n; i++)
-    {
-      ObId id;
-
-      bytes[0] = (guint8) i;
-      ob_id_of (bytes, 4 * MIB, &id);
-      pipeline_add_blob (writer, OB_BLOB_DATA, &id, bytes, 4 * MIB);
-      g_array_append_val (content, id);
-    }
-  ob_writer_finish (writer, &error);
-  g_assert_no_error (error);
-  return content;
-}
-
-/* What compresses to nothing does not fill the memory either. */
-static void
-test_memory (Pipeline *pipeline, gconstpointer data)
-{
-  const guint n = 200;
-  g_autoptr (GArray) content = NULL;
-  g_autoptr (ObNode) node = NULL;
-  ob_autofd int fd = open ("/dev/null", O_WRONLY | O_CLOEXEC);
-  g_autoptr (GError) error = NULL;
-  struct timespec when = { 0 };
-  gsize before;
-
-  if (!begin_memory_test ())
-    return;
-  content = store_monotone (pipeline, n);
-  node = ob_node_new_file ("f", n * 4 * (guint64) MIB, content, &when);
-  reset_peak_memory ();
-  before = get_peak_memory ();
-  ob_reader_write_file (pipeline->core.repository, node, fd, 2, NULL, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (get_peak_memory (), <=, before + 64 * MIB);
-}
-
-static void *
-close_soon (void *data)
-{
-  char buffer[100000];
-
-  g_assert_cmpint (read (GPOINTER_TO_INT (data), buffer, sizeof buffer), >, 0);
-  close (GPOINTER_TO_INT (data));
-  return NULL;
-}
-
-static void
-test_receiver_gone (Pipeline *pipeline, gconstpointer data)
-{
-  g_autofree guint8 *bytes = make_random (4 * MIB, 4);
-  g_autoptr (GArray) content = pipeline_store (pipeline, bytes, 4 * MIB);
-  struct timespec when = { 0 };
-  g_autoptr (ObNode) node = ob_node_new_file ("f", 4 * MIB, content, &when);
-  g_autoptr (GError) error = NULL;
-  pthread_t thread;
-  int ends[2];
-
-  g_assert_cmpint (pipe (ends), ==, 0);
-  g_assert_cmpint (pthread_create (&thread, NULL, close_soon, GINT_TO_POINTER (ends[0])), ==, 0);
-  g_assert_false (
-    ob_reader_write_file (pipeline->core.repository, node, ends[1], 2, NULL, NULL, &error));
-  g_assert_error (error, OB_ERROR, OB_ERROR_FAILED);
-  pthread_join (thread, NULL);
-  close (ends[1]);
-}
-
 /* An index says what cannot be: no memory is taken for it, and nothing is read beyond a pack. */
 static void
 test_impossible_places (Pipeline *pipeline, gconstpointer data)
@@ -213,39 +117,6 @@ test_impossible_places (Pipeline *pipeline, gconstpointer data)
       g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
       g_assert_nonnull (strstr (error->message, cases[i].text));
     }
-}
-
-static void *
-cancel_soon (void *data)
-{
-  core_wait_until_asleep (getpid ());
-  g_cancellable_cancel (data);
-  return NULL;
-}
-
-/* Nobody reads from the pipe: a cancel ends it all the same. */
-static void
-test_cancel (Pipeline *pipeline, gconstpointer data)
-{
-  g_autofree guint8 *bytes = make_random (4 * MIB, 5);
-  g_autoptr (GArray) content = pipeline_store (pipeline, bytes, 4 * MIB);
-  struct timespec when = { 0 };
-  g_autoptr (ObNode) node = ob_node_new_file ("f", 4 * MIB, content, &when);
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GError) error = NULL;
-  gint64 begin = g_get_monotonic_time ();
-  pthread_t thread;
-  int ends[2];
-
-  g_assert_cmpint (pipe (ends), ==, 0);
-  g_assert_cmpint (pthread_create (&thread, NULL, cancel_soon, cancellable), ==, 0);
-  g_assert_false (
-    ob_reader_write_file (pipeline->core.repository, node, ends[1], 2, NULL, cancellable, &error));
-  g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
-  g_assert_cmpint (g_get_monotonic_time () - begin, <, 5 * G_USEC_PER_SEC);
-  pthread_join (thread, NULL);
-  close (ends[0]);
-  close (ends[1]);
 }
 
 static GPtrArray *
@@ -514,10 +385,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   add ("/reader/find", test_find, NULL);
   add ("/reader/load-file", test_load_file, NULL);
-  add ("/reader/write-file", test_write_file, NULL);
-  add ("/reader/memory", test_memory, NULL);
-  add ("/reader/receiver-gone", test_receiver_gone, NULL);
-  add ("/reader/cancel", test_cancel, NULL);
   add ("/reader/check", test_check, NULL);
   add ("/reader/check-trees", test_check_trees, NULL);
   add ("/reader/flipped-data", test_damaged_data, GINT_TO_POINTER (FLIP));
