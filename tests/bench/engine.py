@@ -164,6 +164,8 @@ class Bench:
             self.back_up_database_anew()
         peers = {"pg_restore -j2 of -Fd -Z0":
                  lambda: and_drop(lambda: self.postgres.restore(self.postgres.tree)),
+                 "the same, then vacuumdb -Z -j2":
+                 lambda: and_drop(lambda: self.postgres.restore(self.postgres.tree, True)),
                  "pg_restore -j2 of -Fc":
                  lambda: and_drop(lambda: self.postgres.restore(self.postgres.archive))}
         if self.pgbackrest is not None:

@@ -362,16 +362,19 @@ class PostgresTools:
         run(self.dump_command("-Fd", "-Z0", "-j2", "-f", self.tree), environment=self.environment)
         run(self.dump_command("-Fc", "-f", self.archive), environment=self.environment)
 
-    def restore(self, source):
-        """Into a new database, whose making counts, as it does for obbackup."""
-        create = [PROGRAMS / "createdb", "--template=template0", f"--owner={self.owner}",
-                  "--encoding=UTF8", "--locale=C.UTF-8", COPY]
-        made = run(create, environment=self.environment)
-        figure = run([PROGRAMS / "pg_restore", "-j2", "--exit-on-error", "-d", COPY, source],
-                     environment=self.environment)
-        figure.seconds += made.seconds
-        figure.synced = figure.seconds
-        figure.processor += made.processor
+    def restore(self, source, analyze=False):
+        """Into a new database, whose making counts, as it does for obbackup. With analyze, the
+        statistics too, without which queries are planned badly until autovacuum makes them;
+        obbackup's restore has them made."""
+        commands = [[PROGRAMS / "createdb", "--template=template0", f"--owner={self.owner}",
+                     "--encoding=UTF8", "--locale=C.UTF-8", COPY],
+                    [PROGRAMS / "pg_restore", "-j2", "--exit-on-error", "-d", COPY, source]]
+        if analyze:
+            commands.append([PROGRAMS / "vacuumdb", "--analyze-only", "-j2", COPY])
+        figures = [run(command, environment=self.environment) for command in commands]
+        figure = figures[1]
+        figure.seconds = figure.synced = sum(each.seconds for each in figures)
+        figure.processor = sum(each.processor for each in figures)
         return figure
 
     def drop_copy(self):
