@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import time
+import unittest
 
 from bus import ROOT
 from harness import (BUSY, DONE, FAILED, NAME, NOT_AUTHORISED, NOT_FOUND, SANDBOX, USAGE,
@@ -240,6 +241,8 @@ class Guard(GuardTest):
         self.assertIn("hello Katherine", text)
         self.assertIn("/dev/pts/", text)
 
+    @unittest.skipIf("TSAN_OPTIONS" in os.environ,
+                     "ThreadSanitizer keeps a signal back until waitpid() is over")
     def test_signals_are_passed_on(self):
         marker = self.directory / "marker"
         process = start_ctl("guard", "erp", "--on-failure", "restore", "--", "/bin/bash", "-c",
