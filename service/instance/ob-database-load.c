@@ -41,7 +41,7 @@ typedef struct
   ObRowLoader *loader; /* for all its streams */
 } Loading;
 
-/* A stream on its way out of the backup. */
+/* A stream on its way to a pg_restore. */
 typedef struct
 {
   ObRestoreRun *run;
@@ -54,6 +54,38 @@ typedef struct
 } Feed;
 
 /* internal methods */
+
+/* --- by us --- */
+
+static gboolean
+next_of_archive (gpointer archive, ObScriptItem *item, GError **error)
+{
+  return ob_dump_archive_next (archive, item, error);
+}
+
+/* Loads a stream where its archive is one that we know; else *@known is FALSE and nothing was
+ * loaded. */
+static gboolean
+load_archive (Loading *loading, const char *stream, gboolean *known, GError **error)
+{
+  const ObDatabaseRestore *request = loading->load->run->request;
+  gpointer bytes = request->source->open (stream, request->user_data, loading->load->cancellable,
+                                          error);
+  g_autoptr (ObDumpArchive) archive = NULL;
+  gboolean ok;
+
+  if (bytes == NULL)
+    return FALSE;
+  archive = ob_dump_archive_new (request->source->next, bytes);
+  /* Connecting, while the first of it is on its way. */
+  ok = ob_row_loader_connect (loading->loader, error)
+       && ob_dump_archive_open (archive, known, error)
+       && (!*known || ob_row_loader_run (loading->loader, next_of_archive, archive, error));
+  request->source->close (bytes);
+  return ok;
+}
+
+/* --- by pg_restore --- */
 
 static gpointer
 feed_thread (gpointer data)
@@ -117,38 +149,6 @@ tells_more (const Feed *feed)
 {
   return !feed->ok && !g_error_matches (feed->error, OB_ERROR, OB_ERROR_FAILED);
 }
-
-/* --- by us --- */
-
-static gboolean
-next_of_archive (gpointer archive, ObScriptItem *item, GError **error)
-{
-  return ob_dump_archive_next (archive, item, error);
-}
-
-/* Loads a stream where its archive is one that we know; else *@known is FALSE and nothing was
- * loaded. */
-static gboolean
-load_archive (Loading *loading, const char *stream, gboolean *known, GError **error)
-{
-  const ObDatabaseRestore *request = loading->load->run->request;
-  gpointer bytes = request->source->open (stream, request->user_data, loading->load->cancellable,
-                                          error);
-  g_autoptr (ObDumpArchive) archive = NULL;
-  gboolean ok;
-
-  if (bytes == NULL)
-    return FALSE;
-  archive = ob_dump_archive_new (request->source->next, bytes);
-  /* Connecting, while the first of it is on its way. */
-  ok = ob_row_loader_connect (loading->loader, error)
-       && ob_dump_archive_open (archive, known, error)
-       && (!*known || ob_row_loader_run (loading->loader, next_of_archive, archive, error));
-  request->source->close (bytes);
-  return ok;
-}
-
-/* --- by pg_restore --- */
 
 static gboolean
 next_of_script (gpointer script, ObScriptItem *item, GError **error)
