@@ -36,25 +36,26 @@
 #define PG_OPTIONS "PGOPTIONS=-c synchronous_commit=off -c statement_timeout=0"
 /* A check of a foreign key looks expensive enough for the server to compile it, and is not. */
 #define NO_JIT " -c jit=off"
-/* Two connections build indexes already. Helpers, which hand what they sorted to each other through
- * files, cost a twentieth more processor time, and on two processors save none. */
 #define NO_HELPERS " -c max_parallel_maintenance_workers=0"
-#define FEW_PROCESSORS 2
-/* The version that has these settings. */
+/* The version that has jit and helpers. */
 #define HAS_BOTH 110000
 
 /* internal methods */
 
-/* For the server's side of pg_restore's connections. */
-static const char *
-choose_options (const ObRestoreRun *run)
+/* For the server's side of pg_restore's connections. Transfer full. */
+static char *
+build_options (const ObRestoreRun *run)
 {
-  if (run->server_version < HAS_BOTH)
-    return PG_OPTIONS;
-  if (ob_restore_is_local (run->config) && g_get_num_processors () <= FEW_PROCESSORS
-      && run->request->n_parallel >= FEW_PROCESSORS)
-    return PG_OPTIONS NO_JIT NO_HELPERS;
-  return PG_OPTIONS NO_JIT;
+  g_autoptr (GString) options = g_string_new (PG_OPTIONS);
+
+  if (run->server_version >= HAS_BOTH)
+    g_string_append (options, NO_JIT);
+  if (ob_restore_sorts_alone (run))
+    g_string_append (options, NO_HELPERS);
+  if (run->sort_kib > 0)
+    g_string_append_printf (options, " -c maintenance_work_mem=%" G_GUINT64_FORMAT,
+                            run->sort_kib);
+  return g_string_free (g_steal_pointer (&options), FALSE);
 }
 
 static GPtrArray *
@@ -96,9 +97,10 @@ ob_restore_start_pg_restore (ObRestoreRun *run, const ObRestoreCommand *command,
   g_autoptr (GPtrArray) argv = build_argv (run, command);
   g_autofree char *pass_file
     = g_strconcat ("PGPASSFILE=", ob_pass_file_get_path (run->pass_file), NULL);
+  g_autofree char *options = build_options (run);
   const char *environment[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", pass_file,
                                 "PGAPPNAME=obbackup",
-                                choose_options (run), NULL };
+                                options, NULL };
   int keep[3];
   gsize n_keep = 0;
   ObChildSpec spec = { .argv = (const char *const *) argv->pdata,
@@ -312,5 +314,6 @@ ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **erro
 gboolean
 ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
-  return restore_section (run, "post-data", run->request->n_parallel, cancellable, error);
+  return ob_restore_choose_sort_memory (run, cancellable, error)
+         && restore_section (run, "post-data", run->request->n_parallel, cancellable, error);
 }

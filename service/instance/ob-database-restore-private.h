@@ -12,8 +12,7 @@ G_BEGIN_DECLS
 /* How many rows were loaded into which table. */
 typedef struct _ObRowTally ObRowTally;
 
-/* A restore under way. Fields are set once by ob_database_restore() and then only read, also by its
- * threads. */
+/* A restore under way. Fields are set by one thread, between those that only read them. */
 typedef struct
 {
   const ObDatabaseConfig *config;
@@ -27,6 +26,7 @@ typedef struct
   gboolean user_is_member; /* bbdd.user is another than the owner, and has all that he has */
   ObProgress *progress;
   ObRowTally *tally;
+  guint64 sort_kib;     /* maintenance_work_mem while indexes are built; 0: the server's own */
 } ObRestoreRun;
 
 /* ---- ob-database-archive.c: running pg_restore */
@@ -101,6 +101,18 @@ void ob_row_loader_free (ObRowLoader *loader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRowLoader, ob_row_loader_free)
 
 /* ---- ob-database-indexes.c */
+
+/* Whether an index is best built by its connection alone, without the server's helpers, since the
+ * processors have enough to do without them. */
+gboolean ob_restore_sorts_alone (const ObRestoreRun *run);
+
+/* The memory in KiB that an index of up to @bytes is sorted in best, by as many processes as
+ * @n_helpers and the connection. */
+guint64 ob_restore_get_sort_memory (guint64 bytes, guint n_helpers);
+
+/* Sets run->sort_kib for the rows that are in by now; never to more than the server would give. */
+gboolean ob_restore_choose_sort_memory (ObRestoreRun *run, GCancellable *cancellable,
+                                        GError **error);
 
 /* Makes indexes of partitioned tables valid that a parallel pg_restore left invalid. */
 gboolean ob_restore_validate_indexes (ObRestoreRun *run, GCancellable *cancellable, GError **error);

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "ob-database-restore-private.h"
-
 /* Above the size from which a table is dumped by name, in five tables of every kind of name. */
 static const char odd_names[]
   = "CREATE SCHEMA \"Sch.e\"\"ma$ *\";"
@@ -494,41 +492,6 @@ test_attack (Database *database, gconstpointer data)
   g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
 }
 
-/* As two connections of a pg_restore leave them that attach at the same moment: all levels above
- * the leaves invalid; and one that lacks a part stays so. */
-static void
-test_invalid_indexes (Database *database, gconstpointer data)
-{
-  const ObDatabaseRestore request = { .target = "erp" };
-  ObRestoreRun run = { .request = &request };
-  g_autofree char *invalid = NULL;
-  g_autoptr (GError) error = NULL;
-
-  database_or_skip (database);
-  run.config = database->config;
-  run.progress = database->progress;
-  database_run (database, OB_ROLE_OWNER, NULL,
-                "CREATE TABLE public.top (a integer) PARTITION BY RANGE (a);"
-                "CREATE TABLE public.middle PARTITION OF public.top"
-                "  FOR VALUES FROM (0) TO (9) PARTITION BY RANGE (a);"
-                "CREATE TABLE public.leaf PARTITION OF public.middle FOR VALUES FROM (0) TO (9);"
-                "CREATE INDEX \"Whole\" ON public.top (a);"
-                "CREATE INDEX lacking ON ONLY public.middle (a)");
-  database_run (database, OB_ROLE_SUPERUSER, NULL,
-                "SET allow_system_table_mods TO on;"
-                "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN"
-                "  ('public.\"Whole\"'::regclass, 'public.middle_a_idx'::regclass)");
-  ob_restore_validate_indexes (&run, NULL, &error);
-  g_assert_no_error (error);
-  invalid = database_ask (database, NULL,
-                          "SELECT string_agg (indexrelid::regclass::text, ' ') FROM pg_index"
-                          " WHERE NOT indisvalid");
-  g_assert_nonnull (strstr (invalid, "lacking"));
-  g_assert_null (strstr (invalid, "Whole"));
-  g_assert_null (strstr (invalid, "middle_a_idx"));
-  g_assert_cmpuint (database->warnings->len, ==, 0);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -550,7 +513,6 @@ main (int argc, char **argv)
   ADD ("forced-row-security", test_forced_row_security);
   ADD ("attachments", test_attachments);
   ADD ("attack", test_attack);
-  ADD ("invalid-indexes", test_invalid_indexes);
 #undef ADD
   status = g_test_run ();
   server_stop ();
