@@ -31,12 +31,33 @@ find_node (ObRestoreTask *task, const char *path, ObNodeType type, GError **erro
   return NULL;
 }
 
-static ObNode *
-find_stream (ObRestoreTask *task, const char *stream, GError **error)
+/* The files of the database's directory (of ObNode). They list all blobs of the database: some 10 MB
+ * of text for each GB of rows. Transfer full. */
+static GPtrArray *
+load_streams (ObRestoreTask *task, GError **error)
 {
-  g_autofree char *path = g_build_filename (ob_part_get_name (OB_PART_DATABASE), stream, NULL);
+  g_autoptr (ObNode) node
+    = find_node (task, ob_part_get_name (OB_PART_DATABASE), OB_NODE_DIRECTORY, error);
 
-  return find_node (task, path, OB_NODE_FILE, error);
+  if (node == NULL)
+    return NULL;
+  return ob_reader_load_tree (task->repository, &node->subtree, task->cancellable, error);
+}
+
+/* Of those. */
+static const ObNode *
+find_stream (const GPtrArray *nodes, const char *stream, GError **error)
+{
+  for (guint i = 0; i < nodes->len; i++)
+    {
+      const ObNode *node = g_ptr_array_index (nodes, i);
+
+      if (strcmp (node->name, stream) == 0 && node->type == OB_NODE_FILE)
+        return node;
+    }
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               "The backup lacks the file %s of its database, which its manifest names.", stream);
+  return NULL;
 }
 
 /* The names of the archives, as the manifest lists them. Transfer full. */
@@ -56,16 +77,23 @@ list_streams (ObRestoreTask *task)
   return g_strv_builder_end (builder);
 }
 
+/* What a database is restored from. */
+typedef struct
+{
+  ObRestoreTask *task;
+  GPtrArray *nodes; /* load_streams() */
+} DatabaseFiles;
+
 static gboolean
 feed_stream (const char *stream, int fd, gpointer user_data, GCancellable *cancellable,
              GError **error)
 {
-  ObRestoreTask *task = user_data;
-  g_autoptr (ObNode) node = find_stream (task, stream, error);
+  const DatabaseFiles *files = user_data;
+  const ObNode *node = find_stream (files->nodes, stream, error);
 
   return node != NULL
-         && ob_reader_write_file (task->repository, node, fd, WORKERS_A_STREAM, task->progress,
-                                  cancellable, error);
+         && ob_reader_write_file (files->task->repository, node, fd, WORKERS_A_STREAM,
+                                  files->task->progress, cancellable, error);
 }
 
 /* An archive that is read piece by piece. */
@@ -87,14 +115,14 @@ close_stream (gpointer data)
 static gpointer
 open_stream (const char *stream, gpointer user_data, GCancellable *cancellable, GError **error)
 {
-  ObRestoreTask *task = user_data;
-  g_autoptr (ObNode) node = find_stream (task, stream, error);
+  const DatabaseFiles *files = user_data;
+  const ObNode *node = find_stream (files->nodes, stream, error);
   Archive *archive = g_new0 (Archive, 1);
 
-  archive->progress = task->progress;
+  archive->progress = files->task->progress;
   if (node != NULL)
-    archive->stream
-      = ob_reader_stream_new (task->repository, node, WORKERS_A_STREAM, cancellable, error);
+    archive->stream = ob_reader_stream_new (files->task->repository, node, WORKERS_A_STREAM,
+                                            cancellable, error);
   if (archive->stream != NULL)
     return archive;
   close_stream (archive);
@@ -118,10 +146,13 @@ static gboolean
 estimate_database (ObRestoreTask *task, GError **error)
 {
   g_auto (GStrv) streams = list_streams (task);
+  g_autoptr (GPtrArray) nodes = load_streams (task, error);
 
+  if (nodes == NULL)
+    return FALSE;
   for (gsize i = 0; streams[i] != NULL; i++)
     {
-      g_autoptr (ObNode) node = find_stream (task, streams[i], error);
+      const ObNode *node = find_stream (nodes, streams[i], error);
 
       if (node == NULL)
         return FALSE;
@@ -345,13 +376,15 @@ ob_restore_task_database (ObRestoreTask *task, const char *target, GError **erro
   g_auto (GStrv) streams = list_streams (task);
   JsonObject *facts = ob_manifest_get_object (task->manifest, "database");
   guint n_parallel = task->context->n_threads - (task->scratch ? 1 : 0);
+  g_autoptr (GPtrArray) nodes = NULL;
+  DatabaseFiles files = { .task = task };
   ObDatabaseRestore request = { .target = target,
                                 .facts = facts,
                                 .streams = (const char *const *) streams,
                                 .n_parallel = CLAMP (n_parallel, 1, MAX_PARALLEL),
                                 .scratch = task->scratch,
                                 .source = &source,
-                                .user_data = task };
+                                .user_data = &files };
   gint64 began = g_get_monotonic_time ();
 
   if (facts == NULL)
@@ -360,6 +393,9 @@ ob_restore_task_database (ObRestoreTask *task, const char *target, GError **erro
                            "The backup's manifest says nothing of the database.");
       return FALSE;
     }
+  files.nodes = nodes = load_streams (task, error);
+  if (nodes == NULL)
+    return FALSE;
   ob_progress_set_phase (task->progress, "restoring database");
   if (!ob_database_restore (ob_instance_get_database (task->instance), &request, task->progress,
                             task->cancellable, error))
