@@ -123,6 +123,8 @@ store_streams (ObBackupRun *run, ObDatabaseDump *dump, GPtrArray *nodes, GError 
 {
   Streams streams = { .run = run, .dump = dump, .nodes = nodes };
 
+  /* Beside those with rows there are the schema's and that of large objects. */
+  ob_writer_set_n_streams (run->writer, MAX (ob_database_dump_get_n_streams (dump), 3) - 2);
   pthread_mutex_init (&streams.mutex, NULL);
   streams.cancellable = g_cancellable_new ();
   run_streams (&streams);

@@ -8,17 +8,8 @@
 #define WINDOW 64
 #define TOP_BITS(n) (~G_GUINT64_CONSTANT (0) << (64 - (n)))
 
-/* A night of a database changes rows in scattered places. Of 200 MB of rows, 0.2 % updated and
- * 0.5 % new each night, 30 nights took of what they took in restic: with chunks of 8 KiB 0.36,
- * of 16 KiB 0.50, 32 KiB 0.69, 64 KiB 0.85, from 128 KiB on 0.96 and more (tests/bench/nights). */
-static const struct
-{
-  gsize minimum, normal, maximum;
-  guint bits_before, bits_after;
-} settings[] = {
-  [OB_CHUNKS_FILE] = { 512 * 1024, 1024 * 1024, OB_CHUNKER_MAXIMUM, 21, 18 },
-  [OB_CHUNKS_STREAM] = { 2 * 1024, 8 * 1024, 64 * 1024, 14, 11 },
-};
+#define FILE_MINIMUM (512 * 1024)
+#define FILE_BITS 20
 
 void
 ob_chunker_init (ObChunker *chunker, const guint8 *seed, ObChunkSize chunks)
@@ -34,12 +25,20 @@ ob_chunker_init (ObChunker *chunker, const guint8 *seed, ObChunkSize chunks)
       ob_id_of (input, sizeof input, &digest);
       memcpy (chunker->gear + 4 * i, digest.bytes, 32);
     }
-  chunker->minimum = settings[chunks].minimum;
-  chunker->normal = settings[chunks].normal;
-  chunker->maximum = settings[chunks].maximum;
-  chunker->mask_before = TOP_BITS (settings[chunks].bits_before);
-  chunker->mask_after = TOP_BITS (settings[chunks].bits_after);
+  ob_chunker_set_normal (chunker, chunks == OB_CHUNKS_FILE ? FILE_BITS : OB_CHUNKER_LEAST_BITS);
+  if (chunks == OB_CHUNKS_FILE)
+    chunker->minimum = FILE_MINIMUM;
   ob_chunker_reset (chunker);
+}
+
+void
+ob_chunker_set_normal (ObChunker *chunker, guint bits)
+{
+  chunker->normal = (gsize) 1 << bits;
+  chunker->minimum = chunker->normal / 4;
+  chunker->maximum = MIN (chunker->normal * 8, OB_CHUNKER_MAXIMUM);
+  chunker->mask_before = TOP_BITS (bits + 1);
+  chunker->mask_after = TOP_BITS (bits - 2);
 }
 
 void

@@ -16,6 +16,11 @@
 /* Read, cut and hashed at a time: small enough to stay in the second-level cache. */
 #define PIECE (256 * 1024)
 
+/* From a step of a stream to the next, chunks become so many times larger, and the next one is so
+ * many times further. */
+#define STEP 4
+#define STEP_BITS 2
+
 struct _ObSplitter
 {
   ObWriter *writer;
@@ -25,12 +30,51 @@ struct _ObSplitter
   ObHasher *hasher;
   guint8 *buffer; /* the current chunk, and room for a piece behind it */
   gsize fill;
+  gsize capacity; /* of @buffer */
   gboolean is_of_database;
+  guint64 fine_bytes; /* of a stream, cut into the smallest chunks */
+  guint64 step;       /* where chunks become larger next */
+  guint bits;         /* of their normal size, up to there */
   GArray *content;
   guint64 size;
   gboolean has_zeros; /* @zeros is set */
   ObId zeros;         /* of a chunk of the largest size that is all zero */
 };
+
+/* A stream of a database begins with the smallest chunks. */
+static void
+begin_stream (ObSplitter *splitter)
+{
+  ob_chunker_reset (&splitter->chunker);
+  splitter->step = splitter->fine_bytes;
+  if (!splitter->is_of_database)
+    return;
+  splitter->bits = OB_CHUNKER_LEAST_BITS;
+  ob_chunker_set_normal (&splitter->chunker, splitter->bits);
+}
+
+/* Between two chunks. */
+static void
+enlarge_chunks (ObSplitter *splitter)
+{
+  while (splitter->size >= splitter->step && splitter->bits < OB_CHUNKER_MOST_BITS)
+    {
+      splitter->bits += STEP_BITS;
+      splitter->step *= STEP;
+    }
+  ob_chunker_set_normal (&splitter->chunker, splitter->bits);
+}
+
+static void
+make_room (ObSplitter *splitter)
+{
+  gsize needed = splitter->chunker.maximum + PIECE;
+
+  if (needed <= splitter->capacity)
+    return;
+  splitter->buffer = g_realloc (splitter->buffer, needed);
+  splitter->capacity = needed;
+}
 
 ObSplitter *
 ob_splitter_new (ObWriter *writer, ObChunkSize chunks, ObProgress *progress,
@@ -45,7 +89,9 @@ ob_splitter_new (ObWriter *writer, ObChunkSize chunks, ObProgress *progress,
   ob_chunker_init (&splitter->chunker, ob_repository_get_chunker_seed (repository), chunks);
   splitter->is_of_database = chunks == OB_CHUNKS_STREAM;
   splitter->hasher = ob_hasher_new ();
-  splitter->buffer = g_malloc (splitter->chunker.maximum + PIECE);
+  splitter->fine_bytes = G_MAXUINT64;
+  begin_stream (splitter);
+  make_room (splitter);
   splitter->content = g_array_new (FALSE, FALSE, sizeof (ObId));
   return splitter;
 }
@@ -58,6 +104,13 @@ ob_splitter_free (ObSplitter *splitter)
   g_free (splitter->buffer);
   g_clear_object (&splitter->cancellable);
   g_free (splitter);
+}
+
+void
+ob_splitter_set_fine_bytes (ObSplitter *splitter, guint64 bytes)
+{
+  splitter->fine_bytes = bytes;
+  begin_stream (splitter);
 }
 
 void
@@ -80,6 +133,8 @@ emit (ObSplitter *splitter, const guint8 *data, gsize length, GError **error)
     return FALSE;
   g_array_append_val (splitter->content, blob.id);
   splitter->size += length;
+  if (splitter->is_of_database && splitter->size >= splitter->step)
+    enlarge_chunks (splitter);
   return TRUE;
 }
 
@@ -112,6 +167,7 @@ ob_splitter_take (ObSplitter *splitter, gsize size, GError **error)
   splitter->fill = (gsize) (end - start);
   if (start > splitter->buffer)
     memmove (splitter->buffer, start, splitter->fill);
+  make_room (splitter);
   return TRUE;
 }
 
@@ -239,6 +295,7 @@ ob_splitter_finish (ObSplitter *splitter, GArray **content, guint64 *size, GErro
   *content = g_steal_pointer (&splitter->content);
   splitter->content = g_array_new (FALSE, FALSE, sizeof (ObId));
   splitter->size = 0;
+  begin_stream (splitter);
   return TRUE;
 }
 
@@ -251,6 +308,6 @@ ob_splitter_reset (ObSplitter *splitter)
     ob_hasher_finish (splitter->hasher, &dropped);
   splitter->fill = 0;
   splitter->size = 0;
-  ob_chunker_reset (&splitter->chunker);
+  begin_stream (splitter);
   g_array_set_size (splitter->content, 0);
 }

@@ -15,6 +15,13 @@ ObSplitter *ob_splitter_new (ObWriter *writer, ObChunkSize chunks, ObProgress *p
 void ob_splitter_free (ObSplitter *splitter);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSplitter, ob_splitter_free)
 
+/* Of a database's streams: how many bytes of each are cut into the smallest chunks (at least 1).
+ * Behind them chunks are four times as large, behind four times as many bytes sixteen times, and so
+ * on up to OB_CHUNKER_MOST_BITS: so their number grows with the logarithm of the stream's size, and
+ * up to a step nothing changes when it grows. Before the first stream; without it all are as small
+ * as can be. */
+void ob_splitter_set_fine_bytes (ObSplitter *splitter, guint64 bytes);
+
 /* Another progress (or NULL) for what is taken from now on. */
 void ob_splitter_set_progress (ObSplitter *splitter, ObProgress *progress);
 

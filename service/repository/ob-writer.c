@@ -15,6 +15,11 @@
 #define QUEUE_CAPACITY (4 * OB_CHUNKER_MAXIMUM)
 #define HELPING 64
 
+/* Of a database's streams together, cut into the smallest chunks: a million of them, whose index
+ * takes 56 MB and whose list in the tree 67 MB, which may have 256 MiB (ob-index.h). There are
+ * four million of all sizes where all streams together have 1.9 TiB. */
+#define FINE_BYTES ((guint64) 8 << 30)
+
 struct _ObWriter
 {
   ObRepository *repository;
@@ -23,6 +28,7 @@ struct _ObWriter
   ObBlobQueue *queue;
   ObPacker *packer;
   GArray *threads; /* of pthread_t */
+  guint n_streams; /* of a database */
   gboolean finished;
 
   pthread_mutex_t mutex;
@@ -108,6 +114,7 @@ ob_writer_new (ObRepository *repository, guint n_workers, GCancellable *cancella
   writer->cancellable = cancellable != NULL ? g_object_ref (cancellable) : NULL;
   writer->first_error = ob_first_error_new ();
   writer->queue = ob_blob_queue_new (QUEUE_CAPACITY);
+  writer->n_streams = 1;
   writer->packer = ob_packer_new (repository, writer->first_error, cancellable);
   ob_packer_set_keeps (writer->packer, TRUE);
   writer->threads = g_array_new (FALSE, FALSE, sizeof (pthread_t));
@@ -233,12 +240,19 @@ ob_writer_add_blob (ObWriter *writer, const ObQueuedBlob *blob, GCancellable *ca
   return FALSE;
 }
 
+void
+ob_writer_set_n_streams (ObWriter *writer, guint n_streams)
+{
+  writer->n_streams = MAX (n_streams, 1);
+}
+
 gboolean
 ob_writer_add_stream (ObWriter *writer, int fd, ObChunkSize chunks, ObProgress *progress,
                       GArray **content, guint64 *size, GCancellable *cancellable, GError **error)
 {
   g_autoptr (ObSplitter) splitter = ob_splitter_new (writer, chunks, progress, cancellable);
 
+  ob_splitter_set_fine_bytes (splitter, FINE_BYTES / writer->n_streams);
   return ob_splitter_add_stream (splitter, fd, error)
          && ob_splitter_finish (splitter, content, size, error);
 }

@@ -27,6 +27,10 @@ ObWriter *ob_writer_new (ObRepository *repository, guint n_workers, GCancellable
  * Before the first blob. */
 void ob_writer_set_lock (ObWriter *writer, ObLock *lock);
 
+/* How many streams of rows a database will have: they share the 8 GiB that are cut into the smallest
+ * chunks (ob_splitter_set_fine_bytes()). Before the first of them; without it there is one. */
+void ob_writer_set_n_streams (ObWriter *writer, guint n_streams);
+
 /* Reads @fd to its end and stores it: @content gets the blobs' ids in order (of ObId, transfer
  * full), @size its bytes. Adds to the done bytes of @progress as it reads. Blocks. */
 gboolean ob_writer_add_stream (ObWriter *writer, int fd, ObChunkSize chunks, ObProgress *progress,

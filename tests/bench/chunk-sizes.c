@@ -44,7 +44,6 @@ get_seconds (void)
   return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
-/* The same proportions as the two settings of ob-chunker.c have. */
 static void
 size_init (Size *self, guint bits)
 {
@@ -52,11 +51,7 @@ size_init (Size *self, guint bits)
 
   self->bits = bits;
   ob_chunker_init (&self->chunker, seed, OB_CHUNKS_STREAM);
-  self->chunker.normal = (gsize) 1 << bits;
-  self->chunker.minimum = self->chunker.normal / 4;
-  self->chunker.maximum = MIN (self->chunker.normal * 8, OB_CHUNKER_MAXIMUM);
-  self->chunker.mask_before = ~G_GUINT64_CONSTANT (0) << (64 - (bits + 1));
-  self->chunker.mask_after = ~G_GUINT64_CONSTANT (0) << (64 - (bits - 2));
+  ob_chunker_set_normal (&self->chunker, bits);
   self->hasher = ob_hasher_new ();
   self->compressor = ob_compressor_new ();
   self->known = g_hash_table_new_full (ob_id_hash, ob_id_equal_func, g_free, NULL);

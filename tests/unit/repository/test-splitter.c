@@ -35,6 +35,36 @@ expect (Pipeline *pipeline, ObChunkSize chunks, const guint8 *data, gsize size)
   return ids;
 }
 
+/* The same of a database's stream of which @fine_bytes are cut finely; *@lengths gets those of the
+ * chunks (of gsize, transfer full). */
+static GArray *
+expect_steps (Pipeline *pipeline, guint64 fine_bytes, const guint8 *data, gsize size,
+              GArray **lengths)
+{
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (ObId));
+  ObChunker chunker;
+  gsize used;
+
+  *lengths = g_array_new (FALSE, FALSE, sizeof (gsize));
+  ob_chunker_init (&chunker, ob_repository_get_chunker_seed (pipeline->core.repository),
+                   OB_CHUNKS_STREAM);
+  for (gsize at = 0; at < size; at += used)
+    {
+      guint bits = OB_CHUNKER_LEAST_BITS;
+      ObId id;
+
+      for (guint64 step = fine_bytes; at >= step && bits < OB_CHUNKER_MOST_BITS; step *= 4)
+        bits += 2;
+      ob_chunker_set_normal (&chunker, bits);
+      if (!ob_chunker_feed (&chunker, data + at, size - at, &used))
+        used = size - at;
+      ob_id_of (data + at, used, &id);
+      g_array_append_val (ids, id);
+      g_array_append_val (*lengths, used);
+    }
+  return ids;
+}
+
 static void
 assert_equal_ids (const GArray *a, const GArray *b)
 {
@@ -91,6 +121,71 @@ test_bytes (Pipeline *pipeline, gconstpointer unused)
         }
     }
   g_assert_cmpuint (ob_progress_get_done (pipeline->progress), ==, 6 * (guint64) SIZE);
+}
+
+static guint
+count_new_ids (const GArray *ids, const GArray *before)
+{
+  g_autoptr (GHashTable) known = g_hash_table_new (ob_id_hash, ob_id_equal_func);
+  guint n = 0;
+
+  for (guint i = 0; i < before->len; i++)
+    g_hash_table_add (known, &g_array_index (before, ObId, i));
+  for (guint i = 0; i < ids->len; i++)
+    n += g_hash_table_contains (known, &g_array_index (ids, ObId, i)) ? 0 : 1;
+  return n;
+}
+
+/* The further a stream of a database goes, the larger its chunks are: a list of all chunks of
+ * 8 KiB of a database of some 40 GB would be larger than a tree may be. */
+static void
+test_steps (Pipeline *pipeline, gconstpointer unused)
+{
+  static const gsize pieces[] = { SIZE, 70001 };
+  const guint64 fine_bytes = 128 * 1024;
+  g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 1, NULL);
+  g_autoptr (ObSplitter) splitter = ob_splitter_new (writer, OB_CHUNKS_STREAM, NULL, NULL);
+  g_autofree guint8 *data = make_random (SIZE, 3);
+  g_autoptr (GArray) lengths = NULL;
+  g_autoptr (GArray) wanted = expect_steps (pipeline, fine_bytes, data, SIZE, &lengths);
+  g_autoptr (GArray) shifted = NULL;
+
+  /* Some 16 of 8 KiB, 12 of 32 KiB, 12 of 128 KiB, 12 of 512 KiB, and 2 of 2 MiB. */
+  g_assert_cmpuint (wanted->len, >, 16);
+  g_assert_cmpuint (wanted->len, <, 80);
+  g_assert_cmpuint (g_array_index (lengths, gsize, 0), <=, 64 * 1024);
+  g_assert_cmpuint (g_array_index (lengths, gsize, lengths->len - 2), >=, 32 * 1024);
+  ob_splitter_set_fine_bytes (splitter, fine_bytes);
+  for (gsize i = 0; i < G_N_ELEMENTS (pieces); i++)
+    {
+      g_autoptr (GArray) content = NULL;
+
+      for (gsize at = 0; at < SIZE; at += pieces[i])
+        add (splitter, data + at, MIN (pieces[i], SIZE - at));
+      content = finish (splitter, SIZE);
+      assert_equal_ids (content, wanted);
+    }
+  /* What is new at its beginning changes what it is in, and what moves across a step. */
+  add (splitter, (const guint8 *) "some new rows", 13);
+  add (splitter, data, SIZE);
+  shifted = finish (splitter, SIZE + 13);
+  g_assert_cmpuint (count_new_ids (shifted, wanted), <, wanted->len / 3);
+}
+
+/* Those of files have one size, wherever they are in it. */
+static void
+test_steps_of_files (Pipeline *pipeline, gconstpointer unused)
+{
+  g_autoptr (ObWriter) writer = ob_writer_new (pipeline->core.repository, 1, NULL);
+  g_autoptr (ObSplitter) splitter = ob_splitter_new (writer, OB_CHUNKS_FILE, NULL, NULL);
+  g_autofree guint8 *data = make_random (SIZE, 4);
+  g_autoptr (GArray) wanted = expect (pipeline, OB_CHUNKS_FILE, data, SIZE);
+  g_autoptr (GArray) content = NULL;
+
+  ob_splitter_set_fine_bytes (splitter, 1);
+  add (splitter, data, SIZE);
+  content = finish (splitter, SIZE);
+  assert_equal_ids (content, wanted);
 }
 
 typedef struct
@@ -287,6 +382,8 @@ main (int argc, char **argv)
 #define ADD(name, func)                                                                            \
   g_test_add ("/splitter/" name, Pipeline, NULL, pipeline_set_up, func, pipeline_tear_down)
   ADD ("bytes", test_bytes);
+  ADD ("steps", test_steps);
+  ADD ("steps-of-files", test_steps_of_files);
   ADD ("stream", test_stream);
   ADD ("stream-fails", test_stream_fails);
   ADD ("stream-cancelled", test_stream_cancelled);
