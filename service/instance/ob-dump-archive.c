@@ -149,16 +149,24 @@ static gboolean
 take_int (ObDumpArchive *self, int *number, GError **error)
 {
   guint8 bytes[1 + MAX_SIZE] = { 0 };
+  gsize length = 1 + self->int_size;
+  const guint8 *at = bytes;
   guint64 size = 0;
 
   g_assert (self->int_size <= MAX_SIZE);
-  if (!take (self, bytes, 1 + self->int_size, error))
+  if (self->n_raw >= length)
+    {
+      at = self->raw;
+      self->raw += length;
+      self->n_raw -= length;
+    }
+  else if (!take (self, bytes, length, error))
     return FALSE;
   for (guint i = self->int_size; i > 0; i--)
-    size = size << 8 | bytes[i];
-  if (bytes[0] > 1 || size > G_MAXINT)
+    size = size << 8 | at[i];
+  if (at[0] > 1 || size > G_MAXINT)
     return set_strange (self);
-  *number = bytes[0] == 1 ? -(int) size : (int) size;
+  *number = at[0] == 1 ? -(int) size : (int) size;
   return TRUE;
 }
 

@@ -198,40 +198,52 @@ ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guint64 offse
   return read_range (reader, OB_BLOB_DATA, pack, offset, buffer, length, cancellable, error);
 }
 
-/* @sealed may be overwritten where @opened is @sealed + 16. */
-static const guint8 *
-open_into (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
-           const guint8 *sealed, guint8 *opened, gsize *size, GError **error)
+static gboolean
+is_compressed (const ObBlobLocation *location)
+{
+  return location->plain_length != 0;
+}
+
+/* @sealed may be overwritten where @opened is @sealed + 16. What is not compressed is opened where
+ * it is wanted: @plain is @opened then. */
+static gboolean
+open_in_two_steps (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
+                   const guint8 *sealed, guint8 *opened, guint8 *plain, GError **error)
 {
   gsize opened_size = location->length - OB_CRYPTO_OVERHEAD;
-  const guint8 *plain = opened;
+  gsize size = ob_blob_location_get_plain_size (location);
   ObId actual;
 
   if (!ob_crypto_open (reader->crypto, sealed, location->length, opened))
     {
       set_corrupt (reader, error, id, location, "its message authentication code is wrong");
-      return NULL;
+      return FALSE;
     }
-  *size = opened_size;
-  if (location->plain_length != 0)
+  if (is_compressed (location)
+      && ZSTD_decompressDCtx (reader->context, plain, size, opened, opened_size) != size)
     {
-      *size = location->plain_length;
-      plain = make_room (&reader->plain, *size);
-      if (ZSTD_decompressDCtx (reader->context, reader->plain.data, *size, opened, opened_size)
-          != *size)
-        {
-          set_corrupt (reader, error, id, location,
-                       "it does not uncompress to its size in the index");
-          return NULL;
-        }
+      set_corrupt (reader, error, id, location, "it does not uncompress to its size in the index");
+      return FALSE;
     }
-  ob_hasher_run (reader->hasher, plain, *size, &actual);
+  ob_hasher_run (reader->hasher, plain, size, &actual);
   if (!ob_id_equal (&actual, id))
     {
       set_corrupt (reader, error, id, location, "its content does not have its SHA-256");
-      return NULL;
+      return FALSE;
     }
-  return plain;
+  return TRUE;
+}
+
+static const guint8 *
+open_into (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
+           const guint8 *sealed, guint8 *opened, gsize *size, GError **error)
+{
+  guint8 *plain = opened;
+
+  *size = ob_blob_location_get_plain_size (location);
+  if (is_compressed (location))
+    plain = make_room (&reader->plain, *size);
+  return open_in_two_steps (reader, id, location, sealed, opened, plain, error) ? plain : NULL;
 }
 
 const guint8 *
@@ -239,6 +251,14 @@ ob_blob_reader_open (ObBlobReader *reader, const ObId *id, const ObBlobLocation 
                      guint8 *sealed, gsize *size, GError **error)
 {
   return open_into (reader, id, location, sealed, sealed + 16, size, error);
+}
+
+gboolean
+ob_blob_reader_open_to (ObBlobReader *reader, const ObId *id, const ObBlobLocation *location,
+                        guint8 *sealed, guint8 *plain, GError **error)
+{
+  return open_in_two_steps (reader, id, location, sealed,
+                            is_compressed (location) ? sealed + 16 : plain, plain, error);
 }
 
 static gboolean

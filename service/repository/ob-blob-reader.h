@@ -32,6 +32,11 @@ const guint8 *ob_blob_reader_open (ObBlobReader *reader, const ObId *id,
                                    const ObBlobLocation *location, guint8 *sealed, gsize *size,
                                    GError **error);
 
+/* The same into @plain, which has room for ob_blob_location_get_plain_size(). */
+gboolean ob_blob_reader_open_to (ObBlobReader *reader, const ObId *id,
+                                 const ObBlobLocation *location, guint8 *sealed, guint8 *plain,
+                                 GError **error);
+
 /* Locates, reads and opens one blob. Trees that lie near each other are read at once. */
 const guint8 *ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id,
                                    gsize *size, GCancellable *cancellable, GError **error);

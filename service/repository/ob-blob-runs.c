@@ -41,17 +41,17 @@ ob_blob_run_measure (const ObWantedBlob *wanted, guint n, gsize max_length, gsiz
   return i;
 }
 
-/* A blob that the run could not give, from wherever it is. */
-static gboolean
-load_alone (ObBlobReader *reader, const ObWantedBlob *wanted, guint number, ObBlobRunFunc func,
-            gpointer user_data, GCancellable *cancellable, GError **error)
+/* A blob that the run could not give, from wherever it is. NULL on error. */
+static const guint8 *
+load_alone (ObBlobReader *reader, const ObWantedBlob *wanted, gsize *loaded,
+            GCancellable *cancellable, GError **error)
 {
   gsize size;
   const guint8 *data
     = ob_blob_reader_load (reader, OB_BLOB_DATA, &wanted->id, &size, cancellable, error);
 
   if (data == NULL)
-    return FALSE;
+    return NULL;
   /* Where it goes was worked out from the size that it has in the index. */
   if (size != ob_blob_location_get_plain_size (&wanted->location))
     {
@@ -62,9 +62,25 @@ load_alone (ObBlobReader *reader, const ObWantedBlob *wanted, guint number, ObBl
                    "Blob %s has %" G_GSIZE_FORMAT " bytes, not the %" G_GSIZE_FORMAT
                    " that an index of the repository gives it (restic repair index)",
                    hex, size, ob_blob_location_get_plain_size (&wanted->location));
-      return FALSE;
+      return NULL;
     }
-  return func (number, data, size, user_data, error);
+  *loaded = size;
+  return data;
+}
+
+/* *@whole is FALSE where it is damaged, which its blobs, which may be elsewhere too, are not. */
+static gboolean
+read_run (ObBlobReader *reader, const ObBlobLocation *first, guint8 *buffer, gsize length,
+          gboolean *whole, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+
+  *whole = ob_blob_reader_read_range (reader, &first->pack, first->offset, buffer, length,
+                                      cancellable, &failure);
+  if (*whole || g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return FALSE;
 }
 
 gboolean
@@ -73,15 +89,10 @@ ob_blob_run_read (ObBlobReader *reader, const ObWantedBlob *wanted, guint n, gui
                   GError **error)
 {
   const ObBlobLocation *first = &wanted[0].location;
-  g_autoptr (GError) failure = NULL;
-  gboolean whole = ob_blob_reader_read_range (reader, &first->pack, first->offset, buffer, length,
-                                              cancellable, &failure);
+  gboolean whole;
 
-  if (!whole && !g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
-    {
-      g_propagate_error (error, g_steal_pointer (&failure));
-      return FALSE;
-    }
+  if (!read_run (reader, first, buffer, length, &whole, cancellable, error))
+    return FALSE;
   for (guint i = 0; i < n; i++)
     {
       const ObBlobLocation *location = &wanted[i].location;
@@ -91,9 +102,39 @@ ob_blob_run_read (ObBlobReader *reader, const ObWantedBlob *wanted, guint n, gui
       if (whole)
         data = ob_blob_reader_open (reader, &wanted[i].id, location,
                                     buffer + (location->offset - first->offset), &size, NULL);
-      if (data != NULL ? !func (i, data, size, user_data, error)
-                       : !load_alone (reader, &wanted[i], i, func, user_data, cancellable, error))
+      if (data == NULL)
+        data = load_alone (reader, &wanted[i], &size, cancellable, error);
+      if (data == NULL || !func (i, data, size, user_data, error))
         return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+ob_blob_run_read_all (ObBlobReader *reader, const ObWantedBlob *wanted, guint n, guint8 *buffer,
+                      gsize length, guint8 *plain, GCancellable *cancellable, GError **error)
+{
+  const ObBlobLocation *first = &wanted[0].location;
+  gboolean whole;
+
+  if (!read_run (reader, first, buffer, length, &whole, cancellable, error))
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    {
+      const ObBlobLocation *location = &wanted[i].location;
+      gsize size = ob_blob_location_get_plain_size (location);
+
+      if (!whole
+          || !ob_blob_reader_open_to (reader, &wanted[i].id, location,
+                                      buffer + (location->offset - first->offset), plain, NULL))
+        {
+          const guint8 *data = load_alone (reader, &wanted[i], &size, cancellable, error);
+
+          if (data == NULL)
+            return FALSE;
+          memcpy (plain, data, size);
+        }
+      plain += size;
     }
   return TRUE;
 }

@@ -31,4 +31,10 @@ gboolean ob_blob_run_read (ObBlobReader *reader, const ObWantedBlob *wanted, gui
                            guint8 *buffer, gsize length, ObBlobRunFunc func, gpointer user_data,
                            GCancellable *cancellable, GError **error);
 
+/* The same with all that the blobs hold, one behind the other, into @plain (room for
+ * ob_blob_location_get_plain_size() of each), which they are unpacked into without a copy. */
+gboolean ob_blob_run_read_all (ObBlobReader *reader, const ObWantedBlob *wanted, guint n,
+                               guint8 *buffer, gsize length, guint8 *plain,
+                               GCancellable *cancellable, GError **error);
+
 G_END_DECLS

@@ -100,11 +100,14 @@ take_run (ObReaderStream *stream, const ObWantedBlob **wanted, guint *n, gsize *
   return found;
 }
 
-static gboolean
-append_plain (guint number, const guint8 *data, gsize size, gpointer user_data, GError **error)
+static gsize
+measure_plain (const ObWantedBlob *wanted, guint n)
 {
-  g_byte_array_append (user_data, data, (guint) size);
-  return TRUE;
+  gsize size = 0;
+
+  for (guint i = 0; i < n; i++)
+    size += ob_blob_location_get_plain_size (&wanted[i].location);
+  return size;
 }
 
 static void *
@@ -128,9 +131,9 @@ run_worker (void *data)
           buffer = g_malloc (length);
           room = length;
         }
-      g_byte_array_set_size (slot->plain, 0);
-      if (!ob_blob_run_read (reader, wanted, n, buffer, length, append_plain, slot->plain,
-                             stream->cancellable, &error))
+      g_byte_array_set_size (slot->plain, (guint) measure_plain (wanted, n));
+      if (!ob_blob_run_read_all (reader, wanted, n, buffer, length, slot->plain->data,
+                                 stream->cancellable, &error))
         {
           ob_first_error_take (stream->first_error, error);
           stop (stream);

@@ -85,11 +85,22 @@ compare_offsets (gconstpointer a, gconstpointer b)
   return x < y ? -1 : x > y;
 }
 
-/* Stored blobs of SIZE random bytes (of ObWantedBlob), in the order of one pack. */
+/* Random bytes, of which the second half can be compressed. */
+static guint8 *
+make_data (void)
+{
+  guint8 *data = make_random (SIZE, 1);
+
+  for (gsize i = SIZE / 2; i < SIZE; i++)
+    data[i] = (guint8) "0123456789ABCDEF"[data[i] % 16];
+  return data;
+}
+
+/* Stored blobs of SIZE bytes (of ObWantedBlob), in the order of one pack. */
 static GArray *
 store_blobs (Pipeline *pipeline)
 {
-  g_autofree guint8 *data = make_random (SIZE, 1);
+  g_autofree guint8 *data = make_data ();
   g_autoptr (GArray) content = pipeline_store (pipeline, data, SIZE);
   ObIndex *index = ob_repository_get_index (pipeline->core.repository);
   GArray *all = g_array_new (FALSE, TRUE, sizeof (ObWantedBlob));
@@ -145,6 +156,44 @@ read_run (Pipeline *pipeline, GArray *all, Seen *seen, GCancellable *cancellable
   return ob_blob_run_read (reader, wanted, all->len, buffer, length, see, seen, cancellable, error);
 }
 
+/* The same, one behind the other. */
+static gboolean
+read_all (Pipeline *pipeline, GArray *all, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObBlobReader) reader = ob_blob_reader_new (pipeline->core.repository);
+  const ObWantedBlob *wanted = (const ObWantedBlob *) (gpointer) all->data;
+  g_autofree guint8 *plain = g_malloc (SIZE);
+  g_autofree guint8 *buffer = NULL;
+  const guint8 *at = plain;
+  gsize length;
+
+  g_assert_cmpuint (ob_blob_run_measure (wanted, all->len, 64 * MIB, &length), ==, all->len);
+  buffer = g_malloc (length);
+  if (!ob_blob_run_read_all (reader, wanted, all->len, buffer, length, plain, cancellable, error))
+    return FALSE;
+  for (guint i = 0; i < all->len; i++)
+    {
+      gsize size = ob_blob_location_get_plain_size (&wanted[i].location);
+      ObId id;
+
+      ob_id_of (at, size, &id);
+      g_assert_true (ob_id_equal (&id, &wanted[i].id));
+      at += size;
+    }
+  g_assert_cmpuint ((gsize) (at - plain), ==, SIZE);
+  return TRUE;
+}
+
+static void
+assert_read_all (Pipeline *pipeline, GArray *all)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean ok = read_all (pipeline, all, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (ok);
+}
+
 static void
 test_read (Pipeline *pipeline, gconstpointer data)
 {
@@ -156,6 +205,7 @@ test_read (Pipeline *pipeline, gconstpointer data)
   g_assert_no_error (error);
   g_assert_cmpuint (seen.n, ==, all->len);
   g_assert_cmpuint (seen.bytes, ==, SIZE);
+  assert_read_all (pipeline, all);
 }
 
 static void
@@ -210,6 +260,10 @@ test_damaged (Pipeline *pipeline, gconstpointer data)
   g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
   g_assert_nonnull (strstr (error->message, hex));
   g_assert_cmpuint (seen.n, ==, 2);
+  g_clear_error (&error);
+  g_assert_false (read_all (pipeline, all, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
+  g_assert_nonnull (strstr (error->message, hex));
 }
 
 /* Somebody who did not know of the first copy stored a second one. */
@@ -246,11 +300,13 @@ test_other_copy (Pipeline *pipeline, gconstpointer data)
   g_assert_true (read_run (pipeline, all, &of_damaged, NULL, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (of_damaged.bytes, ==, SIZE);
+  assert_read_all (pipeline, all);
 
   core_fixture_remove (&pipeline->core, name);
   g_assert_true (read_run (pipeline, all, &of_missing, NULL, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (of_missing.bytes, ==, SIZE);
+  assert_read_all (pipeline, all);
 }
 
 /* Where a blob goes was worked out from the size that it was said to have: it must not be larger.
@@ -266,6 +322,9 @@ test_wrong_size (Pipeline *pipeline, gconstpointer data)
   g_assert_false (read_run (pipeline, all, &seen, NULL, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
   g_assert_cmpuint (seen.n, ==, 1);
+  g_clear_error (&error);
+  g_assert_false (read_all (pipeline, all, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CORRUPT);
 }
 
 /* What is no damage is not mended by reading elsewhere. */
@@ -281,6 +340,9 @@ test_cancelled (Pipeline *pipeline, gconstpointer data)
   g_assert_false (read_run (pipeline, all, &seen, cancellable, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
   g_assert_cmpuint (seen.n, ==, 0);
+  g_clear_error (&error);
+  g_assert_false (read_all (pipeline, all, cancellable, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
 }
 
 int
