@@ -8,8 +8,9 @@
  * its end: two million keys of 32 characters took 4.4 s in 256 MiB, 3.4 s in 64, 2.8 s in 16 and
  * 2.6 s in 4. Where the pieces are too many for one merge, there has to be a second one, so
  * larger tables get more (tuplesort_merge_order() in PostgreSQL's tuplesort.c: a piece that is
- * merged needs 272 KiB, and there are 500 at most). GIN indexes and the hashes that check a foreign
- * key have the same memory, and lose little by it.
+ * merged needs 272 KiB, and there are 500 at most). GIN indexes have the same memory, and are made
+ * faster with it, too (trigrams of 200,000 names: 7.2 s in 16 MiB, 8.8 s in 64, 9.0 s in 256);
+ * the hashes that check a foreign key lose little by it.
  *
  * The index of a partitioned table becomes valid when the last of its parts is attached, and makes
  * valid what it is itself a part of. Where pg_restore does both at once in two connections, neither
