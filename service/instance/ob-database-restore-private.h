@@ -12,7 +12,8 @@ G_BEGIN_DECLS
 /* How many rows were loaded into which table. */
 typedef struct _ObRowTally ObRowTally;
 
-/* A restore under way. Fields are set by one thread, between those that only read them. */
+/* A restore under way. Its own thread sets the fields, while none of those runs that it starts:
+ * they only read them. */
 typedef struct
 {
   const ObDatabaseConfig *config;
@@ -110,7 +111,8 @@ gboolean ob_restore_sorts_alone (const ObRestoreRun *run);
  * @n_helpers and the connection. */
 guint64 ob_restore_get_sort_memory (guint64 bytes, guint n_helpers);
 
-/* Sets run->sort_kib for the rows that are in by now; never to more than the server would give. */
+/* Sets run->sort_kib for the rows that are in by now; never to more than the server would give.
+ * Blocks. Errors: as ob_postgres_connect(). */
 gboolean ob_restore_choose_sort_memory (ObRestoreRun *run, GCancellable *cancellable,
                                         GError **error);
 

@@ -68,7 +68,7 @@ load_alone (ObBlobReader *reader, const ObWantedBlob *wanted, gsize *loaded,
   return data;
 }
 
-/* *@whole is FALSE where it is damaged, which its blobs, which may be elsewhere too, are not. */
+/* TRUE also where the pack is damaged there, with FALSE in *@whole: blobs may be elsewhere, too. */
 static gboolean
 read_run (ObBlobReader *reader, const ObBlobLocation *first, guint8 *buffer, gsize length,
           gboolean *whole, GCancellable *cancellable, GError **error)

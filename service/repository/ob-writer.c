@@ -334,8 +334,12 @@ ob_writer_add_tree (ObWriter *writer, GPtrArray *nodes, ObId *id, GError **error
     return FALSE;
   if (text->len > OB_BLOB_MAX_TREE_SIZE)
     {
+      g_autofree char *size = g_format_size_full (text->len, G_FORMAT_SIZE_IEC_UNITS);
+
       g_set_error (error, OB_ERROR, OB_ERROR_NOT_SUPPORTED,
-                   "A directory of %u entries is too large to be backed up", nodes->len);
+                   "A directory of %u entries is too large to be backed up: the list of what is in "
+                   "it has %s, and may have 256 MiB. Of a database that is about 1.9 TiB of rows",
+                   nodes->len, size);
       return FALSE;
     }
   ob_id_of (text->str, text->len, id);
