@@ -176,6 +176,13 @@ prune_delete_some (Prune *prune, guint n)
     delete_one (prune, (guint) g_rand_int_range (prune->rand, 0, (gint32) prune->models->len));
 }
 
+void
+prune_delete_older (Prune *prune, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    delete_one (prune, (guint) g_rand_int_range (prune->rand, 0, (gint32) prune->models->len - 1));
+}
+
 gboolean
 prune_run_with (ObRepository *repository, const char *limit_text, ObPruneFigures *figures,
             gint64 *freed, ObProgress *progress, GCancellable *cancellable, GError **error)

@@ -37,6 +37,8 @@ void prune_give_up (Prune *prune);
 /* A backup, one that has most of its files, and the first deleted: its pack is partly used. */
 void prune_make_waste (Prune *prune);
 void prune_delete_some (Prune *prune, guint n);
+/* Any but the last, whose packs stay partly used if it is one of prune_make_waste(). */
+void prune_delete_older (Prune *prune, guint n);
 /* *@figures: the plan's; it is carried out at once. */
 gboolean prune_run_with (ObRepository *repository, const char *limit_text, ObPruneFigures *figures,
                          gint64 *freed, ObProgress *progress, GCancellable *cancellable,
