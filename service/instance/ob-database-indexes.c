@@ -97,7 +97,7 @@ attach_again (ObPostgres *postgres, guint *n_found, GString *names, GCancellable
 gboolean
 ob_restore_sorts_alone (const ObRestoreRun *run)
 {
-  return run->server_version >= HAS_HELPERS && ob_restore_is_local (run->config)
+  return run->server_version >= HAS_HELPERS && ob_postgres_is_local (run->config)
          && g_get_num_processors () <= FEW_PROCESSORS
          && run->request->n_parallel >= FEW_PROCESSORS;
 }

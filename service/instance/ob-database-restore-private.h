@@ -192,9 +192,6 @@ gboolean ob_database_rename_pair (ObPostgres *postgres, const char *name, const 
 
 /* ---- ob-database-space.c */
 
-/* Whether the server runs on this host. */
-gboolean ob_restore_is_local (const ObDatabaseConfig *config);
-
 /* The server's directory, where it is on this host and may be known; else NULL. Transfer full. */
 char *ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *postgres,
                                       GCancellable *cancellable);

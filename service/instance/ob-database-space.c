@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-database-restore-private.h"
 
-#include <string.h>
-
 /* What stays free on the file system of the server, whatever its size. */
 #define LEAST_FREE ((guint64) 32 * 1024 * 1024)
 #define MOST_FREE ((guint64) 1024 * 1024 * 1024)
 
 /* methods of this room */
-
-gboolean
-ob_restore_is_local (const ObDatabaseConfig *config)
-{
-  const char *host = config->host;
-
-  return *host == '/' || strcmp (host, "localhost") == 0 || strcmp (host, "::1") == 0
-         || g_str_has_prefix (host, "127.");
-}
 
 char *
 ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *postgres,
@@ -24,7 +13,7 @@ ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *post
 {
   g_autofree char *directory = NULL;
 
-  if (!ob_restore_is_local (config))
+  if (!ob_postgres_is_local (config))
     return NULL;
   directory = ob_postgres_get_text (postgres, "SELECT current_setting('data_directory', true)",
                                     NULL, cancellable, NULL);

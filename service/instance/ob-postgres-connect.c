@@ -192,7 +192,8 @@ start (const ObDatabaseConfig *config,
        ObRole role,
        const char *database,
        const char *hosts,
-       const char *addresses)
+       const char *addresses,
+       const char *ssl_mode)
 {
   gboolean owner = role == OB_ROLE_OWNER;
   const char *password = owner ? config->password : config->system_password;
@@ -218,12 +219,62 @@ start (const ObDatabaseConfig *config,
   const char *const values[] = {
     hosts,    addresses,      port,       database, owner ? config->user : config->system_user,
     password, "/nonexistent", "obbackup", "UTF8",   "disable",
-    "30",     "10",           "3",        "60000",  config->ssl_mode,
+    "30",     "10",           "3",        "60000",  ssl_mode,
     config->ssl_root_cert, NULL
   };
 
   G_STATIC_ASSERT (G_N_ELEMENTS (keywords) == G_N_ELEMENTS (values));
   return PQconnectStartParams (keywords, values, 0);
+}
+
+/* Takes @connection. */
+static gboolean
+establish (ObPostgres *self, PGconn *connection, GCancellable *cancellable, GError **error)
+{
+  g_clear_pointer (&self->connection, PQfinish);
+  self->connection = connection;
+  if (self->connection == NULL)
+    g_error ("Out of memory");
+  PQsetNoticeReceiver (self->connection, ignore_notice, NULL);
+  /* So that a refused connection tells its SQLSTATE, for which libpq has no function. */
+  PQsetErrorVerbosity (self->connection, PQERRORS_VERBOSE);
+  if (!go_on_connecting (self, cancellable, error))
+    return FALSE;
+
+  PQsetErrorVerbosity (self->connection, PQERRORS_DEFAULT);
+  PQsetnonblocking (self->connection, 1);
+  return TRUE;
+}
+
+/* Without encryption where that is enough; see ob-postgres-encryption.c. */
+static gboolean
+connect_to (ObPostgres *self,
+            const ObDatabaseConfig *config,
+            ObRole role,
+            const char *database,
+            GCancellable *cancellable,
+            GError **error)
+{
+  const char *ssl_mode = ob_postgres_choose_ssl_mode (config, "disable");
+  g_autofree char *hosts = NULL;
+  g_autofree char *addresses = NULL;
+  g_autoptr (GError) local_error = NULL;
+
+  if (!resolve (config->host, &hosts, &addresses, cancellable, error))
+    return FALSE;
+  if (establish (self, start (config, role, database, hosts, addresses, ssl_mode), cancellable,
+                 &local_error))
+    return TRUE;
+  if (ssl_mode == config->ssl_mode || !ob_postgres_may_want_encryption (self->sqlstate))
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  if (!establish (self, start (config, role, database, hosts, addresses, NULL), cancellable, error))
+    return FALSE;
+  if (PQsslInUse (self->connection) != 0)
+    ob_postgres_remember_encryption (config);
+  return TRUE;
 }
 
 ObPostgres *
@@ -235,8 +286,6 @@ ob_postgres_connect (const ObDatabaseConfig *config,
 {
   g_autoptr (ObPostgres) self = NULL;
   g_autofree char *server = ob_postgres_describe_server (config);
-  g_autofree char *hosts = NULL;
-  g_autofree char *addresses = NULL;
 
   if (role == OB_ROLE_SUPERUSER && config->system_user == NULL)
     {
@@ -246,24 +295,11 @@ ob_postgres_connect (const ObDatabaseConfig *config,
     }
   if (database == NULL)
     database = config->name;
-  if (!resolve (config->host, &hosts, &addresses, cancellable, error))
-    return NULL;
-
   self = g_new0 (ObPostgres, 1);
   self->role = g_strdup (role == OB_ROLE_OWNER ? config->user : config->system_user);
   self->title = g_strdup_printf ("the database \"%s\" at %s", database, server);
-  self->connection = start (config, role, database, hosts, addresses);
-  if (self->connection == NULL)
-    g_error ("Out of memory");
-  PQsetNoticeReceiver (self->connection, ignore_notice, NULL);
-  /* So that a refused connection tells its SQLSTATE, for which libpq has no function. */
-  PQsetErrorVerbosity (self->connection, PQERRORS_VERBOSE);
-  if (!go_on_connecting (self, cancellable, error))
-    return NULL;
-
-  PQsetErrorVerbosity (self->connection, PQERRORS_DEFAULT);
-  PQsetnonblocking (self->connection, 1);
-  if (!ob_postgres_run (self, cancellable, error, set_up_session))
+  if (!connect_to (self, config, role, database, cancellable, error)
+      || !ob_postgres_run (self, cancellable, error, set_up_session))
     return NULL;
   return g_steal_pointer (&self);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "ob-postgres.h"
+#include "ob-postgres-private.h"
 
 #include <string.h>
 
@@ -132,7 +132,7 @@ ob_postgres_build_conninfo (const ObDatabaseConfig *config, ObRole role, const c
   append_conninfo (text, "user", role == OB_ROLE_OWNER ? config->user : config->system_user);
   append_conninfo (text, "gssencmode", "disable");
   append_conninfo (text, "connect_timeout", "15");
-  append_conninfo (text, "sslmode", config->ssl_mode);
+  append_conninfo (text, "sslmode", ob_postgres_choose_ssl_mode (config, "allow"));
   append_conninfo (text, "sslrootcert", config->ssl_root_cert);
   return g_string_free (text, FALSE);
 }

@@ -93,4 +93,19 @@ gboolean ob_postgres_count_by_copy (ObPostgres *postgres,
                                     GCancellable *cancellable,
                                     GError **error);
 
+/* ---- ob-postgres-encryption.c */
+
+/* sslmode for libpq (its documentation, "SSL Mode Descriptions"): what is configured; else @without
+ * where the server is on this host and is not known to want encryption; NULL: libpq's own. Any
+ * thread. */
+const char *ob_postgres_choose_ssl_mode (const ObDatabaseConfig *config, const char *without);
+
+/* Whether a server that refused a connection without encryption with this SQLSTATE may take one
+ * with it. */
+gboolean ob_postgres_may_want_encryption (const char *sqlstate);
+
+/* The server took one with encryption, and had refused one without: it is asked with it from now on,
+ * for as long as this process lives. Any thread. */
+void ob_postgres_remember_encryption (const ObDatabaseConfig *config);
+
 G_END_DECLS

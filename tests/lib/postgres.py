@@ -112,6 +112,33 @@ class Postgres:
             self.process.wait()
         self.process = None
 
+    # encryption
+
+    def encrypt(self):
+        """Connections may be encrypted from now on, with a certificate that nobody knows, as in a
+        cluster that Debian makes."""
+        certificate, key = self.data / "server.crt", self.data / "server.key"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+             "/CN=localhost", "-out", certificate, "-keyout", key],
+            capture_output=True, check=True)
+        for file in (certificate, key):
+            shutil.chown(file, SUPERUSER, SUPERUSER)
+        self.query("ALTER SYSTEM SET ssl TO on")
+        self._reload()
+
+    def admit(self, kind):
+        """Lets in over TCP what pg_hba.conf calls this: "host", or "hostssl" for encrypted
+        connections alone."""
+        (self.data / "pg_hba.conf").write_text(f"{kind} all all 127.0.0.1/32 scram-sha-256\n")
+        self._reload()
+
+    def _reload(self):
+        before = self.value("SELECT pg_conf_load_time()")
+        self.query("SELECT pg_reload_conf()")
+        wait_until(lambda: self.value("SELECT pg_conf_load_time()") != before,
+                   "PostgreSQL does not read its configuration again")
+
     def remove(self):
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
