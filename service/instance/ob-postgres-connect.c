@@ -259,21 +259,23 @@ connect_to (ObPostgres *self,
   g_autofree char *hosts = NULL;
   g_autofree char *addresses = NULL;
   g_autoptr (GError) local_error = NULL;
+  gboolean refused;
 
   if (!resolve (config->host, &hosts, &addresses, cancellable, error))
     return FALSE;
-  if (establish (self, start (config, role, database, hosts, addresses, ssl_mode), cancellable,
-                 &local_error))
-    return TRUE;
-  if (ssl_mode == config->ssl_mode || !ob_postgres_may_want_encryption (self->sqlstate))
+  refused = !establish (self, start (config, role, database, hosts, addresses, ssl_mode),
+                        cancellable, &local_error);
+  if (refused
+      && (ssl_mode == config->ssl_mode || !ob_postgres_may_want_encryption (self->sqlstate)))
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
-  if (!establish (self, start (config, role, database, hosts, addresses, NULL), cancellable, error))
+  if (refused
+      && !establish (self, start (config, role, database, hosts, addresses, NULL), cancellable,
+                     error))
     return FALSE;
-  if (PQsslInUse (self->connection) != 0)
-    ob_postgres_remember_encryption (config);
+  ob_postgres_learn_encryption (config, self, refused, cancellable);
   return TRUE;
 }
 

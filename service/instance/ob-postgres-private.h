@@ -93,19 +93,20 @@ gboolean ob_postgres_count_by_copy (ObPostgres *postgres,
                                     GCancellable *cancellable,
                                     GError **error);
 
-/* ---- ob-postgres-encryption.c */
+/* ---- ob-postgres-encryption.c: what is known of a server, for as long as this process lives. Any
+ * thread. */
 
 /* sslmode for libpq (its documentation, "SSL Mode Descriptions"): what is configured; else @without
- * where the server is on this host and is not known to want encryption; NULL: libpq's own. Any
- * thread. */
+ * where the server is known to be on this host, and not to want encryption; NULL: libpq's own. */
 const char *ob_postgres_choose_ssl_mode (const ObDatabaseConfig *config, const char *without);
 
 /* Whether a server that refused a connection without encryption with this SQLSTATE may take one
  * with it. */
 gboolean ob_postgres_may_want_encryption (const char *sqlstate);
 
-/* The server took one with encryption, and had refused one without: it is asked with it from now on,
- * for as long as this process lives. Any thread. */
-void ob_postgres_remember_encryption (const ObDatabaseConfig *config);
+/* Of a connection that was just made: what it tells of the server. @was_refused: one without
+ * encryption had been refused before. Blocks. */
+void ob_postgres_learn_encryption (const ObDatabaseConfig *config, ObPostgres *postgres,
+                                   gboolean was_refused, GCancellable *cancellable);
 
 G_END_DECLS

@@ -22,8 +22,8 @@ typedef enum
 gboolean ob_postgres_is_local (const ObDatabaseConfig *config);
 
 /* Connects to @database (NULL: config->name) as @role, application_name "obbackup", search_path
- * pg_catalog alone, client_encoding UTF8, no statement timeout; without encryption where the server is on
- * this host, wants none, and bbdd.props says nothing of it. Limit for connecting: 15 s. Errors:
+ * pg_catalog alone, client_encoding UTF8, no statement timeout; without encryption where the server was
+ * seen to be on this host, wants none, and bbdd.props says nothing of it. Limit for connecting: 15 s. Errors:
  * DATABASE_UNREACHABLE, CREDENTIALS_REJECTED, NOT_SUPPORTED where the role is not configured, all
  * naming role, database, host and port. Transfer full. */
 ObPostgres *ob_postgres_connect (const ObDatabaseConfig *config,

@@ -2,6 +2,7 @@
 """A throw-away PostgreSQL 15 server on loopback, stopped exactly as it was started."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -127,11 +128,25 @@ class Postgres:
         self.query("ALTER SYSTEM SET ssl TO on")
         self._reload()
 
-    def admit(self, kind):
+    def admit(self, kind, addresses="127.0.0.1/32"):
         """Lets in over TCP what pg_hba.conf calls this: "host", or "hostssl" for encrypted
         connections alone."""
-        (self.data / "pg_hba.conf").write_text(f"{kind} all all 127.0.0.1/32 scram-sha-256\n")
+        (self.data / "pg_hba.conf").write_text(f"{kind} all all {addresses} scram-sha-256\n")
         self._reload()
+
+    def read_log(self, start=0):
+        """What it wrote from this byte on."""
+        with open(self.log, "rb") as log:
+            log.seek(start)
+            return log.read().decode()
+
+    def count_connections(self, start):
+        """The connections of obbackup and of the programs that it starts, as log_connections has
+        them from this byte of the log on: how many were encrypted, and how many were not."""
+        lines = [line for line in self.read_log(start).splitlines()
+                 if re.search("connection authorized: .*application_name=obbackup", line)]
+        encrypted = [line for line in lines if "SSL enabled" in line]
+        return len(encrypted), len(lines) - len(encrypted)
 
     def _reload(self):
         before = self.value("SELECT pg_conf_load_time()")
