@@ -11,6 +11,10 @@
 #include "ob-fd.h"
 #include "ob-io.h"
 #include "ob-path.h"
+#include "ob-wait.h"
+
+/* A former directory that is being removed, in the staging directory. */
+#define RELEASED "released"
 
 /* A unit with its directories open. */
 typedef struct
@@ -311,6 +315,30 @@ remove_staged (const ObRestoreUnit *unit, const char *name, GCancellable *cancel
   return TRUE;
 }
 
+/* What is about to be removed gets another name: whoever looks for the former directory finds all of
+ * it, or nothing. */
+static gboolean
+give_up_previous (const ObRestoreUnit *unit, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  ob_autofd int staging = ob_restore_unit_open_staging (unit, &local);
+
+  if (staging < 0)
+    {
+      if (g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
+        return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  if (get_inode (staging, OB_RESTORE_PREVIOUS) == 0)
+    return TRUE;
+  if (!move (staging, OB_RESTORE_PREVIOUS, staging, RELEASED, unit->path, error))
+    return FALSE;
+  if (fsync (staging) < 0)
+    return ob_set_error_errno (error, errno, "What is kept of %s cannot be named anew", unit->path);
+  return TRUE;
+}
+
 /* methods of this room */
 
 int
@@ -385,7 +413,8 @@ ob_restore_unit_discard (const ObRestoreUnit *unit, GError **error)
 gboolean
 ob_restore_unit_release (const ObRestoreUnit *unit, GCancellable *cancellable, GError **error)
 {
-  return remove_staged (unit, OB_RESTORE_PREVIOUS, cancellable, error);
+  return ob_check_cancelled (cancellable, error) && give_up_previous (unit, error)
+         && remove_staged (unit, RELEASED, cancellable, error);
 }
 
 gboolean

@@ -32,7 +32,8 @@ gboolean ob_restore_unit_discard (const ObRestoreUnit *unit, GError **error);
 gboolean ob_restore_unit_turn (const ObRestoreUnit *unit, gboolean previous_to_new, GError **error);
 
 /* Removes the former directory that is kept and the staging directory. Where it is gone already
- * nothing is done. */
+ * nothing is done. From the first file on it is no former directory any more, whether or not all of
+ * it can be removed: what is left of it the next call removes. */
 gboolean ob_restore_unit_release (const ObRestoreUnit *unit, GCancellable *cancellable,
                                   GError **error);
 

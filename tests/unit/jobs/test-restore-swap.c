@@ -3,10 +3,13 @@
 #include "ob-restore-swap.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broken-call.h"
 #include "fixture.h"
 #include "ob-error.h"
 
@@ -449,6 +452,56 @@ test_discard_another (Swap *swap, gconstpointer data)
   g_assert_true (is_there (swap, STAGING "/new"));
 }
 
+/* What is left of a former directory when its removal ends half-way is none that one could go back
+ * to, and the next removal finds it. */
+static void
+test_release_half_way (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *mounted = NULL;
+  g_autofree char *moved = NULL;
+  Swap swap = { 0 };
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("only root can mount");
+      return;
+    }
+  if (!broken_call_begin_process ())
+    return;
+  g_assert_cmpint (unshare (CLONE_NEWNS), ==, 0);
+  g_assert_cmpint (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+  swap_set_up (&swap, NULL);
+  do_swap (&swap);
+  make_directory (&swap, STAGING "/previous/mounted", 0755);
+  mounted = fixture_path (&swap.base, STAGING "/previous/mounted");
+  moved = fixture_path (&swap.base, STAGING "/released/mounted");
+  g_assert_cmpint (mount ("tmpfs", mounted, "tmpfs", 0, NULL), ==, 0);
+
+  g_assert_false (ob_restore_unit_release (swap.unit, NULL, &error));
+  g_assert_nonnull (error);
+  g_assert_false (is_there (&swap, STAGING "/previous"));
+  g_assert_cmpint (umount (moved), ==, 0);
+  g_clear_error (&error);
+  ob_restore_unit_release (swap.unit, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_false (is_there (&swap, STAGING));
+  swap_tear_down (&swap, NULL);
+}
+
+static void
+test_release_cancelled (Swap *swap, gconstpointer data)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  do_swap (swap);
+  g_cancellable_cancel (cancellable);
+  g_assert_false (ob_restore_unit_release (swap->unit, cancellable, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_CANCELLED);
+  g_assert_true (is_there (swap, STAGING "/previous/old"));
+}
+
 static void
 test_no_leak (Swap *swap, gconstpointer data)
 {
@@ -496,6 +549,8 @@ main (int argc, char **argv)
   ADD ("/restore-swap/discard", test_discard);
   ADD ("/restore-swap/discard-keeps", test_discard_keeps);
   ADD ("/restore-swap/discard-another", test_discard_another);
+  g_test_add_func ("/restore-swap/release-half-way", test_release_half_way);
+  ADD ("/restore-swap/release-cancelled", test_release_cancelled);
   ADD ("/restore-swap/no-leak", test_no_leak);
   return g_test_run ();
 }
