@@ -283,8 +283,12 @@ ob_verify_record_forget_older (ObVerifyRecord *self, gint64 time)
 
   g_hash_table_iter_init (&iter, self->entries);
   while (g_hash_table_iter_next (&iter, &key, &value))
-    if (((const ObVerified *) value)->time < time)
-      g_hash_table_iter_remove (&iter);
+    {
+      const ObVerified *entry = value;
+
+      if (MAX (entry->time, entry->proven) < time)
+        g_hash_table_iter_remove (&iter);
+    }
 }
 
 const GArray *

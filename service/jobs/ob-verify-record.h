@@ -55,7 +55,8 @@ void ob_verify_record_add (ObVerifyRecord *record, const ObId *id, gint64 time, 
 /* Takes in what a drill that ended at @time learnt of a backup. */
 void ob_verify_record_prove (ObVerifyRecord *record, const ObId *id, gint64 time, gboolean proof);
 
-/* Forgets all backups that were not verified at @time or later: those that are gone. */
+/* Forgets all backups that were neither verified nor tried by a drill at @time or later: those that
+ * are gone, when a verification of all backups that began then has ended. */
 void ob_verify_record_forget_older (ObVerifyRecord *record, gint64 time);
 
 /* The packs that verifications found damaged and that nobody is known to have mended: nothing is to

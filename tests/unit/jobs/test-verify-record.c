@@ -213,6 +213,12 @@ test_proof (JobsFixture *fixture, gconstpointer data)
   ob_verify_record_forget_older (again, 100);
   g_assert_cmpint (get (again, &one).proven, ==, 50);
   g_assert_cmpint (get (again, &two).proven, ==, 0);
+
+  /* Made and tried while a verification was under way that does not know of it. */
+  ob_verify_record_prove (again, &two, 150, FALSE);
+  ob_verify_record_forget_older (again, 120);
+  g_assert_cmpint (get (again, &two).proven, ==, 150);
+  g_assert_false (get (again, &two).proof);
 }
 
 typedef struct
