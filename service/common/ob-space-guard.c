@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "ob-error.h"
+#include "ob-wait.h"
 
 #define MIB ((guint64) 1024 * 1024)
 #define INTERVAL_NSEC (200 * 1000 * 1000)
@@ -61,7 +62,7 @@ wait_a_moment (ObSpaceGuard *self)
 {
   struct timespec until;
 
-  clock_gettime (CLOCK_REALTIME, &until);
+  clock_gettime (CLOCK_MONOTONIC, &until);
   until.tv_nsec += INTERVAL_NSEC;
   until.tv_sec += until.tv_nsec / 1000000000;
   until.tv_nsec %= 1000000000;
@@ -137,7 +138,7 @@ ob_space_guard_new (const char *directory, guint64 least, guint64 most, GCancell
   self->least = least;
   self->most = most;
   pthread_mutex_init (&self->mutex, NULL);
-  pthread_cond_init (&self->changed, NULL);
+  ob_cond_init (&self->changed);
   self->thread = g_thread_new ("space-guard", watch, self);
   return self;
 }

@@ -2,6 +2,7 @@
 """A drill restores a backup into a scratch database and directory, compares, checks and removes all
 of it again, however it ends; what lives is not touched, and what was learnt stays with the backup."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -304,6 +305,24 @@ class Hindered(DrillTest):
                     self.bus.cancel(path)
                 self.assertIn(self.wait_job(path)["State"], ("cancelled", "succeeded"))
                 self.assert_no_scratch()
+
+    def test_cancelled_at_the_end_of_one(self):
+        """When the first of two backups was proven, and is being written down as such."""
+        identifiers = [self.backup(), self.backup()]
+        records = SANDBOX / "state" / "verified"
+        records.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(records, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = self.start_drill(*identifiers)
+        wait_until(self.scratch_databases, "the drill does not begin")
+        wait_until(lambda: not self.scratch_databases() and not self.scratch_files(),
+                   "the drill does not clean up")
+        self.bus.cancel(path)
+        os.close(lock)
+        self.assertEqual(self.wait_job(path)["State"], "cancelled")
+        self.assertEqual([(backup["id"], backup["result"])
+                          for backup in self.bus.result(path)["backups"]],
+                         [(identifiers[0], "proven")])
 
     def test_killed_in_the_middle(self):
         identifier = self.backup()
