@@ -109,9 +109,10 @@ ob_note_instance (GVariant *details, const char *name, GPtrArray *troubles, GStr
 
   if (*stopped != '\0')
     g_ptr_array_add (troubles,
-                     g_strdup_printf ("the application is stopped: %s was being restored, and then "
-                                      "it could not be started (%s)",
-                                      name, stopped));
+                     g_strdup_printf ("the application is stopped: that of %s was not started again "
+                                      "(%s); start it, and then let it be seen: obbackupctl "
+                                      "instance check %s",
+                                      name, stopped, name));
   note_change (details, name, troubles, notes);
   note_proof (details, name, troubles, notes);
   note_previous (details, name, notes);

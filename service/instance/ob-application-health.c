@@ -103,6 +103,16 @@ check_health (ObInstance *instance, gboolean *hopeless, GCancellable *cancellabl
 /* public methods */
 
 gboolean
+ob_application_is_seen_well (ObInstance *instance, GCancellable *cancellable)
+{
+  gboolean hopeless = FALSE;
+
+  /* The query alone tells of the database. */
+  return (instance->unit != NULL || instance->health_url != NULL)
+         && check_health (instance, &hopeless, cancellable, NULL);
+}
+
+gboolean
 ob_application_wait_healthy (ObInstance *instance, GCancellable *cancellable, GError **error)
 {
   gint64 began = g_get_monotonic_time ();

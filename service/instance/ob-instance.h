@@ -144,6 +144,11 @@ gboolean ob_application_stop (ObInstance *instance, guint timeout, GCancellable 
 gboolean ob_application_start (ObInstance *instance, guint timeout, GCancellable *cancellable,
                                GError **error);
 
+/* Whether the application is seen to run and to be well at this moment, by what is configured of
+ * what ob_application_wait_healthy() looks at; FALSE where neither its unit nor its URL is. Blocks
+ * for some seconds. */
+gboolean ob_application_is_seen_well (ObInstance *instance, GCancellable *cancellable);
+
 /* Waits until the application, which was started, is well, as far as that is configured: its
  * unit is active, its URL answers with a status below 400 (certificates are not looked at:
  * nothing is sent there), its query, run as bbdd.user in a read-only transaction, gives true or

@@ -48,24 +48,29 @@ free_data (gpointer pointer)
   g_free (data);
 }
 
+/* What was begun cannot go on. */
+static void
+start_again (const Data *data, const ObChange *change, ObJob *job)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (ob_application_start (data->instance, data->context->command_timeout, NULL, &error))
+    return;
+  ob_progress_warn (ob_job_get_progress (job), FALSE, "%s", error->message);
+  ob_restore_stopped_set (data->context, change->instance, error->message);
+}
+
 static gboolean
 stop_application (const Data *data, ObChange *change, ObJob *job, GCancellable *cancellable,
                   GError **error)
 {
-  ObProgress *progress = ob_job_get_progress (job);
-  g_autoptr (GError) start_error = NULL;
-
-  ob_progress_set_phase (progress, "stopping");
+  ob_progress_set_phase (ob_job_get_progress (job), "stopping");
   change->stopped = TRUE;
   if (!ob_change_save (change, data->context, error))
     return FALSE;
   if (ob_application_stop (data->instance, data->context->command_timeout, cancellable, error))
     return TRUE;
-  if (!ob_application_start (data->instance, data->context->command_timeout, NULL, &start_error))
-    {
-      ob_progress_warn (progress, FALSE, "%s", start_error->message);
-      ob_restore_stopped_set (data->context, change->instance, start_error->message);
-    }
+  start_again (data, change, job);
   return FALSE;
 }
 
@@ -85,7 +90,11 @@ open_change (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **e
   change->backup = g_strdup (backup);
   change->destination = g_strdup (ob_job_get_destination (job));
   change->state = OB_CHANGE_OPEN;
-  return ob_change_save (change, data->context, error);
+  if (ob_change_save (change, data->context, error))
+    return TRUE;
+  if (data->stop)
+    start_again (data, change, job);
+  return FALSE;
 }
 
 static JsonObject *
@@ -202,8 +211,27 @@ start_application (const Data *data, const ObChange *change, ObJob *job, GError 
   ob_progress_set_phase (ob_job_get_progress (job), "starting");
   if (ob_application_start (data->instance, data->context->command_timeout, NULL, error)
       && ob_application_wait_healthy (data->instance, NULL, error))
-    return TRUE;
+    {
+      ob_restore_stopped_clear (data->context, change->instance);
+      return TRUE;
+    }
   ob_restore_stopped_set (data->context, change->instance, (*error)->message);
+  return FALSE;
+}
+
+/* It is over, whether or not the application comes up. Where we do not come so far as to start it,
+ * nobody else would tell that it is stopped. */
+static gboolean
+end_as_succeeded (const Data *data, const ObChange *change, ObJob *job, GError **error)
+{
+  if (change->stopped)
+    ob_restore_stopped_set (data->context, change->instance,
+                            "The service was cut off when a change had succeeded and the "
+                            "application was about to be started again.");
+  if (ob_change_end (change, data->context, "succeeded", error))
+    return start_application (data, change, job, error);
+  if (change->stopped)
+    ob_restore_stopped_clear (data->context, change->instance);
   return FALSE;
 }
 
@@ -222,9 +250,7 @@ run_end (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error
   if (!data->succeeded)
     return roll_back (data, change, job, cancellable, error)
            && ob_change_end (change, data->context, "was rolled back", error);
-  /* It is over, whether or not the application comes up. */
-  return ob_change_end (change, data->context, "succeeded", error)
-         && start_application (data, change, job, error);
+  return end_as_succeeded (data, change, job, error);
 }
 
 /* public methods */

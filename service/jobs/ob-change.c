@@ -200,7 +200,10 @@ start_again (ObContext *context, const ObChange *change, GPtrArray *deeds)
 
   if (instance != NULL
       && ob_application_start (instance, context->command_timeout, NULL, &error))
-    return;
+    {
+      ob_restore_stopped_clear (context, change->instance);
+      return;
+    }
   ob_restore_stopped_set (context, change->instance, error->message);
   g_ptr_array_add (deeds, g_steal_pointer (&error->message));
 }

@@ -2,6 +2,7 @@
 #include "ob-error.h"
 #include "ob-operations.h"
 #include "ob-restore-recover.h"
+#include "ob-restore-stopped.h"
 
 typedef struct
 {
@@ -18,6 +19,17 @@ free_data (gpointer pointer)
 
   ob_instance_unref (data->instance);
   g_free (data);
+}
+
+/* Somebody may have started the application meanwhile. */
+static void
+look_at_application (const Data *data, GCancellable *cancellable)
+{
+  const char *name = ob_instance_get_name (data->instance);
+  g_autofree char *stopped = ob_restore_stopped_get (data->context, name);
+
+  if (stopped != NULL && ob_application_is_seen_well (data->instance, cancellable))
+    ob_restore_stopped_clear (data->context, name);
 }
 
 static gboolean
@@ -40,6 +52,7 @@ run_check (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **err
   if (!ob_restore_settle (data->context, ob_instance_get_name (data->instance),
                           ob_job_get_progress (job), &local))
     g_ptr_array_add (problems, g_strdup (local->message));
+  look_at_application (data, cancellable);
   for (guint i = 0; i < problems->len; i++)
     {
       char *text = g_ptr_array_index (problems, i);

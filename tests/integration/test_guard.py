@@ -8,11 +8,13 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import time
 import unittest
 
 from bus import ROOT
+from gi.repository import GLib
 from harness import (BUSY, DONE, FAILED, NAME, NOT_AUTHORISED, NOT_FOUND, SANDBOX, USAGE,
                      InstallationTest, calls_as, compare, ctl, server, start_ctl, wait_until)
 
@@ -296,6 +298,63 @@ class Changes(GuardTest):
         self.assertEqual([entry["id"] for entry in self.changes()], [change])
         self.ok("change", "end", change, "--failed")
         self.assert_same_installation(before, self.describe())
+
+    def hold(self, verb):
+        """The application's start or stop takes until may is there; returns (called, may), and
+        what lets it be as before."""
+        program, run = self.installation.programs / "application.py", self.installation.programs / "run"
+        text = program.read_text()
+        called, may = run / f"{verb}-called", run / f"{verb}-may"
+
+        def let_go():
+            program.write_text(text)
+            for file in (called, may):
+                file.unlink(missing_ok=True)
+
+        self.addCleanup(let_go)
+        program.write_text(text.replace(f"def {verb}(options):", f"""def {verb}(options):
+    Path("{called}").touch()
+    while not Path("{may}").exists():
+        time.sleep(0.01)"""))
+        return called, may, let_go
+
+    def stop_option(self):
+        return {"stop": GLib.Variant("b", True)}
+
+    def test_not_written_down(self):
+        """The application was stopped, and then there is no room to say so: it is started again."""
+        called, may, _ = self.hold("stop")
+        _, path = self.bus.manager("BeginChange", "(ssa{sv})", "erp", "", self.stop_option())
+        wait_until(called.exists, "the application is not stopped")
+        changes = SANDBOX / "state" / "changes"
+        shutil.rmtree(changes)
+        self.addCleanup(self.restart_service)
+        may.touch()
+        job = self.wait_job(path)
+        self.assertEqual(job["State"], "failed", job)
+        self.assert_runs()
+
+    def test_cut_off_before_the_start(self):
+        """It was ended as succeeded, and the application was about to be started: that it is not
+        is told, until it is seen to run."""
+        change = self.begin(**self.stop_option())
+        self.assertFalse(self.installation.application_runs())
+        called, _, let_go = self.hold("start")
+        self.bus.manager("EndChange", "(sba{sv})", change, True, {})
+        wait_until(called.exists, "the application is not started")
+        self.kill_service()
+        details = self.json("instance", "show", "erp")
+        self.assertRegex(details["stopped"], "about to be started")
+        self.assertEqual(self.changes(), [])
+        let_go()
+        url = f"http://127.0.0.1:{self.installation.http_port}/"
+        self.ok("instance", "edit", "erp", "--health-url", url)
+        self.addCleanup(self.ok, "instance", "edit", "erp", "--health-url", "none")
+        self.ok("instance", "check", "erp", status=(DONE, FAILED))
+        self.assertIn("stopped", self.json("instance", "show", "erp"))
+        self.installation.start_application()
+        self.ok("instance", "check", "erp", status=(DONE, FAILED))
+        self.assertNotIn("stopped", self.json("instance", "show", "erp"))
 
     def test_backup_cut_off(self):
         """Nothing was begun."""
