@@ -64,7 +64,28 @@ read_policy (Request *request)
   return TRUE;
 }
 
-/* *@change: transfer full; NULL where it was not begun. */
+static void
+tell_open (const char *change)
+{
+  g_printerr ("obbackupctl: the change is still open; end it with one of\n"
+              "  obbackupctl change end %s --failed      (go back to how it was before)\n"
+              "  obbackupctl change end %s --succeeded   (keep what there is)\n",
+              change, change);
+}
+
+/* Nothing was done yet, so there is nothing to go back from. */
+static void
+give_up (ObClient *client, const Request *request, const char *change)
+{
+  ObExit status;
+
+  g_printerr ("obbackupctl: %s was not run, since you interrupted\n", request->command[0]);
+  status = ob_end_change (client, change, TRUE, FALSE);
+  if (status != OB_EXIT_DONE && status != OB_EXIT_PARTIAL)
+    tell_open (change);
+}
+
+/* *@change: transfer full; NULL where the command is not to be run. */
 static ObExit
 begin (ObClient *client, const Request *request, const char *instance, char **change)
 {
@@ -73,6 +94,7 @@ begin (ObClient *client, const Request *request, const char *instance, char **ch
   g_autoptr (GVariant) result = NULL;
   GVariantBuilder options;
   const char *id = "", *job = "";
+  gboolean interrupted = FALSE;
   double seconds = 0;
   ObExit status;
 
@@ -87,13 +109,25 @@ begin (ObClient *client, const Request *request, const char *instance, char **ch
   if (reply == NULL)
     return ob_client_fail (client, error);
   g_variant_get (reply, "(&s&o)", &id, &job);
-  status = ob_follow_job (client, job, TRUE, &result);
+  status = ob_follow_job_interruptible (client, job, &interrupted, &result);
+  if (interrupted && result == NULL)
+    {
+      g_printerr ("obbackupctl: %s was not run; where the backup is made all the same, change %s is "
+                  "open afterwards, which \"obbackupctl change end %s --succeeded\" ends\n",
+                  request->command[0], id, id);
+      return status;
+    }
   /* A backup that lacks something is one all the same, and has been warned of. */
   if (status != OB_EXIT_DONE && status != OB_EXIT_PARTIAL)
     {
       g_printerr ("obbackupctl: %s was not run, since there is no backup to go back to\n",
                   request->command[0]);
       return status;
+    }
+  if (interrupted)
+    {
+      give_up (client, request, id);
+      return OB_EXIT_CANCELLED;
     }
   *change = g_strdup (id);
   if (result != NULL && !client->quiet && !client->json
@@ -131,15 +165,6 @@ ask (const Request *request, const ObCommandEnd *end, gboolean *restore)
     }
   fclose (terminal);
   return answered;
-}
-
-static void
-tell_open (const char *change)
-{
-  g_printerr ("obbackupctl: the change is still open; end it with one of\n"
-              "  obbackupctl change end %s --failed      (go back to how it was before)\n"
-              "  obbackupctl change end %s --succeeded   (keep what there is)\n",
-              change, change);
 }
 
 /* Standard output is the command's alone. */

@@ -416,6 +416,42 @@ conclude (Follow *follow, GVariant **result)
   return exit_of_state (follow);
 }
 
+/* Fills in what all have in common. */
+static ObExit
+follow_to_end (Follow *follow, GVariant **result)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  ObClient *client = follow->client;
+  ObExit status;
+
+  follow->loop = loop;
+  follow->cancellable = cancellable;
+  follow->state = g_strdup ("");
+  follow->phase = g_strdup ("");
+  follow->error_name = g_strdup ("");
+  ob_progress_line_init (&follow->line, !client->quiet && !client->json);
+  if (wait_for_end (follow, &error))
+    {
+      ob_progress_line_hide (&follow->line);
+      if (is_final (follow->state))
+        tell_watcher (follow);
+      status = conclude (follow, result);
+    }
+  else
+    {
+      ob_progress_line_hide (&follow->line);
+      status = ob_client_fail (client, error);
+    }
+
+  g_free (follow->waiting);
+  g_free (follow->error_name);
+  g_free (follow->phase);
+  g_free (follow->state);
+  return status;
+}
+
 /* public methods */
 
 ObExit
@@ -426,43 +462,27 @@ ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_interrupt,
 }
 
 ObExit
+ob_follow_job_interruptible (ObClient *client, const char *path, gboolean *interrupted,
+                             GVariant **result)
+{
+  Follow follow = { .client = client, .path = path, .cancel_on_interrupt = TRUE };
+  ObExit status = follow_to_end (&follow, result);
+
+  *interrupted = follow.interrupted;
+  return status;
+}
+
+ObExit
 ob_follow_job_watched (ObClient *client, const char *path, gboolean cancel_on_interrupt,
                        ObFollowFunc func, gpointer user_data, GVariant **result)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   Follow follow = { .client = client,
                     .path = path,
                     .cancel_on_interrupt = cancel_on_interrupt,
-                    .loop = loop,
-                    .cancellable = cancellable,
-                    .state = g_strdup (""),
-                    .phase = g_strdup (""),
-                    .error_name = g_strdup (""),
                     .func = func,
                     .user_data = user_data };
-  ObExit status;
 
-  ob_progress_line_init (&follow.line, !client->quiet && !client->json);
-  if (wait_for_end (&follow, &error))
-    {
-      ob_progress_line_hide (&follow.line);
-      if (is_final (follow.state))
-        tell_watcher (&follow);
-      status = conclude (&follow, result);
-    }
-  else
-    {
-      ob_progress_line_hide (&follow.line);
-      status = ob_client_fail (client, error);
-    }
-
-  g_free (follow.waiting);
-  g_free (follow.error_name);
-  g_free (follow.phase);
-  g_free (follow.state);
-  return status;
+  return follow_to_end (&follow, result);
 }
 
 /* A job that made none says nothing. */

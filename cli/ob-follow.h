@@ -19,6 +19,12 @@ ObExit ob_follow_job (ObClient *client, const char *path, gboolean cancel_on_int
  * it meanwhile. */
 typedef void (*ObFollowFunc) (gpointer user_data);
 
+/* As ob_follow_job(), which tells in *@interrupted whether somebody interrupted it: the job
+ * may have been done all the same, since not everything can be cancelled. *@result is NULL where the
+ * job goes on. */
+ObExit ob_follow_job_interruptible (ObClient *client, const char *path, gboolean *interrupted,
+                                    GVariant **result);
+
 /* As ob_follow_job(), with @func called. */
 ObExit ob_follow_job_watched (ObClient *client, const char *path, gboolean cancel_on_interrupt,
                               ObFollowFunc func, gpointer user_data, GVariant **result);

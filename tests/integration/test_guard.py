@@ -15,7 +15,7 @@ import unittest
 
 from bus import ROOT
 from gi.repository import GLib
-from harness import (BUSY, DONE, FAILED, NAME, NOT_AUTHORISED, NOT_FOUND, SANDBOX, USAGE,
+from harness import (BUSY, CANCELLED, DONE, FAILED, NAME, NOT_AUTHORISED, NOT_FOUND, SANDBOX, USAGE,
                      InstallationTest, calls_as, compare, ctl, server, start_ctl, wait_until)
 
 EXISTS = FAILED
@@ -320,6 +320,39 @@ class Changes(GuardTest):
 
     def stop_option(self):
         return {"stop": GLib.Variant("b", True)}
+
+    def interrupted_while_stopping(self, times):
+        """Runs a guard that is interrupted when it cannot be cancelled any more; how it ended."""
+        called, may, let_go = self.hold("stop")
+        ran = self.directory / "ran"
+        guard = start_ctl("guard", "erp", "--stop", "--", "touch", ran)
+        wait_until(called.exists, "the application is not stopped")
+        for _ in range(times):
+            guard.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        if times == 1:
+            may.touch()
+        _, told = guard.communicate(timeout=60)
+        may.touch()
+        wait_until(lambda: not any(job["State"] in ("queued", "running")
+                                   for job in self.json("jobs")), "the job does not end")
+        let_go()
+        self.assertFalse(ran.exists(), told)
+        self.assertEqual(guard.returncode, CANCELLED, told)
+        return told
+
+    def test_interrupted_while_stopping(self):
+        told = self.interrupted_while_stopping(1)
+        self.assertIn("was not run", told)
+        self.assertEqual(self.changes(), [])
+        self.assert_runs()
+
+    def test_interrupted_twice_while_stopping(self):
+        told = self.interrupted_while_stopping(2)
+        change, = self.changes()
+        self.assertIn(f"change end {change['id']} --succeeded", told)
+        self.ok("change", "end", change["id"], "--succeeded")
+        self.assert_runs()
 
     def test_not_written_down(self):
         """The application was stopped, and then there is no room to say so: it is started again."""
