@@ -32,7 +32,8 @@ drop_snapshot (ObRepair *self, const char *name, GError **error)
   return TRUE;
 }
 
-/* The snapshots as they are now that the index tells the truth. */
+/* The snapshots as they are now that the index tells the truth. What no disk gives is not in it any
+ * more, so whatever cannot be read here failed by chance, and is no reason to drop anything. */
 static gboolean
 repair_snapshots (ObRepair *self, GError **error)
 {
@@ -41,6 +42,7 @@ repair_snapshots (ObRepair *self, GError **error)
   GPtrArray *bad_snapshots = self->verify->bad_snapshots;
   ObStore *store = ob_repository_get_store (self->repository);
 
+  left->strict = TRUE;
   if (!ob_verify_run (left, self->cancellable, error))
     return FALSE;
   self->verify = left;

@@ -228,7 +228,7 @@ read_pack (ObVerify *self, ObPackCheck *check, guint32 pack, GError **error)
   if (ob_pack_check_run (check, &id, self->stored[pack], listed, &findings, self->cancellable,
                          &failure))
     tell_findings (self, pack, name, &findings, listed);
-  else if (ob_verify_is_damage (self, &failure, error))
+  else if (ob_verify_is_loss (self, &failure, error))
     tell_unreadable (self, pack, name, failure);
   else
     return FALSE;

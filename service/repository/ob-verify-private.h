@@ -35,6 +35,7 @@ struct _ObVerify
   gdouble share;
   guint64 seed;
   guint n_threads;
+  gboolean strict; /* for a repair, which drops what is lost: see ob_verify_is_loss() */
   ObVerifyReport report;
 
   GPtrArray *snapshots;     /* of ObSnapshot, newest first */
@@ -69,6 +70,10 @@ void ob_verify_add_problem (ObVerify *verify, ObVerifyKind kind, const char *obj
 /* Whether the failure to read something tells of that thing alone: the store still answers. Then
  * @failure stays the caller's; else it is moved to @error and the result is FALSE. */
 gboolean ob_verify_is_damage (ObVerify *verify, GError **failure, GError **error);
+
+/* The same of a pack or a tree, which counts as lost from then on. One that the store could not
+ * give may be whole: where the verification is strict that is an error, too. */
+gboolean ob_verify_is_loss (ObVerify *verify, GError **failure, GError **error);
 
 /* --- ob-verify-packs.c: what there is --- */
 

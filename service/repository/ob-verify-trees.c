@@ -117,7 +117,7 @@ load_tree (Walk *walk, const ObId *id, GError **error)
   GPtrArray *nodes = ob_blob_reader_load_tree (walk->reader, id, self->cancellable, &failure);
   char hex[OB_ID_HEX_SIZE];
 
-  if (nodes != NULL || !ob_verify_is_damage (self, &failure, error))
+  if (nodes != NULL || !ob_verify_is_loss (self, &failure, error))
     return nodes;
   ob_id_to_hex (id, hex);
   set_tree_bad (self, id);

@@ -15,6 +15,11 @@
 /* How often one begins anew where others change the index meanwhile. */
 #define TRIES 3
 
+/* What failed once is read again by the next repair. */
+#define STRICT_ADVICE                                                                              \
+  "What is lost cannot be told, so no backup was changed; repair once more (obbackupctl verify "   \
+  "--repair). "
+
 static const char *const kind_names[] = {
   [OB_VERIFY_INDEX_FILE] = "index",
   [OB_VERIFY_SNAPSHOT] = "snapshot",
@@ -112,7 +117,12 @@ check_index (ObVerify *self, GError **error)
 
       ob_verify_add_problem (self, OB_VERIFY_INDEX_FILE, damage->name, "%s", damage->message);
     }
-  return TRUE;
+  /* All that it lists would be missing. */
+  if (!self->strict || self->bad_indexes->len == 0)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "%s%s", STRICT_ADVICE,
+               ((const ObIndexDamage *) g_ptr_array_index (self->bad_indexes, 0))->message);
+  return FALSE;
 }
 
 /* From here on the index is looked at as it is now. */
@@ -225,6 +235,18 @@ ob_verify_is_damage (ObVerify *self, GError **failure, GError **error)
       && ob_repository_confirm (self->repository, self->cancellable, NULL))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (failure));
+  return FALSE;
+}
+
+gboolean
+ob_verify_is_loss (ObVerify *self, GError **failure, GError **error)
+{
+  if (!ob_verify_is_damage (self, failure, error))
+    return FALSE;
+  if (!self->strict || g_error_matches (*failure, OB_ERROR, OB_ERROR_CORRUPT)
+      || g_error_matches (*failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return TRUE;
+  g_propagate_prefixed_error (error, g_steal_pointer (failure), "%s", STRICT_ADVICE);
   return FALSE;
 }
 

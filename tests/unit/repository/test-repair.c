@@ -331,6 +331,81 @@ test_unreadable_index (Pipeline *pipeline, gconstpointer data)
   check_unreadable (pipeline, 2, OB_VERIFY_INDEX_FILE);
 }
 
+/* The disk fails at one read of such an object, after so many that it gave. */
+typedef struct
+{
+  FaultStore *store;
+  const char *prefix;
+  guint n_left;
+} Stumble;
+
+static void
+stumble (const char *name, gpointer user_data)
+{
+  Stumble *self = user_data;
+
+  if (g_str_has_prefix (name, self->prefix) && self->n_left-- == 0)
+    fault_store_arm (self->store, FAULT_READ, 1, FAULT_EIO, FALSE);
+}
+
+/* The same when it is looked at what the backups lost: nothing of them is taken for lost. */
+static void
+check_stumbling (Pipeline *pipeline, const char *directory, guint n_left)
+{
+  ObVerifyOptions options = { .share = 1, .n_threads = 2 };
+  g_autoptr (ObStore) store = fault_store_new (pipeline->core.store);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObRepository) repository = ob_repository_open (store, CORE_PASSPHRASE, NULL, &error);
+  g_autoptr (ObSnapshot) snapshot = NULL;
+  g_autoptr (ObSnapshot) marked = NULL;
+  g_autofree char *trees = NULL;
+  Stumble stumbling = { FAULT_STORE (store), directory, n_left };
+  ObBlobLocation location;
+
+  verify_make_source (pipeline);
+  snapshot = verify_backup (pipeline, 1);
+  verify_locate (pipeline, snapshot, "", &location);
+  trees = ob_pack_get_name (&location.pack);
+  if (directory == NULL)
+    stumbling.prefix = trees;
+  verify_locate (pipeline, snapshot, "a/two", &location);
+  verify_flip (pipeline, &location.pack, location.offset + 20);
+  {
+    g_autoptr (ObLock) lock = ob_lock_acquire (repository, TRUE, NULL, &error);
+    g_autoptr (ObVerify) verify = ob_verify_new (repository, &options, NULL);
+    ObVerifyRepairs repairs;
+
+    g_assert_no_error (error);
+    ob_verify_run (verify, NULL, &error);
+    g_assert_no_error (error);
+    fault_store_watch_reads (FAULT_STORE (store), stumble, &stumbling);
+    g_assert_false (ob_verify_repair (verify, lock, &repairs, NULL, &error));
+    fault_store_watch_reads (FAULT_STORE (store), NULL, NULL);
+    g_assert_true (fault_store_has_struck (FAULT_STORE (store)));
+    g_assert_nonnull (strstr (error->message, "no backup was changed"));
+    g_assert_cmpuint (repairs.snapshots_dropped + repairs.snapshots_marked, ==, 0);
+  }
+  pipeline_reopen (pipeline);
+  repair_all (pipeline);
+  marked = verify_find_snapshot (pipeline->core.repository, &snapshot->id);
+  g_assert_false (has_path (pipeline, marked, "a/two"));
+  g_assert_true (has_path (pipeline, marked, "a/one"));
+  g_assert_true (has_path (pipeline, marked, "b/deep/three"));
+}
+
+static void
+test_stumbling_tree (Pipeline *pipeline, gconstpointer data)
+{
+  check_stumbling (pipeline, NULL, 0);
+}
+
+/* Both of its files were read once since they were written. */
+static void
+test_stumbling_index (Pipeline *pipeline, gconstpointer data)
+{
+  check_stumbling (pipeline, "index/", 2);
+}
+
 /* The second repair adds to the mark of the first. */
 static void
 test_twice (Pipeline *pipeline, gconstpointer data)
@@ -430,6 +505,8 @@ main (int argc, char **argv)
   ADD ("same-id", test_same_id);
   ADD ("unreadable-snapshot", test_unreadable_snapshot);
   ADD ("unreadable-index", test_unreadable_index);
+  ADD ("stumbling-tree", test_stumbling_tree);
+  ADD ("stumbling-index", test_stumbling_index);
   ADD ("twice", test_twice);
   ADD ("lock", test_lock);
   g_test_add_func ("/repair/mark", test_mark);
