@@ -8,6 +8,7 @@
 #include "ob-error.h"
 #include "ob-hasher.h"
 #include "ob-pack.h"
+#include "ob-wait.h"
 
 /* Bytes read at a time: they are hashed while the processor's cache holds them. */
 #define PIECE (256 * 1024)
@@ -22,6 +23,9 @@
 /* What the window of a frame may take where it is uncompressed in pieces: 8 MiB, as the usual
  * levels have it at most. */
 #define MAX_WINDOW_LOG 23
+
+/* What a disk that fails at a place loses there, at least. */
+#define SECTOR 4096
 
 /* Read at the end of a pack for its header. */
 #define TAIL (8 * 1024)
@@ -53,6 +57,7 @@ typedef struct
   const char *name;
   guint64 size;
   guint64 position; /* read and hashed so far */
+  GError *failure;  /* of the first read that failed */
   ObPackFindings *findings;
   GCancellable *cancellable;
 } Pass;
@@ -93,6 +98,7 @@ ob_pack_findings_clear (ObPackFindings *findings)
 {
   g_clear_pointer (&findings->header, g_array_unref);
   g_clear_pointer (&findings->header_problem, g_free);
+  g_clear_pointer (&findings->read_problem, g_free);
   g_clear_pointer (&findings->bad, g_array_unref);
   g_clear_pointer (&findings->good, g_array_unref);
 }
@@ -134,6 +140,84 @@ let_go (Buffer *buffer)
   buffer->room = 0;
 }
 
+/* internal: reading */
+
+/* Whether other bytes of the pack may be had where these cannot. What is far away is no disk: a
+ * server gives an object, or does not. */
+static gboolean
+may_lack_sectors (Pass *pass, const GError *failure)
+{
+  ObRepository *repository = pass->check->repository;
+
+  return g_error_matches (failure, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE)
+         && ob_store_get_reads_at_once (ob_repository_get_store (repository)) <= 1
+         && ob_repository_confirm (repository, pass->cancellable, NULL);
+}
+
+/* Reads once more, sector by sector, what the store could not give at once. What it does not give
+ * now either is zeros, and counted in *@lost: nothing is sealed to zeros, so what should lie there
+ * is not taken for sound. */
+static gssize
+read_sectors (Pass *pass, guint64 offset, guint8 *buffer, gsize size, guint64 *lost,
+              GError **error)
+{
+  ObStore *store = ob_repository_get_store (pass->check->repository);
+  gsize wanted;
+
+  for (gsize done = 0; done < size; done += wanted)
+    {
+      g_autoptr (GError) failure = NULL;
+      gssize n = -1;
+
+      wanted = MIN (size - done, SECTOR - (gsize) ((offset + done) % SECTOR));
+      if (ob_check_cancelled (pass->cancellable, &failure))
+        n = ob_store_read (store, pass->name, offset + done, buffer + done, wanted,
+                           pass->cancellable, &failure);
+      if (n >= 0 && (gsize) n < wanted)
+        return (gssize) done + n;
+      if (n >= 0)
+        continue;
+      if (!g_error_matches (failure, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return -1;
+        }
+      memset (buffer + done, 0, wanted);
+      *lost += wanted;
+    }
+  return (gssize) size;
+}
+
+/* As ob_store_read(), but where a disk fails to give some sectors all others are read. */
+static gssize
+read_piece (Pass *pass, guint64 offset, guint8 *buffer, gsize size, guint64 *lost, GError **error)
+{
+  ObRepository *repository = pass->check->repository;
+  g_autoptr (GError) failure = NULL;
+  guint64 n_lost = 0;
+  gssize n = ob_store_read (ob_repository_get_store (repository), pass->name, offset, buffer, size,
+                            pass->cancellable, &failure);
+
+  if (n >= 0)
+    return n;
+  if (may_lack_sectors (pass, failure))
+    {
+      n = read_sectors (pass, offset, buffer, size, &n_lost, error);
+      if (n < 0)
+        return -1;
+      *lost += n_lost;
+      /* Else it has gone away meanwhile. */
+      if (n_lost == 0 || ob_repository_confirm (repository, pass->cancellable, NULL))
+        {
+          if (pass->failure == NULL)
+            pass->failure = g_steal_pointer (&failure);
+          return n;
+        }
+    }
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return -1;
+}
+
 /* internal: the header */
 
 static void
@@ -145,23 +229,22 @@ set_header_error (GError **error)
 
 /* Reads @size bytes that end where the pack does; NULL on error. */
 static guint8 *
-read_tail (ObPackCheck *self, const char *name, guint64 pack_size, gsize size,
-           GCancellable *cancellable, GError **error)
+read_tail (Pass *pass, gsize size, GError **error)
 {
   g_autofree guint8 *tail = g_malloc (size);
-  gssize n = ob_store_read (ob_repository_get_store (self->repository), name, pack_size - size,
-                            tail, size, cancellable, error);
+  guint64 lost = 0;
+  gssize n = read_piece (pass, pass->size - size, tail, size, &lost, error);
 
   if (n >= 0 && (gsize) n < size)
     g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, "The pack is cut short");
   return n == (gssize) size ? g_steal_pointer (&tail) : NULL;
 }
 
-/* @name: of the pack; NULL with CORRUPT, or an error of the store. */
+/* NULL with CORRUPT, or an error of the store. */
 static GArray *
-read_header (ObPackCheck *self, const char *name, guint64 size, GCancellable *cancellable,
-             GError **error)
+read_header (Pass *pass, GError **error)
 {
+  guint64 size = pass->size;
   gsize n = (gsize) MIN (size, TAIL);
   g_autofree guint8 *tail = NULL;
   guint32 length;
@@ -172,7 +255,7 @@ read_header (ObPackCheck *self, const char *name, guint64 size, GCancellable *ca
       set_header_error (error);
       return NULL;
     }
-  tail = read_tail (self, name, size, n, cancellable, error);
+  tail = read_tail (pass, n, error);
   if (tail == NULL)
     return NULL;
 
@@ -187,25 +270,16 @@ read_header (ObPackCheck *self, const char *name, guint64 size, GCancellable *ca
     {
       g_free (tail);
       n = length + sizeof length;
-      tail = read_tail (self, name, size, n, cancellable, error);
+      tail = read_tail (pass, n, error);
       if (tail == NULL)
         return NULL;
     }
 
-  entries = ob_pack_parse_header (self->crypto, tail + n - sizeof length - length, length, size,
-                                  error);
+  entries = ob_pack_parse_header (pass->check->crypto, tail + n - sizeof length - length, length,
+                                  size, error);
   if (entries != NULL)
     g_array_sort (entries, ob_pack_entry_compare);
   return entries;
-}
-
-GArray *
-ob_pack_check_read_header (ObPackCheck *self, const ObId *pack, guint64 size,
-                           GCancellable *cancellable, GError **error)
-{
-  g_autofree char *name = ob_pack_get_name (pack);
-
-  return read_header (self, name, size, cancellable, error);
 }
 
 /* internal: the blobs */
@@ -286,20 +360,18 @@ add_entry (Pass *pass, gboolean good, const ObPackEntry *entry)
   g_array_append_vals (good ? pass->findings->good : pass->findings->bad, entry, 1);
 }
 
-/* internal: reading */
+/* internal: the pass */
 
 /* Reads and hashes the next @size bytes into @buffer; *@n smaller only where the pack ends
  * early. */
 static gboolean
 read_next (Pass *pass, guint8 *buffer, gsize size, gsize *n, GError **error)
 {
-  ObStore *store = ob_repository_get_store (pass->check->repository);
-
   for (*n = 0; *n < size;)
     {
       gsize wanted = MIN (size - *n, PIECE);
-      gssize got = ob_store_read (store, pass->name, pass->position, buffer + *n, wanted,
-                                  pass->cancellable, error);
+      gssize got = read_piece (pass, pass->position, buffer + *n, wanted,
+                               &pass->findings->unreadable, error);
 
       if (got < 0)
         return FALSE;
@@ -434,8 +506,7 @@ find_header (Pass *pass, GError **error)
 {
   g_autoptr (GError) failure = NULL;
 
-  pass->findings->header
-    = read_header (pass->check, pass->name, pass->size, pass->cancellable, &failure);
+  pass->findings->header = read_header (pass, &failure);
   if (failure == NULL)
     return TRUE;
   if (!g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
@@ -443,8 +514,40 @@ find_header (Pass *pass, GError **error)
       g_propagate_error (error, g_steal_pointer (&failure));
       return FALSE;
     }
-  pass->findings->header_problem = g_strdup (failure->message);
+  pass->findings->header_problem
+    = g_strdup (pass->failure != NULL ? pass->failure->message : failure->message);
   return TRUE;
+}
+
+/* A pack of which nothing can be read says nothing: that is as if it could not be opened. */
+static gboolean
+settle_failure (Pass *pass, GError **error)
+{
+  ObPackFindings *findings = pass->findings;
+
+  if (pass->failure == NULL)
+    return TRUE;
+  if (findings->unreadable < pass->position)
+    {
+      findings->read_problem = g_strdup (pass->failure->message);
+      return TRUE;
+    }
+  g_propagate_error (error, g_steal_pointer (&pass->failure));
+  return FALSE;
+}
+
+/* public methods */
+
+GArray *
+ob_pack_check_read_header (ObPackCheck *self, const ObId *pack, guint64 size,
+                           GCancellable *cancellable, GError **error)
+{
+  g_autofree char *name = ob_pack_get_name (pack);
+  Pass pass = { .check = self, .name = name, .size = size, .cancellable = cancellable };
+  GArray *entries = read_header (&pass, error);
+
+  g_clear_error (&pass.failure);
+  return entries;
 }
 
 gboolean
@@ -464,9 +567,11 @@ ob_pack_check_run (ObPackCheck *self, const ObId *pack, guint64 size, GArray *li
                                 .good = g_array_new (FALSE, FALSE, sizeof (ObPackEntry)) };
   ok = find_header (&pass, error)
        && check_entries (&pass, findings->header != NULL ? findings->header : listed, error)
-       && pass_over (&pass, size, error);
+       && pass_over (&pass, size, error) && settle_failure (&pass, error);
   ob_hasher_finish (self->pack_hasher, &actual);
   findings->size = pass.position;
-  findings->hash_is_right = ok && ob_id_equal (&actual, pack);
+  findings->hash_is_right
+    = ok && findings->unreadable == 0 && ob_id_equal (&actual, pack);
+  g_clear_error (&pass.failure);
   return ok;
 }

@@ -134,11 +134,22 @@ rescue (Work *work, const ObId *pack, GArray *good, GError **error)
   return TRUE;
 }
 
+/* A lack of memory or descriptors is one of this host, and says nothing of the pack. */
+static gboolean
+is_loss (Work *work, GError **failure, GError **error)
+{
+  if (!g_error_matches (*failure, OB_ERROR, OB_ERROR_FAILED))
+    return ob_verify_is_damage (work->repair->verify, failure, error);
+  g_propagate_error (error, g_steal_pointer (failure));
+  return FALSE;
+}
+
 /* Reads a pack that is damaged, or in no index: *@fate tells what is to become of it. */
 typedef enum
 {
   FATE_KEEP,    /* it is sound: it comes into the index */
   FATE_REPLACE, /* what is good of it was rescued */
+  FATE_RESCUED, /* the same, but the file stays: another time the disk may give the rest */
   FATE_LEAVE,   /* nothing of it can be had now; the file stays where it is */
 } Fate;
 
@@ -146,14 +157,13 @@ static gboolean
 settle_pack (Work *work, const ObId *pack, guint64 size, GArray *listed, GArray **header,
              Fate *fate, GError **error)
 {
-  ObVerify *verify = work->repair->verify;
   g_auto (ObPackFindings) findings = { 0 };
   g_autoptr (GError) failure = NULL;
 
   *fate = FATE_LEAVE;
   if (!ob_pack_check_run (work->check, pack, size, listed, &findings, work->repair->cancellable,
                           &failure))
-    return ob_verify_is_damage (verify, &failure, error);
+    return is_loss (work, &failure, error);
   if (findings.hash_is_right && findings.header != NULL && findings.bad->len == 0)
     {
       *header = g_steal_pointer (&findings.header);
@@ -165,7 +175,7 @@ settle_pack (Work *work, const ObId *pack, guint64 size, GArray *listed, GArray 
       work->repair->repairs->blobs_lost++;
   if (findings.good->len == 0 && findings.bad->len == 0)
     return TRUE;
-  *fate = FATE_REPLACE;
+  *fate = findings.unreadable > 0 ? FATE_RESCUED : FATE_REPLACE;
   return rescue (work, pack, findings.good, error);
 }
 
@@ -193,6 +203,9 @@ repair_bad_pack (Work *work, guint32 number, GError **error)
     case FATE_REPLACE:
       repairs->packs_replaced++;
       g_ptr_array_add (work->old_packs, ob_pack_get_name (&id));
+      return TRUE;
+    case FATE_RESCUED:
+      repairs->packs_replaced++;
       return TRUE;
     default:
       repairs->packs_dropped++;

@@ -178,12 +178,22 @@ tell_findings (ObVerify *self, guint32 pack, const char *name, const ObPackFindi
   const char *id = name + strlen ("data/00/");
   gboolean agrees = findings->header != NULL && are_same (findings->header, listed);
 
-  if (findings->hash_is_right && agrees && findings->bad->len == 0)
+  if (findings->hash_is_right && agrees && findings->bad->len == 0
+      && findings->read_problem == NULL)
     return;
 
   set_bad_pack (self, pack);
   mark_bad_places (self, pack, findings->good);
-  if (!findings->hash_is_right)
+  if (findings->unreadable > 0)
+    ob_verify_add_problem (self, OB_VERIFY_PACK_READ, name,
+                           "%" G_GUINT64_FORMAT " of the %" G_GUINT64_FORMAT
+                           " bytes of pack %s cannot be read: %s",
+                           findings->unreadable, findings->size, id, findings->read_problem);
+  else if (findings->read_problem != NULL)
+    ob_verify_add_problem (self, OB_VERIFY_PACK_READ, name,
+                           "Pack %s could be read only at a second try: %s", id,
+                           findings->read_problem);
+  if (!findings->hash_is_right && findings->unreadable == 0)
     ob_verify_add_problem (self, OB_VERIFY_PACK_CONTENT, name,
                            "Pack %s is damaged: its bytes are not those that its name promises",
                            id);

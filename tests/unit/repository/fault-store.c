@@ -17,6 +17,10 @@ struct _FaultStore
   guint number;
   FaultKind kind;
 
+  char *broken_name; /* set while nobody reads, and the range */
+  guint64 broken_begin, broken_end;
+  gint n_broken; /* atomic */
+
   FaultWatch watch; /* set while nobody reads */
   gpointer watch_data;
   FaultWatch removal_watch; /* set while nobody removes */
@@ -46,7 +50,9 @@ static gboolean
 fail (FaultCall call, FaultKind kind, const char *name, GError **error)
 {
   g_set_error (error, OB_ERROR,
-               kind == FAULT_ENOSPC ? OB_ERROR_NO_SPACE : OB_ERROR_DESTINATION_UNAVAILABLE,
+               kind == FAULT_ENOSPC   ? OB_ERROR_NO_SPACE
+               : kind == FAULT_EMFILE ? OB_ERROR_FAILED
+                                      : OB_ERROR_DESTINATION_UNAVAILABLE,
                "The fault %s was asked for at the %s of %s", fault_kind_get_name (kind),
                fault_call_get_name (call), name);
   return FALSE;
@@ -87,6 +93,13 @@ fault_store_flush (ObStore *store, GCancellable *cancellable, GError **error)
   return ob_store_flush (self->inner, cancellable, error);
 }
 
+static gboolean
+is_broken (FaultStore *self, const char *name, guint64 offset, gsize size)
+{
+  return g_strcmp0 (name, self->broken_name) == 0 && offset < self->broken_end
+         && offset + size > self->broken_begin;
+}
+
 static gssize
 fault_store_read (ObStore *store, const char *name, guint64 offset, void *buffer, gsize size,
                   GCancellable *cancellable, GError **error)
@@ -96,6 +109,12 @@ fault_store_read (ObStore *store, const char *name, guint64 offset, void *buffer
 
   if (self->watch != NULL)
     self->watch (name, self->watch_data);
+  if (is_broken (self, name, offset, size))
+    {
+      g_atomic_int_inc (&self->n_broken);
+      fail (FAULT_READ, FAULT_EIO, name, error);
+      return -1;
+    }
   if (strikes (self, FAULT_READ, &kind))
     {
       if (kind != FAULT_SHORT)
@@ -195,6 +214,7 @@ fault_store_finalize (GObject *object)
   FaultStore *self = FAULT_STORE (object);
 
   g_object_unref (self->inner);
+  g_free (self->broken_name);
   pthread_mutex_destroy (&self->mutex);
   G_OBJECT_CLASS (fault_store_parent_class)->finalize (object);
 }
@@ -277,6 +297,21 @@ fault_store_has_struck (FaultStore *self)
 }
 
 void
+fault_store_break (FaultStore *self, const char *name, guint64 offset, guint64 size)
+{
+  g_free (self->broken_name);
+  self->broken_name = g_strdup (name);
+  self->broken_begin = offset;
+  self->broken_end = offset + size;
+}
+
+guint
+fault_store_get_n_broken (FaultStore *self)
+{
+  return (guint) g_atomic_int_get (&self->n_broken);
+}
+
+void
 fault_store_watch_reads (FaultStore *self, FaultWatch watch, gpointer user_data)
 {
   self->watch = watch;
@@ -301,7 +336,7 @@ fault_call_get_name (FaultCall call)
 const char *
 fault_kind_get_name (FaultKind kind)
 {
-  static const char *const names[] = { "EIO", "ENOSPC", "late", "short" };
+  static const char *const names[] = { "EIO", "ENOSPC", "late", "EMFILE", "short" };
 
   return names[kind];
 }

@@ -26,6 +26,7 @@ typedef enum
   FAULT_ENOSPC, /* NO_SPACE, and nothing is done */
   FAULT_LATE,   /* DESTINATION_UNAVAILABLE, and it is done nevertheless: the answer was lost; a
                  * listing was broken off in its middle */
+  FAULT_EMFILE, /* FAILED, as where this host lacks descriptors, and nothing is done */
   FAULT_SHORT,  /* a read gives fewer bytes than there are, as if the object ended there; else
                  * EIO */
   FAULT_N_KINDS,
@@ -48,6 +49,13 @@ guint fault_store_get_n_calls (FaultStore *self, FaultCall call);
 
 /* Whether a call failed since then. Any thread. */
 gboolean fault_store_has_struck (FaultStore *self);
+
+/* From now on each read that touches the @size bytes of @name at @offset fails with EIO, as where a
+ * disk has a bad sector; before other threads use it. */
+void fault_store_break (FaultStore *self, const char *name, guint64 offset, guint64 size);
+
+/* How many reads failed for that. Any thread. */
+guint fault_store_get_n_broken (FaultStore *self);
 
 /* Calls @watch before each read of an object, in the thread that reads. NULL: no more. */
 typedef void (*FaultWatch) (const char *name, gpointer user_data);
