@@ -10,6 +10,12 @@
  *                  N        there   there     BEFORE_DROP
  *                           there   there     BEFORE_MAKING: the number is free
  *   N                       there   there     made
+ *
+ * PostgreSQL removes a database's files before it commits the drop, so a crash of the server, or of
+ * the session, leaves one that is listed and is none any more. From 15.4 on it is marked, before
+ * there is no telling. So whatever is to be dropped, on the way there and back, is given the name
+ * "doomed" before: what has that name may be gutted, has to go, and is never counted. Nor is what
+ * is marked, as versions of ours left it that dropped it under the name that it had.
  */
 #include "ob-database-exchange.h"
 
@@ -22,9 +28,12 @@
 #define ATTEMPTS 20
 #define OBJECT_IN_USE "55006"
 #define FIRST_WITH_OID 150000
-/* Microseconds between two looks at whether a session is gone, and how many. */
+/* Microseconds between two looks at whether a session is gone, and how many: a drop that is waited
+ * for makes a checkpoint and removes all files. */
 #define LOOK_INTERVAL 100000
-#define LOOKS 600
+#define LOOKS 6000
+/* What the server sets where a drop was cut off (its DATCONNLIMIT_INVALID_DB). */
+#define IS_GUTTED "datconnlimit = -2"
 
 typedef enum
 {
@@ -56,6 +65,7 @@ run_clear (Run *run)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
+/* 0 also for one whose drop was cut off. */
 static gboolean
 look_up_oid (ObPostgres *postgres, const char *name, guint32 *oid, GCancellable *cancellable,
              GError **error)
@@ -63,8 +73,9 @@ look_up_oid (ObPostgres *postgres, const char *name, guint32 *oid, GCancellable 
   const char *parameters[] = { name, NULL };
   g_autofree char *text = ob_postgres_get_text (
     postgres,
-    "SELECT coalesce ((SELECT oid::bigint FROM pg_database WHERE datname = $1), 0)", parameters,
-    cancellable, error);
+    "SELECT coalesce ((SELECT oid::bigint FROM pg_database"
+    "                   WHERE datname = $1 AND NOT " IS_GUTTED "), 0)",
+    parameters, cancellable, error);
 
   if (text == NULL)
     return FALSE;
@@ -99,20 +110,32 @@ find_stage (Run *run, Stage *stage, GError **error)
   return TRUE;
 }
 
-/* The server goes on with a statement of ours after we were killed, and holds its locks. */
+/* The server goes on with a statement of ours after we were killed, and holds its locks. A drop is
+ * waited for: what it drops is not needed, and were it ended, the rest would have to go all the
+ * same. */
 static gboolean
 end_statements (Run *run, GError **error)
 {
-  const char *parameters[] = { run->exchange->kept, run->exchange->staged, NULL };
+  const ObDatabaseExchange *exchange = run->exchange;
+  g_autofree char *name = ob_postgres_format ("%I", run->config->name);
+  const char *parameters[] = { exchange->kept,
+                               exchange->staged,
+                               name,
+                               exchange->oid != 0 ? exchange->moving : exchange->kept,
+                               exchange->oid != 0 ? exchange->doomed : exchange->kept,
+                               NULL };
 
   for (guint i = 0; i < LOOKS; i++)
     {
       g_autofree char *count = ob_postgres_get_text (
         run->postgres,
-        "SELECT nullif (count(pg_terminate_backend(pid)), 0) FROM pg_stat_activity"
+        "SELECT nullif (count(CASE WHEN query ~ '^DROP ' THEN true"
+        "                          ELSE pg_terminate_backend(pid) END), 0)"
+        "  FROM pg_stat_activity"
         " WHERE application_name = 'obbackup' AND pid <> pg_backend_pid() AND state = 'active'"
         "   AND usename = current_user AND query ~ '^(CREATE|DROP|ALTER) DATABASE '"
-        "   AND (strpos (query, $1) > 0 OR strpos (query, $2) > 0)",
+        "   AND (strpos (query, $1) > 0 OR strpos (query, $2) > 0 OR strpos (query, $3) > 0"
+        "        OR strpos (query, $4) > 0 OR strpos (query, $5) > 0)",
         parameters, run->cancellable, error);
 
       if (count == NULL)
@@ -168,6 +191,56 @@ drop_database (Run *run, const char *name, GError **error)
   g_autofree char *sql = ob_postgres_format ("DROP DATABASE %I WITH (FORCE)", name);
 
   return run_alone (run, name, sql, error);
+}
+
+/* Whether the server did not even begin with what it was told, by the classes of its errors: a
+ * subscription in the database, a role without the right, and the like. */
+static gboolean
+is_refusal (const char *sqlstate)
+{
+  return g_str_has_prefix (sqlstate, "55") || g_str_has_prefix (sqlstate, "42");
+}
+
+/* Drops @name, which is whole and not needed any more. */
+static gboolean
+doom_database (Run *run, const char *name, GError **error)
+{
+  const char *doomed = run->exchange->doomed;
+  g_autoptr (GError) local_error = NULL;
+
+  if (!rename_database (run, name, doomed, error))
+    return FALSE;
+  if (drop_database (run, doomed, &local_error))
+    return TRUE;
+  /* It is as it was, so the way back may lead over it. */
+  if (is_refusal (ob_postgres_get_sqlstate (run->postgres)))
+    rename_database (run, doomed, name, NULL);
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
+/* What a drop that was cut off has left, or one that was about to begin. For after find_stage(),
+ * which sees to it that there is a database that is whole besides. */
+static gboolean
+drop_leftovers (Run *run, GError **error)
+{
+  const ObDatabaseExchange *exchange = run->exchange;
+  const char *parameters[]
+    = { exchange->doomed, run->config->name, exchange->moving, exchange->kept, NULL };
+
+  for (;;)
+    {
+      g_autofree char *name = ob_postgres_get_text (
+        run->postgres,
+        "SELECT datname FROM pg_database"
+        " WHERE datname = $1 OR (datname IN ($2, $3, $4) AND " IS_GUTTED ") LIMIT 1",
+        parameters, run->cancellable, error);
+
+      if (name == NULL)
+        return error == NULL || *error == NULL;
+      if (!drop_database (run, name, error))
+        return FALSE;
+    }
 }
 
 static JsonObject *
@@ -248,7 +321,7 @@ step_forward (Run *run, Stage *stage, GError **error)
       break;
     case BEFORE_DROP:
       if (!give_settings (run, exchange->moving, exchange->kept, error)
-          || !drop_database (run, exchange->moving, error))
+          || !doom_database (run, exchange->moving, error))
         return FALSE;
       break;
     case BEFORE_MAKING:
@@ -268,7 +341,7 @@ exchange_with_oid (Run *run, GError **error)
 {
   Stage stage = NOTHING_DONE;
 
-  if (!find_stage (run, &stage, error))
+  if (!find_stage (run, &stage, error) || !drop_leftovers (run, error))
     return FALSE;
   while (stage != MADE)
     if (!step_forward (run, &stage, error))
@@ -278,6 +351,17 @@ exchange_with_oid (Run *run, GError **error)
       }
   return give_settings (run, run->exchange->staged, run->config->name, error)
          && touch_database (run, run->config->name, error);
+}
+
+/* Drops config->name, where there is one. */
+static gboolean
+drop_unneeded (Run *run, GError **error)
+{
+  guint32 oid = 0;
+
+  if (!look_up_oid (run->postgres, run->config->name, &oid, NULL, error))
+    return FALSE;
+  return oid == 0 || doom_database (run, run->config->name, error);
 }
 
 /* The former database, of its copy: under its number if that goes. */
@@ -291,15 +375,13 @@ make_former (Run *run, GError **error)
   if (copy_database (run, exchange->kept, name, exchange->oid, &local_error)
       && give_settings (run, exchange->kept, name, &local_error)
       && touch_database (run, name, &local_error))
-    return drop_database (run, exchange->kept, error);
+    return doom_database (run, exchange->kept, error);
   ob_progress_warn (run->progress, FALSE,
                     "The former database is back, but has another number (OID) than before, so an "
                     "activation key has to be activated again: %s",
                     local_error != NULL ? local_error->message : "");
   touch_database (run, name, NULL);
-  return ob_postgres_runf (run->postgres, NULL, error, "DROP DATABASE IF EXISTS %I WITH (FORCE)",
-                           name)
-         && rename_database (run, exchange->kept, name, error);
+  return drop_unneeded (run, error) && rename_database (run, exchange->kept, name, error);
 }
 
 static gboolean
@@ -309,19 +391,19 @@ back_with_oid (Run *run, GError **error)
   const char *name = run->config->name;
   Stage stage = NOTHING_DONE;
 
-  if (!find_stage (run, &stage, error))
+  if (!find_stage (run, &stage, error) || !drop_leftovers (run, error))
     return FALSE;
   switch (stage)
     {
     case NOTHING_DONE:
       return TRUE;
     case BEFORE_DROP:
-      return drop_database (run, exchange->kept, error)
+      return doom_database (run, exchange->kept, error)
              && rename_database (run, exchange->moving, name, error);
     case BEFORE_COPY:
       return rename_database (run, exchange->moving, name, error);
     case MADE:
-      return touch_database (run, name, error) && drop_database (run, name, error)
+      return touch_database (run, name, error) && doom_database (run, name, error)
              && make_former (run, error);
     case BEFORE_MAKING:
     default:

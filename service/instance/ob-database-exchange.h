@@ -15,20 +15,22 @@ typedef struct
   const char *kept;   /* name that the former one gets */
   const char *moving; /* name of the former one while its number (OID) is passed on; with @oid
                        * only */
+  const char *doomed; /* name that a database gets before it is dropped; with @oid only */
   guint32 oid;        /* number that config->name keeps; 0: it gets that of the staged one */
   gboolean had_former; /* there was a config->name before */
 } ObDatabaseExchange;
 
-/* The number (OID) of the database @name; *@oid is 0 where there is none. */
+/* The number (OID) of the database @name; *@oid is 0 where there is none, or only what the server
+ * left of one when it was interrupted dropping it. */
 gboolean ob_database_get_oid (const ObDatabaseConfig *config, const char *name, guint32 *oid,
                               GCancellable *cancellable, GError **error);
 
 /* Brings the exchange to its end. Without a number that is two renames in one transaction. With
  * one: the former database gets the name @moving, so that nobody finds it; it is copied to @kept
- * and dropped; config->name is made of @staged with its number. @staged stays then, for a way
- * back that loses nothing: ob_database_drop() when all is well. A database's settings, rights
- * and comment, which a copy does not have, are given to it. @n_ended: sessions that were ended.
- * Errors: EXISTS where @kept is taken. */
+ * and, as @doomed, dropped; config->name is made of @staged with its number. @staged stays then,
+ * for a way back that loses nothing: ob_database_drop() when all is well. A database's settings,
+ * rights and comment, which a copy does not have, are given to it. @n_ended: sessions that were
+ * ended. Errors: EXISTS where @kept is taken. */
 gboolean ob_database_exchange (const ObDatabaseConfig *config, const ObDatabaseExchange *exchange,
                                guint *n_ended, ObProgress *progress, GCancellable *cancellable,
                                GError **error);

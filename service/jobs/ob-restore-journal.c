@@ -60,6 +60,18 @@ get_database_name (const char *name, const char *suffix, const char *when)
   return g_strdup_printf ("%.*s%s", (int) length, name, tail);
 }
 
+/* Like the name @moving, and as long. NULL where that is none of ours. Transfer full. */
+static char *
+get_doomed_name (const char *moving)
+{
+  const char *suffix = moving != NULL ? g_strrstr (moving, "_moving_") : NULL;
+
+  if (suffix == NULL)
+    return NULL;
+  return g_strdup_printf ("%.*s_doomed_%s", (int) (suffix - moving), moving,
+                          suffix + strlen ("_moving_"));
+}
+
 /* Inode numbers have 64 bits, JSON's numbers 63. */
 static void
 set_inode (JsonObject *object, const char *name, guint64 inode)
@@ -210,7 +222,7 @@ has_databases (const ObRestoreJournal *journal)
 {
   return (journal->staged_database == NULL || journal->kept_database != NULL)
          && (journal->oid == 0
-             || (journal->staged_database != NULL && journal->moving_database != NULL));
+             || (journal->staged_database != NULL && journal->doomed_database != NULL));
 }
 
 static gboolean
@@ -234,6 +246,7 @@ parse (ObRestoreJournal *journal, JsonObject *object)
   journal->staged_database = ob_state_json_dup_text (object, "staged-database");
   journal->kept_database = ob_state_json_dup_text (object, "kept-database");
   journal->moving_database = ob_state_json_dup_text (object, "moving-database");
+  journal->doomed_database = get_doomed_name (journal->moving_database);
   journal->oid = (guint32) ob_manifest_get_number (object, "oid");
   journal->kept_size = ob_manifest_get_number (object, "kept-size");
   journal->kept_since = (gint64) ob_manifest_get_number (object, "kept-since");
@@ -344,6 +357,7 @@ ob_restore_journal_set_database (ObRestoreJournal *journal, const char *name)
   journal->staged_database = get_database_name (name, "restoring", journal->time);
   journal->kept_database = get_database_name (name, "before", journal->time);
   journal->moving_database = get_database_name (name, "moving", journal->time);
+  journal->doomed_database = get_doomed_name (journal->moving_database);
 }
 
 /* What was kept comes back; what lives gets the other one of two names. */
@@ -357,6 +371,7 @@ turn_databases (ObRestoreJournal *journal, const ObRestoreJournal *record, const
                              ? g_steal_pointer (&before)
                              : get_database_name (name, "undone", record->time);
   journal->moving_database = get_database_name (name, "moving", record->time);
+  journal->doomed_database = get_doomed_name (journal->moving_database);
 }
 
 ObRestoreJournal *
@@ -381,6 +396,7 @@ ob_restore_journal_get_exchange (const ObRestoreJournal *journal)
   return (ObDatabaseExchange){ .staged = journal->staged_database,
                                .kept = journal->kept_database,
                                .moving = journal->moving_database,
+                               .doomed = journal->doomed_database,
                                .oid = journal->oid,
                                .had_former = journal->had_database };
 }
@@ -407,6 +423,7 @@ ob_restore_journal_free (ObRestoreJournal *journal)
   g_free (journal->staged_database);
   g_free (journal->kept_database);
   g_free (journal->moving_database);
+  g_free (journal->doomed_database);
   g_free (journal->change);
   g_ptr_array_unref (journal->units);
   g_free (journal);

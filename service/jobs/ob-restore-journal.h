@@ -72,6 +72,7 @@ typedef struct
   /* Not written down. */
   gint64 stopped_at;    /* monotonic microseconds, for the downtime */
   gint64 well_at;
+  char *doomed_database; /* name that one gets before it is dropped; follows from that of moving */
   gdouble copy_seconds; /* that passing on the database's number took */
 } ObRestoreJournal;
 

@@ -243,7 +243,8 @@ database_set_up (Database *database, gconstpointer data)
 void
 database_tear_down (Database *database, gconstpointer data)
 {
-  static const char *const names[] = { "erp", "copy", "kept", "staged", "moving", "thief" };
+  static const char *const names[]
+    = { "erp", "copy", "kept", "staged", "moving", "doomed", "thief" };
   g_autoptr (GArray) left = NULL;
 
   if (database->config == NULL)

@@ -96,6 +96,7 @@ exchange_set_up (Exchange *exchange, gconstpointer data)
   exchange->exchange = (ObDatabaseExchange){ .staged = "staged",
                                              .kept = "kept",
                                              .moving = "moving",
+                                             .doomed = "doomed",
                                              .oid = get_oid (exchange, "erp"),
                                              .had_former = TRUE };
 }
@@ -154,10 +155,22 @@ assert_is (Exchange *exchange, const char *name, const char *made, guint limit)
   g_assert_cmpstr (found, ==, expected);
 }
 
+/* Not even what an interrupted drop has left. */
 static void
 assert_none (Exchange *exchange, const char *name)
 {
-  g_assert_cmpuint (get_oid (exchange, name), ==, 0);
+  g_autofree char *sql
+    = g_strdup_printf ("SELECT count(*) FROM pg_database WHERE datname = '%s'", name);
+  g_autofree char *count = database_ask (&exchange->base, "postgres", sql);
+
+  g_assert_cmpstr (count, ==, "0");
+}
+
+static void
+assert_no_others (Exchange *exchange)
+{
+  assert_none (exchange, "moving");
+  assert_none (exchange, "doomed");
 }
 
 static void
@@ -165,7 +178,7 @@ assert_exchanged (Exchange *exchange)
 {
   assert_is (exchange, "erp", "staged", 72);
   assert_is (exchange, "kept", "erp", 71);
-  assert_none (exchange, "moving");
+  assert_no_others (exchange);
   g_assert_cmpuint (get_oid (exchange, "erp"), ==, exchange->exchange.oid);
 }
 
@@ -175,7 +188,7 @@ assert_former (Exchange *exchange)
   assert_is (exchange, "erp", "erp", 71);
   assert_is (exchange, "staged", "staged", 72);
   assert_none (exchange, "kept");
-  assert_none (exchange, "moving");
+  assert_no_others (exchange);
   g_assert_cmpuint (get_oid (exchange, "erp"), ==, exchange->exchange.oid);
 }
 
@@ -191,14 +204,54 @@ static const Crash crashes[] = {
   { "renamed", "ALTER DATABASE erp RENAME TO moving", FALSE },
   { "copied", "CREATE DATABASE kept OWNER " OWNER " TEMPLATE moving ALLOW_CONNECTIONS false",
     FALSE },
-  { "dropped", "ALTER DATABASE kept ALLOW_CONNECTIONS true;DROP DATABASE moving", TRUE },
+  { "doomed", "ALTER DATABASE kept ALLOW_CONNECTIONS true;ALTER DATABASE moving RENAME TO doomed",
+    TRUE },
+  { "dropped", "DROP DATABASE doomed", TRUE },
   { "made", NULL, TRUE },
 };
 
-static void
-lead_to (Exchange *exchange, gsize last)
+enum
 {
-  for (gsize i = 0; i <= last; i++)
+  RENAMED,
+  COPIED,
+  DOOMED,
+  DROPPED,
+  MADE,
+};
+
+/* A server that crashes after it has begun to remove a database's files leaves it listed like that;
+ * nobody can connect to it any more. */
+#define CUT_OFF(name) ";UPDATE pg_database SET datconnlimit = -2 WHERE datname = '" name "'"
+
+/* The states that a drop which was cut off can leave, by this version or one that dropped a
+ * database under the name that it had. */
+typedef struct
+{
+  const char *name;
+  int last; /* of the crashes that lead there; -1: none */
+  const char *sql;
+  gboolean past;
+} CutDrop;
+
+static const CutDrop cut_drops[] = {
+  { "there-doomed", DOOMED, CUT_OFF ("doomed"), TRUE },
+  { "there-moving", DOOMED, "ALTER DATABASE doomed RENAME TO moving" CUT_OFF ("moving"), TRUE },
+  { "back-copy-doomed", RENAMED, "CREATE DATABASE doomed TEMPLATE moving" CUT_OFF ("doomed"),
+    FALSE },
+  { "back-copy-doomed-not-yet", RENAMED, "CREATE DATABASE doomed TEMPLATE moving", FALSE },
+  { "back-copy-kept", COPIED, CUT_OFF ("kept"), FALSE },
+  { "back-restored-doomed", MADE, "ALTER DATABASE erp RENAME TO doomed" CUT_OFF ("doomed"), TRUE },
+  { "back-restored-doomed-not-yet", MADE, "ALTER DATABASE erp RENAME TO doomed", TRUE },
+  { "back-restored-living", MADE, CUT_OFF ("erp"), TRUE },
+  { "back-end-doomed", -1, "CREATE DATABASE doomed TEMPLATE erp" CUT_OFF ("doomed"), FALSE },
+  { "back-end-doomed-not-yet", -1, "CREATE DATABASE doomed TEMPLATE erp", FALSE },
+  { "back-end-kept", -1, "CREATE DATABASE kept TEMPLATE erp" CUT_OFF ("kept"), FALSE },
+};
+
+static void
+lead_to (Exchange *exchange, int last)
+{
+  for (int i = 0; i <= last; i++)
     {
       run_lines (exchange, crashes[i].sql != NULL
                              ? g_strdup (crashes[i].sql)
@@ -206,7 +259,7 @@ lead_to (Exchange *exchange, gsize last)
                                                 " TEMPLATE staged ALLOW_CONNECTIONS false OID %u",
                                                 exchange->exchange.oid));
       /* What the exchange gives a copy before it goes on. */
-      if (strcmp (crashes[i].name, "dropped") == 0)
+      if (strcmp (crashes[i].name, "doomed") == 0)
         {
           decorate (exchange, "kept", 71);
           database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres",
@@ -241,8 +294,8 @@ static void
 test_forward_after_crash (Exchange *exchange, gconstpointer data)
 {
   database_or_skip (&exchange->base);
-  lead_to (exchange, (gsize) GPOINTER_TO_UINT (data));
-  g_assert_cmpint (is_past (exchange), ==, crashes[GPOINTER_TO_UINT (data)].past);
+  lead_to (exchange, GPOINTER_TO_INT (data));
+  g_assert_cmpint (is_past (exchange), ==, crashes[GPOINTER_TO_INT (data)].past);
   go_forward (exchange);
   assert_exchanged (exchange);
 }
@@ -251,9 +304,108 @@ static void
 test_back_after_crash (Exchange *exchange, gconstpointer data)
 {
   database_or_skip (&exchange->base);
-  lead_to (exchange, (gsize) GPOINTER_TO_UINT (data));
+  lead_to (exchange, GPOINTER_TO_INT (data));
   go_back (exchange);
   assert_former (exchange);
+}
+
+static void
+lead_to_cut_drop (Exchange *exchange, const CutDrop *cut)
+{
+  g_autofree char *mark = NULL;
+
+  lead_to (exchange, cut->last);
+  /* As the way back connects to what was made before it drops it. */
+  if (cut->last == MADE)
+    {
+      database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres",
+                    "ALTER DATABASE erp ALLOW_CONNECTIONS true");
+      mark = ask_mark (exchange, "erp");
+    }
+  run_lines (exchange, g_strdup (*cut->sql == ';' ? cut->sql + 1 : cut->sql));
+  g_assert_cmpint (is_past (exchange), ==, cut->past);
+}
+
+static void
+test_forward_after_cut_drop (Exchange *exchange, gconstpointer data)
+{
+  database_or_skip (&exchange->base);
+  lead_to_cut_drop (exchange, data);
+  go_forward (exchange);
+  assert_exchanged (exchange);
+}
+
+static void
+test_back_after_cut_drop (Exchange *exchange, gconstpointer data)
+{
+  database_or_skip (&exchange->base);
+  lead_to_cut_drop (exchange, data);
+  go_back (exchange);
+  assert_former (exchange);
+}
+
+/* Holds a lock on a database for a while. */
+static gpointer
+hold_lock (gpointer data)
+{
+  g_usleep (700000);
+  ob_postgres_free (data);
+  return NULL;
+}
+
+/* A drop that the server goes on with when we are gone, as one of a version that gave the database
+ * no other name before. */
+static void
+test_drop_that_goes_on (Exchange *exchange, gconstpointer data)
+{
+  const ObDatabaseConfig *config = exchange->base.config;
+  g_autoptr (ObPostgres) session = NULL;
+  ObPostgres *holder = NULL;
+  GThread *thread = NULL;
+  PGresult *result = NULL;
+
+  database_or_skip (&exchange->base);
+  lead_to (exchange, DOOMED);
+  database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres",
+                "ALTER DATABASE doomed RENAME TO moving");
+  holder = ob_postgres_connect (config, OB_ROLE_SUPERUSER, "postgres", NULL, NULL);
+  g_assert_true (ob_postgres_run (holder, NULL, NULL,
+                                  "BEGIN; COMMENT ON DATABASE moving IS 'held'"));
+  session = ob_postgres_connect (config, OB_ROLE_SUPERUSER, "postgres", NULL, NULL);
+  g_assert_nonnull (session);
+  g_assert_cmpint (PQsendQuery (ob_postgres_get_connection (session),
+                                "DROP DATABASE \"moving\" WITH (FORCE)"),
+                   ==, 1);
+  g_usleep (100000);
+  thread = g_thread_new ("holder", hold_lock, holder);
+  go_back (exchange);
+  assert_former (exchange);
+  g_thread_join (thread);
+  result = PQgetResult (ob_postgres_get_connection (session));
+  g_assert_cmpint (PQresultStatus (result), ==, PGRES_COMMAND_OK);
+  PQclear (result);
+}
+
+/* What the server refuses to drop is whole, and gets its name back. */
+static void
+test_refused_drop (Exchange *exchange, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  guint n_ended = 0;
+
+  database_or_skip (&exchange->base);
+  database_run (&exchange->base, OB_ROLE_SUPERUSER, "erp",
+                "CREATE SUBSCRIPTION feed CONNECTION '' PUBLICATION p WITH (connect = false)");
+  g_assert_false (ob_database_exchange (exchange->base.config, &exchange->exchange, &n_ended,
+                                        exchange->base.progress, NULL, &error));
+  g_assert_message (error, "subscription");
+  g_assert_false (is_past (exchange));
+  assert_none (exchange, "doomed");
+  go_back (exchange);
+  assert_former (exchange);
+  database_run (&exchange->base, OB_ROLE_SUPERUSER, "erp",
+                "ALTER SUBSCRIPTION feed SET (slot_name = NONE)");
+  database_run (&exchange->base, OB_ROLE_SUPERUSER, "erp", "DROP SUBSCRIPTION feed");
 }
 
 /* A copy that the server goes on with when we are gone. */
@@ -263,7 +415,7 @@ test_statement_that_goes_on (Exchange *exchange, gconstpointer data)
   g_autoptr (ObPostgres) session = NULL;
 
   database_or_skip (&exchange->base);
-  lead_to (exchange, 0);
+  lead_to (exchange, RENAMED);
   session = ob_postgres_connect (exchange->base.config, OB_ROLE_SUPERUSER, "postgres", NULL, NULL);
   g_assert_nonnull (session);
   g_assert_cmpint (PQsendQuery (ob_postgres_get_connection (session),
@@ -281,7 +433,7 @@ test_back_without_number (Exchange *exchange, gconstpointer data)
   g_autofree char *sql = NULL;
 
   database_or_skip (&exchange->base);
-  lead_to (exchange, 2);
+  lead_to (exchange, DROPPED);
   sql = g_strdup_printf ("CREATE DATABASE thief OID %u", exchange->exchange.oid);
   database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres", sql);
   go_back (exchange);
@@ -368,18 +520,32 @@ main (int argc, char **argv)
   server_start ();
   ADD ("there-and-back", test_there_and_back, NULL);
   ADD ("statement-that-goes-on", test_statement_that_goes_on, NULL);
+  ADD ("drop-that-goes-on", test_drop_that_goes_on, NULL);
+  ADD ("refused-drop", test_refused_drop, NULL);
   ADD ("back-without-number", test_back_without_number, NULL);
   ADD ("nothing-is-left", test_nothing_is_left, NULL);
   ADD ("renames", test_renames, NULL);
   ADD ("sessions", test_sessions, NULL);
-  for (guint i = 0; i < G_N_ELEMENTS (crashes); i++)
+  for (int i = 0; i < (int) G_N_ELEMENTS (crashes); i++)
     {
       g_autofree char *forward = g_strconcat ("/database-exchange/forward/", crashes[i].name, NULL);
       g_autofree char *back = g_strconcat ("/database-exchange/back/", crashes[i].name, NULL);
 
-      g_test_add (forward, Exchange, GUINT_TO_POINTER (i), exchange_set_up,
+      g_test_add (forward, Exchange, GINT_TO_POINTER (i), exchange_set_up,
                   test_forward_after_crash, exchange_tear_down);
-      g_test_add (back, Exchange, GUINT_TO_POINTER (i), exchange_set_up, test_back_after_crash,
+      g_test_add (back, Exchange, GINT_TO_POINTER (i), exchange_set_up, test_back_after_crash,
+                  exchange_tear_down);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (cut_drops); i++)
+    {
+      g_autofree char *forward
+        = g_strconcat ("/database-exchange/forward-after/", cut_drops[i].name, NULL);
+      g_autofree char *back
+        = g_strconcat ("/database-exchange/back-after/", cut_drops[i].name, NULL);
+
+      g_test_add (forward, Exchange, &cut_drops[i], exchange_set_up, test_forward_after_cut_drop,
+                  exchange_tear_down);
+      g_test_add (back, Exchange, &cut_drops[i], exchange_set_up, test_back_after_cut_drop,
                   exchange_tear_down);
     }
   status = g_test_run ();

@@ -9,6 +9,10 @@
 
 #define BEGIN "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"20261125051511\""
 #define UNIT ",\"units\":[{\"part\":\"sources\",\"path\":\"/opt\","
+#define OLDER                                                                                      \
+  ",\"staged-database\":\"erp_moving__restoring_20261125051511\""                                  \
+  ",\"kept-database\":\"erp_moving__before_20261125051511\""                                       \
+  ",\"moving-database\":\"erp_moving__moving_20261125051511\""
 #define STAGING "\"staging-parent\":\"/a\",\"staging-name\":\"b\""
 
 static ObRestoreJournal *
@@ -228,6 +232,7 @@ test_damaged (JobsFixture *fixture, gconstpointer data)
     BEGIN ",\"units\":[{\"part\":\"sources\","
     "\"path\":\"/opt\",\"staging-parent\":\"/a\",\"staging-name\":\"b\",\"carries\":[1]}]}",
     BEGIN,
+    BEGIN ",\"oid\":1,\"staged-database\":\"a\",\"kept-database\":\"b\",\"moving-database\":\"c\"}",
     /* What would lead elsewhere. */
     "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"../../../../x\"}",
     BEGIN UNIT "\"staging-parent\":\"a\",\"staging-name\":\"b\"}]}",
@@ -299,6 +304,7 @@ test_database_names (JobsFixture *fixture, gconstpointer data)
         = ob_restore_journal_new (fixture->context, instance, "a");
       g_autofree char *restoring = NULL;
       g_autofree char *before = NULL;
+      g_autofree char *doomed = NULL;
 
       ob_restore_journal_set_database (journal, names[i]);
       restoring = g_strdup_printf ("_restoring_%s", journal->time);
@@ -310,7 +316,23 @@ test_database_names (JobsFixture *fixture, gconstpointer data)
       g_assert_true (g_utf8_validate (journal->staged_database, -1, NULL));
       g_assert_true (g_utf8_validate (journal->kept_database, -1, NULL));
       g_assert_true (strncmp (journal->kept_database, names[i], 8) == 0);
+      doomed = g_strdup_printf ("_doomed_%s", journal->time);
+      g_assert_true (g_str_has_suffix (journal->doomed_database, doomed));
+      g_assert_cmpuint (strlen (journal->doomed_database), <=, 63);
+      g_assert_true (g_utf8_validate (journal->doomed_database, -1, NULL));
     }
+}
+
+/* A restore that a version began which had no name for what is to be dropped. */
+static void
+test_older (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObRestoreJournal) journal = NULL;
+
+  fixture_write (&fixture->base, "state/restores/ob.json", BEGIN OLDER ",\"oid\":16384}");
+  journal = load (fixture, "ob.json");
+  g_assert_cmpstr (ob_restore_journal_get_exchange (journal).doomed, ==,
+                   "erp_moving__doomed_20261125051511");
 }
 
 #define ADD(path, func)                                                                            \
@@ -328,5 +350,6 @@ main (int argc, char **argv)
   ADD ("/restore-journal/list-others", test_list_others);
   ADD ("/restore-journal/damaged", test_damaged);
   ADD ("/restore-journal/database-names", test_database_names);
+  ADD ("/restore-journal/older", test_older);
   return g_test_run ();
 }
