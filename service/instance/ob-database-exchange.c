@@ -336,12 +336,30 @@ step_forward (Run *run, Stage *stage, GError **error)
   return TRUE;
 }
 
+/* Once the former one is out of the way it is too late to see that there is nothing to come. */
+static gboolean
+check_staged (Run *run, GError **error)
+{
+  const char *staged = run->exchange->staged;
+  guint32 oid = 0;
+
+  if (!look_up_oid (run->postgres, staged, &oid, run->cancellable, error))
+    return FALSE;
+  if (oid == 0)
+    g_set_error (error, OB_ERROR, OB_ERROR_NOT_FOUND,
+                 "The database %s, which was to be put in place, is not on the server any more, or "
+                 "only what is left of it; somebody has dropped or renamed it.",
+                 staged);
+  return oid != 0;
+}
+
 static gboolean
 exchange_with_oid (Run *run, GError **error)
 {
   Stage stage = NOTHING_DONE;
 
-  if (!find_stage (run, &stage, error) || !drop_leftovers (run, error))
+  if (!check_staged (run, error) || !find_stage (run, &stage, error)
+      || !drop_leftovers (run, error))
     return FALSE;
   while (stage != MADE)
     if (!step_forward (run, &stage, error))
@@ -459,8 +477,12 @@ ob_database_exchange (const ObDatabaseConfig *config, const ObDatabaseExchange *
   gboolean done;
 
   if (exchange->oid == 0)
-    return ob_database_swap (config, exchange->staged, exchange->kept, n_ended, cancellable,
-                             error);
+    {
+      run.postgres = ob_database_connect_admin (config, cancellable, error);
+      return run.postgres != NULL && check_staged (&run, error)
+             && ob_database_swap (config, exchange->staged, exchange->kept, n_ended, cancellable,
+                                  error);
+    }
   done = begin (&run, error) && exchange_with_oid (&run, error);
   *n_ended = run.n_ended;
   return done;
@@ -475,18 +497,19 @@ ob_database_exchange_is_past (const ObDatabaseConfig *config, const ObDatabaseEx
   Stage stage = NOTHING_DONE;
 
   *past = FALSE;
-  if (!begin (&run, error))
+  if (!begin (&run, error)
+      || !look_up_oid (run.postgres, exchange->staged, &staged, NULL, error))
     return FALSE;
   if (exchange->oid != 0)
     {
       if (!find_stage (&run, &stage, error))
         return FALSE;
-      *past = stage == BEFORE_MAKING || stage == MADE;
+      /* Without it there is only the way back. */
+      *past = staged != 0 && (stage == BEFORE_MAKING || stage == MADE);
       return TRUE;
     }
   if (!look_up_oid (run.postgres, config->name, &living, NULL, error)
-      || !look_up_oid (run.postgres, exchange->kept, &kept, NULL, error)
-      || !look_up_oid (run.postgres, exchange->staged, &staged, NULL, error))
+      || !look_up_oid (run.postgres, exchange->kept, &kept, NULL, error))
     return FALSE;
   /* Where there was one before, its new name is the proof: somebody may have dropped the staged one
    * by hand. */

@@ -30,12 +30,13 @@ gboolean ob_database_get_oid (const ObDatabaseConfig *config, const char *name, 
  * and, as @doomed, dropped; config->name is made of @staged with its number. @staged stays then,
  * for a way back that loses nothing: ob_database_drop() when all is well. A database's settings,
  * rights and comment, which a copy does not have, are given to it. @n_ended: sessions that were
- * ended. Errors: EXISTS where @kept is taken. */
+ * ended. Errors: EXISTS where @kept is taken; NOT_FOUND where @staged is gone. */
 gboolean ob_database_exchange (const ObDatabaseConfig *config, const ObDatabaseExchange *exchange,
                                guint *n_ended, ObProgress *progress, GCancellable *cancellable,
                                GError **error);
 
-/* Whether it is so far that the rest of the way is as short as that back: *@past. */
+/* Whether it is so far that the rest of the way is as short as that back, and there is what it
+ * takes: *@past. */
 gboolean ob_database_exchange_is_past (const ObDatabaseConfig *config,
                                        const ObDatabaseExchange *exchange, gboolean *past,
                                        GError **error);

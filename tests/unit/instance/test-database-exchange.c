@@ -183,12 +183,18 @@ assert_exchanged (Exchange *exchange)
 }
 
 static void
-assert_former (Exchange *exchange)
+assert_former_without_staged (Exchange *exchange)
 {
   assert_is (exchange, "erp", "erp", 71);
-  assert_is (exchange, "staged", "staged", 72);
   assert_none (exchange, "kept");
   assert_no_others (exchange);
+}
+
+static void
+assert_former (Exchange *exchange)
+{
+  assert_former_without_staged (exchange);
+  assert_is (exchange, "staged", "staged", 72);
   g_assert_cmpuint (get_oid (exchange, "erp"), ==, exchange->exchange.oid);
 }
 
@@ -426,6 +432,37 @@ test_statement_that_goes_on (Exchange *exchange, gconstpointer data)
   assert_former (exchange);
 }
 
+/* What was to be put in place is gutted: it is seen before anything is touched, and no exchange
+ * that is under way leads there. */
+static void
+test_nothing_to_come (Exchange *exchange, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) renames_error = NULL;
+  guint32 oid;
+  guint n_ended = 0;
+
+  database_or_skip (&exchange->base);
+  oid = exchange->exchange.oid;
+  run_lines (exchange, g_strdup (CUT_OFF ("staged") + 1));
+  g_assert_false (ob_database_exchange (exchange->base.config, &exchange->exchange, &n_ended,
+                                        exchange->base.progress, NULL, &error));
+  g_assert_ob_error (error, OB_ERROR_NOT_FOUND);
+  assert_former_without_staged (exchange);
+  exchange->exchange.oid = 0;
+  g_assert_false (ob_database_exchange (exchange->base.config, &exchange->exchange, &n_ended,
+                                        exchange->base.progress, NULL, &renames_error));
+  g_assert_ob_error (renames_error, OB_ERROR_NOT_FOUND);
+  g_assert_false (is_past (exchange));
+  assert_former_without_staged (exchange);
+  exchange->exchange.oid = oid;
+  lead_to (exchange, DROPPED);
+  g_assert_false (is_past (exchange));
+  go_back (exchange);
+  assert_former_without_staged (exchange);
+  g_assert_cmpuint (get_oid (exchange, "erp"), ==, oid);
+}
+
 /* The number is taken meanwhile: the application is back all the same, and it is said. */
 static void
 test_back_without_number (Exchange *exchange, gconstpointer data)
@@ -524,6 +561,7 @@ main (int argc, char **argv)
   ADD ("refused-drop", test_refused_drop, NULL);
   ADD ("back-without-number", test_back_without_number, NULL);
   ADD ("nothing-is-left", test_nothing_is_left, NULL);
+  ADD ("nothing-to-come", test_nothing_to_come, NULL);
   ADD ("renames", test_renames, NULL);
   ADD ("sessions", test_sessions, NULL);
   for (int i = 0; i < (int) G_N_ELEMENTS (crashes); i++)
