@@ -11,6 +11,7 @@
 #include "ob-job-lock.h"
 #include "ob-job-private.h"
 #include "ob-prune-job.h"
+#include "ob-retag.h"
 
 typedef struct
 {
@@ -132,17 +133,11 @@ lock_places (ObJob *job, Data *data, GPtrArray *picked, GPtrArray *places,
   return TRUE;
 }
 
-/* The files of a backup: one, or two where its label or pin was being changed when the power
- * went. */
-static gboolean
-list_files (Place *place, GPtrArray *picked, GArray *files, GCancellable *cancellable,
-            GError **error)
+/* The files of backups among all @snapshots: one each, or two where its label or pin was being
+ * changed when the power went. */
+static void
+list_files (Place *place, GPtrArray *snapshots, GPtrArray *picked, GArray *files)
 {
-  g_autoptr (GPtrArray) snapshots
-    = ob_repository_list_snapshots (place->repository, NULL, cancellable, error);
-
-  if (snapshots == NULL)
-    return FALSE;
   for (guint i = 0; i < snapshots->len; i++)
     for (guint j = 0; j < picked->len; j++)
       {
@@ -154,7 +149,6 @@ list_files (Place *place, GPtrArray *picked, GArray *files, GCancellable *cancel
                             ob_snapshot_get_public_id (record->snapshot)))
           g_array_append_val (files, snapshot->id);
       }
-  return TRUE;
 }
 
 static void
@@ -185,11 +179,16 @@ static gboolean
 delete_at (Place *place, GPtrArray *picked, GStrvBuilder *removed, GCancellable *cancellable,
            GError **error)
 {
+  g_autoptr (GPtrArray) snapshots
+    = ob_repository_list_snapshots (place->repository, NULL, cancellable, error);
   g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (ObId));
   guint n_removed = 0;
   gboolean done = FALSE;
 
-  if (!list_files (place, picked, files, cancellable, error))
+  if (snapshots == NULL)
+    return FALSE;
+  list_files (place, snapshots, picked, files);
+  if (!ob_retag_apart (place->repository, place->lock, snapshots, files, cancellable, error))
     return FALSE;
   done = ob_delete_snapshots (place->repository, place->lock, files, &n_removed, cancellable,
                               error);
@@ -301,10 +300,13 @@ check_locks (GPtrArray *places, GPtrArray *picked, GCancellable *cancellable, GE
       Place *place = find_place (places, record->destination);
       g_autoptr (GPtrArray) one = g_ptr_array_new ();
       g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (ObId));
+      g_autoptr (GPtrArray) snapshots
+        = ob_repository_list_snapshots (place->repository, NULL, cancellable, error);
 
-      g_ptr_array_add (one, record);
-      if (!list_files (place, one, files, cancellable, error))
+      if (snapshots == NULL)
         return FALSE;
+      g_ptr_array_add (one, record);
+      list_files (place, snapshots, one, files);
       for (guint j = 0; j < files->len; j++)
         if (!check_file_lock (place, record, &g_array_index (files, ObId, j), cancellable, error))
           return FALSE;

@@ -3,7 +3,7 @@
  * A change of what a backup is called, and whether it is pinned: both are tags of its snapshot, so
  * its file is written anew, and only when that is durable the former one removed. Cut off in
  * between there are two files of one backup, which everybody takes for one; the next change or
- * deletion leaves one.
+ * deletion leaves one. What restic wrote beside a backup without what was in it is another one.
  */
 #include <string.h>
 
@@ -97,19 +97,13 @@ find_again (Data *data, const ObBackupRecord *found, GCancellable *cancellable, 
   return ob_catalogue_find (data->context, destinations, hex, NULL, cancellable, error);
 }
 
-/* The backup's files but for that of @record (of ObId): there are some where an earlier change was
- * cut off. */
+/* Among all @snapshots, the backup's files but for that of @record (of ObId): there are some where
+ * an earlier change was cut off. */
 static GArray *
-list_leftovers (ObRepository *repository, const ObBackupRecord *record, GCancellable *cancellable,
-                GError **error)
+list_leftovers (GPtrArray *snapshots, const ObBackupRecord *record)
 {
-  g_autoptr (GPtrArray) snapshots
-    = ob_repository_list_snapshots (repository, NULL, cancellable, error);
-  GArray *files = NULL;
+  GArray *files = g_array_new (FALSE, FALSE, sizeof (ObId));
 
-  if (snapshots == NULL)
-    return NULL;
-  files = g_array_new (FALSE, FALSE, sizeof (ObId));
   for (guint i = 0; i < snapshots->len; i++)
     {
       const ObSnapshot *snapshot = g_ptr_array_index (snapshots, i);
@@ -145,9 +139,10 @@ tell_result (ObJob *job, const ObBackupRecord *record, const char *const *tags, 
 /* From the first write on it goes to its end, whoever cancels it. */
 static gboolean
 write_tags (ObJob *job, ObRepository *repository, ObLock *lock, const ObBackupRecord *record,
-            const char *const *tags, GArray *leftovers, gboolean *changed, GError **error)
+            const char *const *tags, GPtrArray *snapshots, gboolean *changed, GError **error)
 {
   ObSnapshot *snapshot = record->snapshot;
+  g_autoptr (GArray) leftovers = list_leftovers (snapshots, record);
   guint n_removed = 0;
   ObId id;
 
@@ -167,7 +162,8 @@ write_tags (ObJob *job, ObRepository *repository, ObLock *lock, const ObBackupRe
         return FALSE;
       g_array_append_val (leftovers, snapshot->id);
     }
-  if (ob_delete_replaced (repository, lock, leftovers, &n_removed, NULL, error))
+  if (ob_retag_apart (repository, lock, snapshots, leftovers, NULL, error)
+      && ob_delete_replaced (repository, lock, leftovers, &n_removed, NULL, error))
     return TRUE;
   g_prefix_error (error, "The backup is changed, but its former record could not be removed, which "
                          "the next change of it does: ");
@@ -179,17 +175,17 @@ edit_locked (ObJob *job, Data *data, const ObBackupRecord *found, ObRepository *
              ObLock *lock, GCancellable *cancellable, GError **error)
 {
   g_autoptr (ObBackupRecord) record = find_again (data, found, cancellable, error);
-  g_autoptr (GArray) leftovers = NULL;
+  g_autoptr (GPtrArray) snapshots = NULL;
   g_auto (GStrv) tags = NULL;
   gboolean changed = FALSE;
 
   if (record == NULL)
     return FALSE;
-  leftovers = list_leftovers (repository, record, cancellable, error);
-  if (leftovers == NULL)
+  snapshots = ob_repository_list_snapshots (repository, NULL, cancellable, error);
+  if (snapshots == NULL)
     return FALSE;
   tags = change_tags (data, (const char *const *) record->snapshot->tags);
-  if (!write_tags (job, repository, lock, record, (const char *const *) tags, leftovers, &changed,
+  if (!write_tags (job, repository, lock, record, (const char *const *) tags, snapshots, &changed,
                    error))
     return FALSE;
   tell_result (job, record, (const char *const *) tags, changed);

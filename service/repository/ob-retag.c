@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ob-delete.h"
 #include "ob-error.h"
 #include "ob-json-reader.h"
 #include "ob-snapshot-cache.h"
@@ -75,6 +76,33 @@ lock_alike (ObStore *store, const ObId *id, gint64 until, GCancellable *cancella
   return until == 0 || ob_store_extend_lock (store, name, until, &changed, cancellable, error);
 }
 
+static gboolean
+has_id (GArray *ids, const ObId *id)
+{
+  for (guint i = 0; i < ids->len; i++)
+    if (ob_id_equal (&g_array_index (ids, ObId, i), id))
+      return TRUE;
+  return FALSE;
+}
+
+/* Whether @self refers to a backup of which a file goes. */
+static gboolean
+loses_original (const ObSnapshot *self, GPtrArray *snapshots, GArray *going)
+{
+  if (!self->is_apart || has_id (going, &self->id))
+    return FALSE;
+  for (guint i = 0; i < snapshots->len; i++)
+    {
+      const ObSnapshot *other = g_ptr_array_index (snapshots, i);
+
+      if (has_id (going, &other->id)
+          && (ob_id_equal (&self->original, &other->id)
+              || ob_id_equal (&self->original, ob_snapshot_get_public_id (other))))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* public methods */
 
 char *
@@ -134,4 +162,29 @@ ob_retag_snapshot (ObRepository *repository, ObLock *lock, const ObSnapshot *sna
                                            OB_STORE_PUT_UNLOCKED, id, cancellable, error)
          && ob_store_flush (store, cancellable, error)
          && lock_alike (store, id, until, cancellable, error);
+}
+
+gboolean
+ob_retag_apart (ObRepository *repository, ObLock *lock, GPtrArray *snapshots, GArray *going,
+                GCancellable *cancellable, GError **error)
+{
+  static const char *const none[] = { NULL };
+  g_autoptr (GArray) former = g_array_new (FALSE, FALSE, sizeof (ObId));
+  guint n_removed;
+
+  for (guint i = 0; i < snapshots->len; i++)
+    {
+      const ObSnapshot *snapshot = g_ptr_array_index (snapshots, i);
+      const char *const *tags
+        = snapshot->tags != NULL ? (const char *const *) snapshot->tags : none;
+      ObId id;
+
+      if (!loses_original (snapshot, snapshots, going))
+        continue;
+      if (!ob_retag_snapshot (repository, lock, snapshot, tags, &id, cancellable, error))
+        return FALSE;
+      g_array_append_val (former, snapshot->id);
+    }
+  return former->len == 0
+         || ob_delete_replaced (repository, lock, former, &n_removed, cancellable, error);
 }

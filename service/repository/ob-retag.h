@@ -24,4 +24,10 @@ gboolean ob_retag_snapshot (ObRepository *repository, ObLock *lock, const ObSnap
                             const char *const *tags, ObId *id, GCancellable *cancellable,
                             GError **error);
 
+/* Gives those of all @snapshots of the repository that are apart, and of which an original is among
+ * the files @going (of ObId), their own id as the original: else they would take over the id of the
+ * backup that is removed. Their former files are removed. @lock: an exclusive one. Blocks. */
+gboolean ob_retag_apart (ObRepository *repository, ObLock *lock, GPtrArray *snapshots,
+                         GArray *going, GCancellable *cancellable, GError **error);
+
 G_END_DECLS

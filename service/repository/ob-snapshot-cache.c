@@ -214,6 +214,7 @@ ob_snapshot_cache_list (ObSnapshotCache *self, ObRepository *repository, GPtrArr
       return NULL;
 
   g_ptr_array_sort (snapshots, compare);
+  ob_snapshot_settle_ids (snapshots);
   if (problems != NULL)
     *problems = g_steal_pointer (&found);
   return g_steal_pointer (&snapshots);

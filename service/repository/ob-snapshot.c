@@ -32,7 +32,7 @@ ob_snapshot_free (ObSnapshot *self)
 const ObId *
 ob_snapshot_get_public_id (const ObSnapshot *self)
 {
-  return self->has_original ? &self->original : &self->id;
+  return self->has_original && !self->is_apart ? &self->original : &self->id;
 }
 
 gboolean

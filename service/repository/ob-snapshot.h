@@ -15,6 +15,7 @@ typedef struct
   ObId id;                /* set by ob_repository_save_snapshot() and by loading */
   gboolean has_original;
   ObId original;          /* the id of the first version of this backup */
+  gboolean is_apart;      /* it is no version of that one; set by ob_snapshot_settle_ids() */
   gboolean has_parent;
   ObId parent;
   ObId tree;              /* of the root directory */
@@ -32,8 +33,15 @@ ObSnapshot *ob_snapshot_new (void);
 void ob_snapshot_free (ObSnapshot *snapshot);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObSnapshot, ob_snapshot_free)
 
-/* The id that clients see: original where there is one, else id. Transfer none. */
+/* The id that clients see: original where there is one, else id; of one that is apart its own.
+ * Transfer none. */
 const ObId *ob_snapshot_get_public_id (const ObSnapshot *snapshot);
+
+/* Finds out which of all @snapshots (of ObSnapshot) of a repository are apart: those that have an
+ * original, but other files or another time or host than what else is of that backup, as `restic
+ * rewrite` and `restic repair snapshots` make them beside the one that stays. So two files have
+ * one public id only where one is a version of the other that takes its place. */
+void ob_snapshot_settle_ids (GPtrArray *snapshots);
 
 /* Whether @tag is among the tags. */
 gboolean ob_snapshot_has_tag (const ObSnapshot *snapshot, const char *tag);

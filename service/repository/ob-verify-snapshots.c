@@ -76,8 +76,7 @@ add_snapshot (ObVerify *self, const char *name, GPtrArray *suspects, GError **er
   snapshot = ob_verify_load_snapshot (self, name, &failure);
   if (snapshot != NULL)
     {
-      if (is_wanted (self, snapshot))
-        g_ptr_array_add (self->snapshots, g_steal_pointer (&snapshot));
+      g_ptr_array_add (self->snapshots, g_steal_pointer (&snapshot));
       return TRUE;
     }
   if (!ob_verify_is_damage (self, &failure, error))
@@ -93,6 +92,16 @@ add_snapshot (ObVerify *self, const char *name, GPtrArray *suspects, GError **er
       g_ptr_array_add (suspects, g_strdup (failure->message));
     }
   return TRUE;
+}
+
+/* Whose a file is can be told only when all are known. */
+static void
+drop_unwanted (ObVerify *self)
+{
+  ob_snapshot_settle_ids (self->snapshots);
+  for (guint i = self->snapshots->len; i > 0; i--)
+    if (!is_wanted (self, g_ptr_array_index (self->snapshots, i - 1)))
+      g_ptr_array_remove_index (self->snapshots, i - 1);
 }
 
 /* Whether there is a file of each backup that is asked for, in whatever state. */
@@ -144,6 +153,7 @@ ob_verify_load_snapshots (ObVerify *self, GError **error)
   for (guint i = 0; i < names->len; i++)
     if (!add_snapshot (self, g_ptr_array_index (names, i), suspects, error))
       return FALSE;
+  drop_unwanted (self);
   /* A backup whose label was changed lies in a file of another name: any that cannot be read may be
    * the one that is not found. */
   if (!has_all_wanted (self))

@@ -293,6 +293,109 @@ test_cut_off_and_deleted (Edit *edit, gconstpointer data)
   g_assert_cmpuint (count_files (edit, "one"), ==, 0);
 }
 
+/* As `restic rewrite` leaves it without --forget: beside the backup, whose file it names as the
+ * original, another one of a part of what is in it. The id of that: transfer full. */
+static char *
+rewrite (Edit *edit, const char *id)
+{
+  static const char *const tags[] = { "obbackup", "instance=ob", "kind=manual", "rewrite", NULL };
+  g_autoptr (ObBackupRecord) former = find (edit, id);
+  g_autoptr (GPtrArray) records = NULL;
+  g_autoptr (GError) error = NULL;
+  JobsBackup stripped
+    = { .seconds = 1, .tags = tags, .manifest = "{}", .original = &former->snapshot->id };
+  char hex[OB_ID_HEX_SIZE] = "";
+
+  g_free (jobs_fixture_store (&edit->base, edit->one, &stripped));
+  records = ob_catalogue_list (edit->base.context, edit->both, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (records->len, ==, 2);
+  for (guint i = 0; i < records->len; i++)
+    {
+      const ObBackupRecord *record = g_ptr_array_index (records, i);
+      const ObId *found = ob_snapshot_get_public_id (record->snapshot);
+
+      if (!ob_id_equal (found, ob_snapshot_get_public_id (former->snapshot)))
+        ob_id_to_hex (found, hex);
+    }
+  g_assert_cmpstr (hex, !=, "");
+  return g_strdup (hex);
+}
+
+static void
+assert_rewritten (Edit *edit, const char *id, const char *label)
+{
+  g_autoptr (ObBackupRecord) record = find (edit, id);
+  char hex[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (ob_snapshot_get_public_id (record->snapshot), hex);
+  g_assert_cmpstr (hex, ==, id);
+  g_assert_true (ob_snapshot_has_tag (record->snapshot, "rewrite"));
+  g_assert_cmpstr (ob_snapshot_get_tag (record->snapshot, "label"), ==, label);
+}
+
+static void
+delete (Edit *edit, const char *id)
+{
+  const char *const ids[] = { id, NULL };
+  ObDeleteOptions options = { .force = TRUE };
+  g_autoptr (ObJob) job
+    = run (edit, ob_delete_job_new (edit->base.context, edit->both, ids, &options, 0, NULL));
+
+  g_assert_cmpint (ob_job_get_state (job), ==, OB_JOB_SUCCEEDED);
+}
+
+/* They are two backups, each with an id of its own that stays, and neither goes with the other. */
+static void
+test_rewritten (Edit *edit, gconstpointer data)
+{
+  g_autofree char *id = store (edit, edit->one, NULL);
+  g_autofree char *other = rewrite (edit, id);
+
+  assert_tags (edit, id, OURS);
+  g_assert_false (change (edit, id, "", -1));
+  g_assert_cmpuint (count_files (edit, "one"), ==, 2);
+  g_assert_true (change (edit, id, "whole", 1));
+  g_assert_true (change (edit, other, "stripped", -1));
+  g_assert_true (change (edit, id, KEEP, 0));
+  g_assert_cmpuint (count_files (edit, "one"), ==, 2);
+  assert_tags (edit, id, OURS "|label=whole");
+  assert_rewritten (edit, other, "stripped");
+  delete (edit, other);
+  assert_tags (edit, id, OURS "|label=whole");
+  g_assert_cmpuint (count_files (edit, "one"), ==, 1);
+}
+
+/* The file that restic named is replaced by the next change, which leaves the other its id. */
+static void
+test_rewritten_in_between (Edit *edit, gconstpointer data)
+{
+  g_autofree char *id = store (edit, edit->one, NULL);
+  g_autofree char *other = NULL;
+
+  g_assert_true (change (edit, id, "first", -1));
+  other = rewrite (edit, id);
+  g_assert_true (change (edit, id, "second", -1));
+  g_assert_cmpuint (count_files (edit, "one"), ==, 2);
+  assert_tags (edit, id, OURS "|label=second");
+  assert_rewritten (edit, other, NULL);
+  delete (edit, id);
+  assert_rewritten (edit, other, NULL);
+}
+
+/* What is deleted does not come back as what restic made of it. */
+static void
+test_rewritten_and_deleted (Edit *edit, gconstpointer data)
+{
+  g_autofree char *id = store (edit, edit->one, NULL);
+  g_autofree char *other = rewrite (edit, id);
+
+  delete (edit, id);
+  g_assert_cmpuint (count_files (edit, "one"), ==, 1);
+  assert_fails (edit, id, "NotFound", "no backup");
+  assert_rewritten (edit, other, NULL);
+}
+
 static void
 test_not_found (Edit *edit, gconstpointer data)
 {
@@ -363,6 +466,9 @@ main (int argc, char **argv)
   add ("/edit/foreign", test_foreign);
   add ("/edit/cut-off", test_cut_off);
   add ("/edit/cut-off-and-deleted", test_cut_off_and_deleted);
+  add ("/edit/rewritten", test_rewritten);
+  add ("/edit/rewritten-in-between", test_rewritten_in_between);
+  add ("/edit/rewritten-and-deleted", test_rewritten_and_deleted);
   add ("/edit/not-found", test_not_found);
   add ("/edit/arguments", test_arguments);
   return g_test_run ();

@@ -271,6 +271,112 @@ test_mutations (void)
     }
 }
 
+/* A file of a repository; what is 0 is left out. */
+typedef struct
+{
+  guint8 id, original, tree;
+  gint64 seconds;
+  gboolean is_ours, was_repaired;
+  const char *tag;
+  guint8 public_id;
+} File;
+
+static ObSnapshot *
+make_file (const File *file)
+{
+  const char *const tags[] = { file->tag, NULL };
+  ObSnapshot *snapshot = ob_snapshot_new ();
+
+  snapshot->id.bytes[0] = file->id;
+  snapshot->has_original = file->original != 0;
+  snapshot->original.bytes[0] = file->original;
+  snapshot->tree.bytes[0] = file->tree;
+  snapshot->time.tv_sec = file->seconds;
+  snapshot->tags = g_strdupv ((GStrv) tags);
+  if (file->is_ours)
+    snapshot->obbackup = json_object_new ();
+  if (file->was_repaired)
+    json_object_set_object_member (snapshot->obbackup, "lost", json_object_new ());
+  return snapshot;
+}
+
+/* Whose each of the files is, in whatever order they are listed. */
+static void
+check_ids (const File *files)
+{
+  for (guint turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GPtrArray) snapshots
+        = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_snapshot_free);
+
+      for (guint i = 0; files[i].id != 0; i++)
+        g_ptr_array_insert (snapshots, turn == 0 ? -1 : 0, make_file (&files[i]));
+      ob_snapshot_settle_ids (snapshots);
+      for (guint i = 0; i < snapshots->len; i++)
+        {
+          guint at = turn == 0 ? i : snapshots->len - 1 - i;
+          const ObSnapshot *snapshot = g_ptr_array_index (snapshots, at);
+
+          g_assert_cmphex (ob_snapshot_get_public_id (snapshot)->bytes[0], ==, files[i].public_id);
+        }
+    }
+}
+
+static void
+test_versions (void)
+{
+  /* A change of tags that was cut off, by us and by restic; a second one. */
+  check_ids ((File[]){ { 1, 0, 7, 5, TRUE, FALSE, NULL, 1 },
+                       { 2, 1, 7, 5, TRUE, FALSE, "pinned", 1 },
+                       { 3, 1, 7, 5, FALSE, FALSE, "pinned", 1 },
+                       { 0 } });
+  check_ids ((File[]){ { 2, 1, 7, 5, TRUE, FALSE, NULL, 1 },
+                       { 3, 1, 7, 5, TRUE, FALSE, "pinned", 1 },
+                       { 0 } });
+  /* A repair that was cut off; one of a backup that another had been made of. */
+  check_ids ((File[]){ { 1, 0, 7, 5, TRUE, FALSE, NULL, 1 },
+                       { 2, 1, 8, 5, TRUE, TRUE, "incomplete", 1 },
+                       { 0 } });
+  check_ids ((File[]){ { 1, 0, 7, 5, FALSE, FALSE, NULL, 1 },
+                       { 2, 1, 8, 5, TRUE, TRUE, "incomplete", 1 },
+                       { 0 } });
+  check_ids ((File[]){ { 2, 1, 8, 5, TRUE, TRUE, "incomplete", 1 },
+                       { 3, 1, 9, 5, TRUE, TRUE, "incomplete", 1 },
+                       { 0 } });
+  /* The first version is gone, as it should be. */
+  check_ids ((File[]){ { 2, 1, 8, 5, FALSE, FALSE, NULL, 1 }, { 0 } });
+}
+
+static void
+test_apart (void)
+{
+  /* What restic rewrote without another's files, at another time, or twice. */
+  check_ids ((File[]){ { 1, 0, 7, 5, TRUE, FALSE, NULL, 1 },
+                       { 2, 1, 8, 5, FALSE, FALSE, "rewrite", 2 },
+                       { 3, 1, 7, 6, FALSE, FALSE, "rewrite", 3 },
+                       { 4, 1, 9, 5, FALSE, FALSE, NULL, 4 },
+                       { 0 } });
+  /* Where the first version is gone, since its tags were changed. */
+  check_ids ((File[]){ { 2, 1, 8, 5, FALSE, FALSE, "rewrite", 2 },
+                       { 3, 1, 7, 5, TRUE, FALSE, "pinned", 1 },
+                       { 0 } });
+  check_ids ((File[]){ { 2, 1, 8, 5, FALSE, FALSE, "repaired", 2 },
+                       { 3, 1, 7, 5, FALSE, FALSE, "pinned", 1 },
+                       { 0 } });
+  check_ids ((File[]){ { 2, 1, 8, 5, FALSE, FALSE, NULL, 2 },
+                       { 3, 1, 7, 5, TRUE, TRUE, "incomplete", 1 },
+                       { 0 } });
+  /* Of one whose tags had been changed: restic names the file. */
+  check_ids ((File[]){ { 2, 1, 7, 5, TRUE, FALSE, "pinned", 1 },
+                       { 3, 2, 8, 5, FALSE, FALSE, "rewrite", 3 },
+                       { 4, 2, 7, 5, FALSE, FALSE, "rewrite", 4 },
+                       { 0 } });
+  /* Neither can be told from the other. */
+  check_ids ((File[]){ { 2, 1, 7, 5, FALSE, FALSE, NULL, 1 },
+                       { 3, 1, 8, 5, FALSE, FALSE, NULL, 3 },
+                       { 0 } });
+}
+
 int
 main (int argc, char **argv)
 {
@@ -285,5 +391,7 @@ main (int argc, char **argv)
   g_test_add_func ("/snapshot/half-surrogate", test_half_surrogate);
   g_test_add_func ("/snapshot/huge-number", test_huge_number);
   g_test_add_func ("/snapshot/mutations", test_mutations);
+  g_test_add_func ("/snapshot/versions", test_versions);
+  g_test_add_func ("/snapshot/apart", test_apart);
   return g_test_run ();
 }
