@@ -267,13 +267,15 @@ ob_writer_add_bytes (ObWriter *writer, const void *data, gsize size, GArray **co
          && ob_splitter_finish (splitter, content, NULL, error);
 }
 
-/* With the lock held. */
+/* With the lock held. A blob of which only a doubted place is known is on its way into a pack of
+ * ours, whatever has become of that place. */
 static void
 collect_blob (ObWriter *writer, ObBlobType type, const ObId *id)
 {
+  ObIndex *index = ob_repository_get_index (writer->repository);
   ObBlobLocation location;
 
-  if (ob_index_lookup (ob_repository_get_index (writer->repository), type, id, &location)
+  if (ob_index_has (index, type, id) && ob_index_lookup (index, type, id, &location)
       && !g_hash_table_contains (writer->reused, &location.pack)
       && !ob_packer_has_stored (writer->packer, &location.pack))
     g_hash_table_add (writer->reused, g_memdup2 (&location.pack, sizeof location.pack));

@@ -97,6 +97,54 @@ back_up_and_damage (Pipeline *pipeline, const char *path, ObSnapshot *snapshot,
   return node;
 }
 
+/* Adds a directory with one small file. The packs of earlier backups that it uses: of ObId,
+ * transfer full. */
+static GArray *
+add_small_directory (ObRepository *repository)
+{
+  g_autoptr (ObWriter) writer = ob_writer_new (repository, 1, NULL);
+  g_autoptr (GPtrArray) nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free);
+  g_autoptr (GArray) content = NULL;
+  g_autoptr (GArray) reused = NULL;
+  g_autoptr (GError) error = NULL;
+  const struct timespec when = { .tv_sec = 1 };
+  ObId tree;
+
+  ob_writer_set_collects (writer);
+  ob_writer_add_bytes (writer, "small", 5, &content, &error);
+  g_assert_no_error (error);
+  g_ptr_array_add (nodes, ob_node_new_file ("small", 5, content, &when));
+  ob_writer_add_tree (writer, nodes, &tree, &error);
+  g_assert_no_error (error);
+  reused = ob_writer_list_reused (writer);
+  ob_writer_finish (writer, &error);
+  g_assert_no_error (error);
+  return g_steal_pointer (&reused);
+}
+
+/* Where what is stored is locked, the packs that a backup uses are locked for longer; those that
+ * are gone are not among them, though what takes their place is not in the index yet. */
+static void
+test_reused (Pipeline *pipeline, gconstpointer data)
+{
+  ObRepository *repository = pipeline->core.repository;
+  g_autoptr (GArray) first = add_small_directory (repository);
+  g_autoptr (GArray) second = add_small_directory (repository);
+  g_autoptr (GArray) third = NULL;
+  g_autoptr (GError) error = NULL;
+  guint n_gone;
+
+  g_assert_cmpuint (first->len, ==, 0);
+  g_assert_cmpuint (second->len, ==, 2);
+  for (guint i = 0; i < second->len; i++)
+    verify_remove_pack (pipeline, &g_array_index (second, ObId, i));
+  ob_present_packs_find (repository, &n_gone, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n_gone, ==, 2);
+  third = add_small_directory (repository);
+  g_assert_cmpuint (third->len, ==, 0);
+}
+
 /* A blob of @path's is damaged, which only reading shows: a backup that knows of it stores it
  * again, and a prune that does keeps that copy and not the damaged one. */
 static void
@@ -243,6 +291,7 @@ main (int argc, char **argv)
   ADD_FOR ("missing-trees", test_build_on_missing, "a");
   ADD_FOR ("cut-data", test_build_on_cut, "a/one");
   ADD_FOR ("cut-trees", test_build_on_cut, "a");
+  ADD ("reused", test_reused);
   ADD_FOR ("damaged-data", test_build_on_damaged, "a/one");
   ADD_FOR ("damaged-trees", test_build_on_damaged, "a");
   ADD_FOR ("prune-unaware-data", test_prune_unaware, "a/one");
