@@ -318,7 +318,11 @@ ob_scheduler_add (ObScheduler *self, ObSchedule *schedule, const ObScheduleState
 
       ob_schedule_unref (entry->schedule);
       entry->schedule = ob_schedule_ref (schedule);
-      entry->retry = schedule->enabled ? entry->retry : OB_CLOCK_NEVER;
+      if (!schedule->enabled)
+        {
+          entry->retry = OB_CLOCK_NEVER;
+          entry->state.owed = entry->running;
+        }
       /* What other times would have missed is nobody's fault; but a run whose time has come, and
        * that waits for its delay, is not forgotten because something else was changed. */
       if (!same_times)
@@ -338,9 +342,10 @@ ob_scheduler_add (ObScheduler *self, ObSchedule *schedule, const ObScheduleState
         entry->state.planned = now;
       if (entry->state.good == 0)
         entry->state.good = now;
-      if (entry->state.owed && schedule->enabled && schedule->persistent)
+      /* It stays owed until it has run: that may be later than the next end of the service. */
+      entry->state.owed = entry->state.owed && schedule->enabled && schedule->persistent;
+      if (entry->state.owed)
         entry->retry = now;
-      entry->state.owed = FALSE;
       g_hash_table_insert (self->entries, g_strdup (schedule->name), entry);
       plan (entry, now);
     }
@@ -422,7 +427,8 @@ ob_scheduler_run_ended (ObScheduler *self, const char *name, ObRunResult result,
 
   if (entry == NULL || !entry->running)
     return;
-  entry->running = entry->state.owed = FALSE;
+  entry->running = FALSE;
+  entry->state.owed = again && entry->schedule->enabled;
   entry->state.result = result;
   if (result == OB_RUN_SUCCEEDED)
     entry->state.good = ob_clock_now (self->clock);
@@ -436,7 +442,7 @@ ob_scheduler_run_ended (ObScheduler *self, const char *name, ObRunResult result,
     }
   else
     {
-      if (again && entry->schedule->enabled)
+      if (entry->state.owed)
         entry->retry = retry;
       tell_changed (self, entry);
     }

@@ -30,7 +30,8 @@ typedef struct
   ObRunResult result; /* of it */
   gint64 good;        /* the end of the last run that succeeded, or when the schedule was added */
   guint missed;       /* times at which nothing could be begun, since the last success */
-  gboolean owed;      /* a run was begun, and has not come to an end of its own */
+  gboolean owed;      /* a run was begun, and has not come to an end of its own, or something of it
+                       * is to be tried again */
 } ObScheduleState;
 
 #define OB_TYPE_SCHEDULER (ob_scheduler_get_type ())
