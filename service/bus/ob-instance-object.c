@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-instance-object.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ob-authorizer.h"
 #include "ob-change-call.h"
@@ -269,10 +267,10 @@ remove_configuration (ObInstanceObject *self, GError **error)
   int dirfd = ob_manager_get_context (self->manager)->instances_fd;
   g_autofree char *file_name = g_strconcat (get_name (self), ".conf", NULL);
 
-  if ((unlinkat (dirfd, file_name, 0) != 0 && errno != ENOENT) || fsync (dirfd) != 0)
-    return ob_set_error_errno (error, errno, "The configuration of instance %s cannot be removed",
-                               get_name (self));
-  return TRUE;
+  if (ob_remove_file_at (dirfd, file_name, error))
+    return TRUE;
+  g_prefix_error (error, "The configuration of instance %s cannot be removed: ", get_name (self));
+  return FALSE;
 }
 
 /* What an open change could go back to would be forgotten with the installation. */

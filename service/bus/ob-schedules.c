@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-schedules.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ob-error.h"
 #include "ob-io.h"
@@ -337,9 +335,11 @@ ob_schedules_remove (ObSchedules *self, const char *name, GError **error)
                    name);
       return FALSE;
     }
-  if ((unlinkat (dirfd, file_name, 0) != 0 && errno != ENOENT) || fsync (dirfd) != 0)
-    return ob_set_error_errno (error, errno, "The configuration of schedule %s cannot be removed",
-                               name);
+  if (!ob_remove_file_at (dirfd, file_name, error))
+    {
+      g_prefix_error (error, "The configuration of schedule %s cannot be removed: ", name);
+      return FALSE;
+    }
   take_out (self, name);
   ob_manager_look_at_schedules (self->manager);
   return TRUE;

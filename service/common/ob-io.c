@@ -232,6 +232,16 @@ ob_replace_file_at (int dirfd,
   return ob_set_error_errno (error, errnum, "The file %s cannot be written", name);
 }
 
+gboolean
+ob_remove_file_at (int dirfd, const char *name, GError **error)
+{
+  if (unlinkat (dirfd, name, 0) != 0 && errno != ENOENT)
+    return ob_set_error_errno (error, errno, "The file %s cannot be removed", name);
+  return sync_directory (dirfd)
+         || ob_set_error_errno (error, errno,
+                                "That the file %s is removed cannot be made durable", name);
+}
+
 /* Makes the directory @name below @parent where it is missing, and opens it. -1 with errno set. */
 static int
 make_directory_at (int parent, const char *name, mode_t mode)

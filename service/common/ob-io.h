@@ -30,6 +30,10 @@ GBytes *ob_read_file_at (int dirfd, const char *name, gsize max, GError **error)
 gboolean ob_replace_file_at (int dirfd, const char *name, const void *data, gsize size, mode_t mode,
                              GError **error);
 
+/* Removes the file @name from the directory @dirfd for good: no power loss brings it back. A
+ * missing one is no error, and that it is missing is made durable. Any thread. */
+gboolean ob_remove_file_at (int dirfd, const char *name, GError **error);
+
 /* Removes from the directory @dirfd what ob_replace_file_at() left where the program was killed in
  * it: a file called ".NAME." and eight hexadecimal digits. To be called while nobody writes there.
  * How many they were; what cannot be removed is left. Any thread. */

@@ -334,7 +334,7 @@ ob_change_end (const ObChange *change, ObContext *context, const char *how, GErr
   g_autofree char *text = build (change, how);
 
   return ob_replace_file_at (context->changes_fd, ended, text, strlen (text), 0600, error)
-         && ob_remove_tree_at (context->changes_fd, open, NULL, error);
+         && ob_remove_file_at (context->changes_fd, open, error);
 }
 
 GPtrArray *

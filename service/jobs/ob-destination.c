@@ -536,6 +536,6 @@ ob_destination_remove (ObDestination *destination, ObContext *context, GError **
 
   ob_destination_close (destination);
   ob_place_forget_copies (destination->place, context);
-  return ob_remove_tree_at (context->destinations_fd, file_name, NULL, error)
+  return ob_remove_file_at (context->destinations_fd, file_name, error)
          && ob_place_remove_secret (destination->place, context, destination->name, error);
 }

@@ -115,12 +115,10 @@ open_parent (const char *path, GError **error)
 static gboolean
 remove_record (ObDrillScratch *self, GError **error)
 {
-  int dirfd = self->context->drills_fd;
-
-  if ((unlinkat (dirfd, self->file, 0) != 0 && errno != ENOENT) || fsync (dirfd) != 0)
-    return ob_set_error_errno (error, errno, "The record %s of a drill cannot be removed",
-                               self->file);
-  return TRUE;
+  if (ob_remove_file_at (self->context->drills_fd, self->file, error))
+    return TRUE;
+  g_prefix_error (error, "The record of a drill cannot be removed: ");
+  return FALSE;
 }
 
 /* What a record tells; NULL where it is none, or belongs to a drill that is at work. */

@@ -382,5 +382,5 @@ ob_place_remove_secret (ObPlace *place, ObContext *context, const char *name, GE
 {
   g_autofree char *file = get_secret_name (name);
 
-  return place->s3 == NULL || ob_remove_tree_at (context->keys_fd, file, NULL, error);
+  return place->s3 == NULL || ob_remove_file_at (context->keys_fd, file, error);
 }

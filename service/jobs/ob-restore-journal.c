@@ -491,8 +491,8 @@ ob_restore_journal_remove (ObRestoreJournal *journal, ObContext *context, GError
   g_autofree char *name = g_strconcat (journal->instance, ".json", NULL);
   g_autofree char *copy = g_strconcat (journal->instance, ".conf", NULL);
 
-  return ob_remove_tree_at (context->restores_fd, name, NULL, error)
-         && ob_remove_tree_at (context->restores_fd, copy, NULL, error);
+  return ob_remove_file_at (context->restores_fd, name, error)
+         && ob_remove_file_at (context->restores_fd, copy, error);
 }
 
 gboolean
@@ -500,7 +500,7 @@ ob_restore_journal_forget (ObRestoreJournal *journal, ObContext *context, GError
 {
   g_autofree char *name = get_kept_name (journal->instance, journal->time);
 
-  return ob_remove_tree_at (context->restores_fd, name, NULL, error);
+  return ob_remove_file_at (context->restores_fd, name, error);
 }
 
 gboolean

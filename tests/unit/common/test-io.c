@@ -7,8 +7,10 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "broken-call.h"
 #include "fixture.h"
 #include "ob-error.h"
 #include "ob-fd.h"
@@ -211,6 +213,44 @@ test_replace_file (Fixture *fixture, gconstpointer data)
   g_assert_ob_error (bad_name, OB_ERROR_INVALID_ARGUMENT);
 }
 
+static void
+test_remove_file (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) not_a_file = NULL;
+
+  fixture_write (fixture, "file", "x");
+  fixture_write (fixture, "other", "x");
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (ob_remove_file_at (fixture->fd, "file", &error));
+      g_assert_no_error (error);
+      assert_listing (fixture, ".", "other");
+    }
+  g_assert_cmpint (mkdirat (fixture->fd, "directory", 0700), ==, 0);
+  g_assert_false (ob_remove_file_at (fixture->fd, "directory", &not_a_file));
+  g_assert_ob_error (not_a_file, OB_ERROR_FAILED);
+  g_assert_message (not_a_file, "directory");
+}
+
+/* A removal that a power loss may undo is none, nor is it the second time. */
+static void
+test_remove_file_not_durable (Fixture *fixture, gconstpointer data)
+{
+  if (!broken_call_begin_process ())
+    return;
+  fixture_write (fixture, "file", "x");
+  broken_call (SYS_fsync, EIO);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_false (ob_remove_file_at (fixture->fd, "file", &error));
+      g_assert_ob_error (error, OB_ERROR_FAILED);
+      g_assert_message (error, "durable");
+    }
+}
+
 /* That a replacement with much data fails with @code and leaves "small/file" as it was. */
 static void
 assert_replace_fails (Fixture *fixture, ObError code)
@@ -348,6 +388,10 @@ main (int argc, char **argv)
   g_test_add ("/io/read-file", Fixture, NULL, fixture_set_up, test_read_file, fixture_tear_down);
   g_test_add ("/io/replace-file", Fixture, NULL, fixture_set_up, test_replace_file,
               fixture_tear_down);
+  g_test_add ("/io/remove-file", Fixture, NULL, fixture_set_up, test_remove_file,
+              fixture_tear_down);
+  g_test_add ("/io/remove-file-not-durable", Fixture, NULL, fixture_set_up,
+              test_remove_file_not_durable, fixture_tear_down);
   g_test_add ("/io/remove-temporaries", Fixture, NULL, fixture_set_up, test_remove_temporaries,
               fixture_tear_down);
   g_test_add ("/io/replace-file-without-space", Fixture, NULL, fixture_set_up,

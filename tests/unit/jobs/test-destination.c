@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "broken-call.h"
 #include "jobs-fixture.h"
 #include "ob-destination-key.h"
+#include "ob-lock.h"
 #include "ob-secret.h"
 
 static gboolean
@@ -201,6 +205,21 @@ test_remove (JobsFixture *fixture, gconstpointer data)
   g_assert_cmpstr (ob_destination_get_repository_id (again), ==,
                    ob_destination_get_repository_id (first));
   assert_key (fixture, "disk", key);
+}
+
+/* One that a power loss may bring back is not removed. */
+static void
+test_remove_not_durable (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObDestination) destination = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!broken_call_begin_process ())
+    return;
+  destination = jobs_fixture_make_destination (fixture, "disk");
+  broken_call (SYS_fsync, EIO);
+  g_assert_false (ob_destination_remove (destination, fixture->context, &error));
+  g_assert_message (error, "durable");
 }
 
 static void
@@ -477,6 +496,7 @@ main (int argc, char **argv)
   ADD ("/destination/generated", test_generated);
   ADD ("/destination/no-passphrase", test_no_passphrase);
   ADD ("/destination/remove", test_remove);
+  ADD ("/destination/remove-not-durable", test_remove_not_durable);
   ADD ("/destination/take-over", test_take_over);
   ADD ("/destination/existing", test_existing);
   ADD ("/destination/missing", test_missing);

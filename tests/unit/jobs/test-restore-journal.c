@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-restore-journal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "broken-call.h"
 #include "jobs-fixture.h"
 
 #define BEGIN "{\"phase\":\"swapping\",\"instance\":\"ob\",\"time\":\"20261125051511\""
@@ -335,6 +338,28 @@ test_older (JobsFixture *fixture, gconstpointer data)
                    "erp_moving__doomed_20261125051511");
 }
 
+/* A journal that a power loss may bring back is not removed: what is over would begin anew. */
+static void
+test_not_durable (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObInstance) instance = NULL;
+  g_autoptr (ObRestoreJournal) journal = NULL;
+  g_autoptr (GError) kept = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!broken_call_begin_process ())
+    return;
+  instance = jobs_fixture_make_instance (fixture, "ob", "attachments");
+  journal = make_journal (fixture, instance);
+  ob_restore_journal_save (journal, fixture->context, &error);
+  g_assert_no_error (error);
+  broken_call (SYS_fsync, EIO);
+  g_assert_false (ob_restore_journal_remove (journal, fixture->context, &error));
+  g_assert_message (error, "durable");
+  g_assert_false (ob_restore_journal_forget (journal, fixture->context, &kept));
+  g_assert_message (kept, "durable");
+}
+
 #define ADD(path, func)                                                                            \
   g_test_add (path, JobsFixture, NULL, jobs_fixture_set_up, func, jobs_fixture_tear_down)
 
@@ -346,6 +371,7 @@ main (int argc, char **argv)
   ADD ("/restore-journal/advance", test_advance);
   ADD ("/restore-journal/full", test_full);
   ADD ("/restore-journal/keep", test_keep);
+  ADD ("/restore-journal/not-durable", test_not_durable);
   ADD ("/restore-journal/same-second", test_same_second);
   ADD ("/restore-journal/list-others", test_list_others);
   ADD ("/restore-journal/damaged", test_damaged);
