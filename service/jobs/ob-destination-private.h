@@ -21,6 +21,7 @@ struct _ObDestination
   gboolean existing;     /* set up makes no repository */
   char *bandwidth_limit; /* as ob_rate_limit_parse() reads it; NULL: none */
   char *repository_id;
+  GAsyncQueue *left_locks; /* of its repositories, one after the other */
 
   pthread_mutex_t mutex;
   gboolean key_saved;

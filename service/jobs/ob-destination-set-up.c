@@ -169,6 +169,8 @@ copy (ObDestination *destination, ObPlace *place, const char *passphrase, GError
   g_free (result->repository_id);
   result->repository_id = g_strdup (destination->repository_id);
   result->bandwidth_limit = g_strdup (destination->bandwidth_limit);
+  g_async_queue_unref (result->left_locks);
+  result->left_locks = g_async_queue_ref (destination->left_locks);
   result->key_saved = passphrase == NULL && ob_destination_get_key_saved (destination);
   return result;
 }
@@ -225,6 +227,7 @@ ob_destination_set_up (ObDestination *destination, ObContext *context, gboolean 
   destination->passphrase = NULL;
   if (!ob_place_save_secret (destination->place, context, destination->name, error))
     return FALSE;
+  ob_repository_share_left_locks (repository, destination->left_locks);
   ob_destination_keep_open (destination, repository);
   return ob_destination_save (destination, context, error);
 }
@@ -273,6 +276,7 @@ ob_destination_update (ObDestination *destination, ObContext *context, ObPlace *
   if (!ob_place_save_secret (result->place, context, result->name, error)
       || !ob_destination_save (result, context, error))
     return NULL;
+  ob_repository_share_left_locks (repository, result->left_locks);
   ob_destination_keep_open (result, repository);
   return g_steal_pointer (&result);
 }

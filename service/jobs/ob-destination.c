@@ -34,6 +34,7 @@ allocate (void)
   ObDestination *destination = g_new0 (ObDestination, 1);
 
   g_atomic_ref_count_init (&destination->references);
+  destination->left_locks = g_async_queue_new_full (g_free);
   destination->stores = g_ptr_array_new_with_free_func (free_weak_ref);
   pthread_mutex_init (&destination->mutex, NULL);
   return destination;
@@ -88,10 +89,11 @@ on_watch (gpointer user_data)
 }
 
 /* The one that is open already, unless its path leads elsewhere by now (mounted anew), or its store
- * can write no more: then it is *@stale. Transfer full. */
+ * can write no more. Transfer full. */
 static ObRepository *
-get_open_repository (ObDestination *destination, ObRepository **stale)
+get_open_repository (ObDestination *destination)
 {
+  g_autoptr (ObRepository) stale = NULL;
   ObRepository *repository = NULL;
   struct stat info = { 0 };
   gboolean there
@@ -101,7 +103,7 @@ get_open_repository (ObDestination *destination, ObRepository **stale)
   if (destination->repository != NULL
       && (!there || info.st_dev != destination->device || info.st_ino != destination->inode
           || ob_store_has_failed (ob_repository_get_store (destination->repository))))
-    *stale = steal_repository (destination);
+    stale = steal_repository (destination);
   if (destination->repository != NULL)
     {
       repository = ob_repository_ref (destination->repository);
@@ -199,6 +201,7 @@ ob_destination_open_in (ObDestination *destination, ObContext *context, ObStore 
                    ob_place_is_local (destination->place) ? "; the wrong disk may be mounted" : "");
       return NULL;
     }
+  ob_repository_share_left_locks (repository, destination->left_locks);
   return g_steal_pointer (&repository);
 }
 
@@ -252,6 +255,7 @@ ob_destination_unref (ObDestination *destination)
   if (destination == NULL || !g_atomic_ref_count_dec (&destination->references))
     return;
   g_clear_pointer (&destination->repository, ob_repository_unref);
+  g_async_queue_unref (destination->left_locks);
   g_ptr_array_unref (destination->stores);
   pthread_mutex_destroy (&destination->mutex);
   ob_secret_clear (&destination->passphrase);
@@ -409,16 +413,13 @@ ObRepository *
 ob_destination_open (ObDestination *destination, ObContext *context, GCancellable *cancellable,
                      GError **error)
 {
-  g_autoptr (ObRepository) stale = NULL;
-  g_autoptr (ObRepository) repository = get_open_repository (destination, &stale);
+  g_autoptr (ObRepository) repository = get_open_repository (destination);
 
   if (repository == NULL)
     {
       repository = open_repository (destination, context, FALSE, cancellable, error);
       if (repository == NULL)
         return NULL;
-      if (stale != NULL)
-        ob_repository_inherit (repository, stale);
       ob_destination_keep_open (destination, repository);
       return g_steal_pointer (&repository);
     }

@@ -377,12 +377,16 @@ ob_repository_get_left_locks (ObRepository *repository)
 }
 
 void
-ob_repository_inherit (ObRepository *self, ObRepository *former)
+ob_repository_share_left_locks (ObRepository *self, GAsyncQueue *left)
 {
   char *name;
 
-  while ((name = g_async_queue_try_pop (former->left_locks)) != NULL)
-    g_async_queue_push (self->left_locks, name);
+  if (self->left_locks == left)
+    return;
+  while ((name = g_async_queue_try_pop (self->left_locks)) != NULL)
+    g_async_queue_push (left, name);
+  g_async_queue_unref (self->left_locks);
+  self->left_locks = g_async_queue_ref (left);
 }
 
 guint

@@ -37,9 +37,10 @@ ObStore *ob_repository_get_store (ObRepository *repository); /* transfer none */
 gboolean ob_repository_confirm (ObRepository *repository, GCancellable *cancellable,
                                 GError **error);
 
-/* Takes over from @former, the same repository opened before, what that could not clear up: locks
- * that could not be removed while its store was out of reach. Any thread. */
-void ob_repository_inherit (ObRepository *repository, ObRepository *former);
+/* From now on the names (char *) of lock files of ours that cannot be removed, since the store is
+ * out of reach, are kept in @left, which outlives the repository: whoever locks it next, opened
+ * anew, removes them. Before other threads have the repository. */
+void ob_repository_share_left_locks (ObRepository *repository, GAsyncQueue *left);
 
 /* A further key. */
 gboolean ob_repository_add_key (ObRepository *repository, const char *passphrase,

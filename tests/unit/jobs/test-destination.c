@@ -296,6 +296,62 @@ test_missing (JobsFixture *fixture, gconstpointer data)
   assert_opens (fixture, closed);
 }
 
+static ObLock *
+lock_exclusively (JobsFixture *fixture, ObDestination *destination)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObRepository) repository
+    = ob_destination_open (destination, fixture->context, NULL, &error);
+  ObLock *lock = NULL;
+
+  g_assert_no_error (error);
+  lock = ob_lock_acquire (repository, TRUE, NULL, &error);
+  g_assert_no_error (error);
+  return lock;
+}
+
+/* The destination is out of reach when a lock is to be removed, and when somebody asks for it next;
+ * then it is back. */
+static void
+leave_lock (JobsFixture *fixture, ObDestination *destination)
+{
+  g_autofree char *in_the_way = fixture_path (&fixture->base, "repository/locks");
+  ObLock *lock = lock_exclusively (fixture, destination);
+
+  jobs_fixture_rename (fixture, "repository/locks", "locks");
+  g_assert_true (g_file_set_contents (in_the_way, "no directory", -1, NULL));
+  jobs_expect_warnings (1);
+  ob_lock_release (lock);
+  g_assert_cmpuint (jobs_fixture_count_files (fixture, "locks"), ==, 1);
+  jobs_fixture_rename (fixture, "repository", "elsewhere");
+  for (guint i = 0; i < 2; i++)
+    assert_not_opened (fixture, destination, OB_ERROR_DESTINATION_UNAVAILABLE, "repository");
+  jobs_fixture_rename (fixture, "elsewhere", "repository");
+  g_assert_cmpint (unlinkat (fixture->base.fd, "repository/locks", 0), ==, 0);
+  jobs_fixture_rename (fixture, "locks", "repository/locks");
+}
+
+/* It keeps nobody out, also where somebody tells the destination anew. */
+static void
+test_left_lock (JobsFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObDestination) destination = jobs_fixture_make_destination (fixture, "repository");
+  g_autoptr (ObDestination) updated = NULL;
+  g_autoptr (GError) error = NULL;
+
+  leave_lock (fixture, destination);
+  ob_lock_release (lock_exclusively (fixture, destination));
+  g_assert_cmpuint (jobs_fixture_count_files (fixture, "repository/locks"), ==, 0);
+
+  leave_lock (fixture, destination);
+  updated
+    = ob_destination_update (destination, fixture->context,
+                             ob_destination_get_place (destination), NULL, NULL, &error);
+  g_assert_no_error (error);
+  ob_lock_release (lock_exclusively (fixture, updated));
+  g_assert_cmpuint (jobs_fixture_count_files (fixture, "repository/locks"), ==, 0);
+}
+
 static void
 test_another (JobsFixture *fixture, gconstpointer data)
 {
@@ -492,6 +548,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  jobs_fixture_quiet_log ();
   g_test_add_func ("/destination/arguments", test_arguments);
   ADD ("/destination/generated", test_generated);
   ADD ("/destination/no-passphrase", test_no_passphrase);
@@ -500,6 +557,7 @@ main (int argc, char **argv)
   ADD ("/destination/take-over", test_take_over);
   ADD ("/destination/existing", test_existing);
   ADD ("/destination/missing", test_missing);
+  ADD ("/destination/left-lock", test_left_lock);
   ADD ("/destination/another", test_another);
   ADD ("/destination/lost-key", test_lost_key);
   ADD ("/destination/update-path", test_update_path);
