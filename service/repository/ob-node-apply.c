@@ -3,10 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "ob-tree.h"
 
 static void
 warn (const ObNodeApply *apply, ObDirectory *directory, const char *name, gboolean lost,
@@ -77,7 +78,7 @@ ob_node_apply_at (const ObNodeApply *apply, const ObNode *node, int dirfd, ObDir
 {
   const struct timespec times[] = { node->atime, node->mtime };
   const char *name = node->name;
-  char path[64 + NAME_MAX];
+  char path[64 + OB_TREE_MAX_NAME];
   uid_t uid;
   gid_t gid;
 

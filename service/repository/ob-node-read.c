@@ -7,6 +7,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "ob-tree.h"
+
 /* The kernel's own limit on an attribute's value, and on a list of names. */
 #define MAX_XATTR 65536
 
@@ -147,7 +149,7 @@ ob_node_read_xattrs (ObNode *node, int fd)
 gboolean
 ob_node_read_xattrs_at (ObNode *node, int dirfd, const char *name)
 {
-  char path[64 + NAME_MAX];
+  char path[64 + OB_TREE_MAX_NAME];
 
   g_snprintf (path, sizeof path, "/proc/self/fd/%d/%s", dirfd, name);
   return read_xattrs (node, -1, path);

@@ -20,7 +20,7 @@ compare_nodes (gconstpointer a, gconstpointer b)
 gboolean
 ob_tree_name_is_valid (const char *name, gsize size)
 {
-  return size > 0 && size <= 255 && memchr (name, '/', size) == NULL
+  return size > 0 && size <= OB_TREE_MAX_NAME && memchr (name, '/', size) == NULL
          && memchr (name, '\0', size) == NULL && !(size == 1 && name[0] == '.')
          && !(size == 2 && name[0] == '.' && name[1] == '.');
 }

@@ -17,7 +17,12 @@ GString *ob_tree_to_json (GPtrArray *nodes, GError **error);
  * names, texts with a NUL. Array of ObNode, transfer full. */
 GPtrArray *ob_tree_from_json (const char *text, gsize size, GError **error);
 
-/* Whether a file can have this name: not empty, ".", "..", none with a '/', at most 255 bytes. */
+/* The longest name of a file: what FUSE takes at most. Those of Linux's own file systems have 255
+ * bytes, but a share of a Windows server or an NTFS has 255 units of UTF-16, up to 765 bytes. */
+#define OB_TREE_MAX_NAME 1024
+
+/* Whether a file can have this name: not empty, ".", "..", none with a '/', none above
+ * OB_TREE_MAX_NAME bytes. */
 gboolean ob_tree_name_is_valid (const char *name, gsize size);
 
 /* Where the node called @name is in a sorted array; FALSE where there is none. */

@@ -263,6 +263,37 @@ test_wrong_size (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpint (st.st_size, ==, 5);
 }
 
+/* What has a name that only the file system it came from takes is told of, and the rest comes
+ * out. */
+static void
+test_long_names (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (GPtrArray) nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free);
+  g_autoptr (GPtrArray) none = g_ptr_array_new ();
+  g_autoptr (GArray) content = pipeline_store (pipeline, "hello", 5);
+  g_autofree char *file = g_strnfill (765, 'f');
+  g_autofree char *directory = g_strnfill (256, 'd');
+  g_autofree char *longest = g_strnfill (255, 'n');
+  g_autoptr (ObNode) root = NULL;
+  struct timespec when = { 0 };
+  struct stat st;
+  ObId tree;
+
+  pipeline_store_tree (pipeline, none, &tree);
+  g_ptr_array_add (nodes, ob_node_new_file (file, 5, content, &when));
+  g_ptr_array_add (nodes, ob_node_new_directory (directory, &tree, &when));
+  g_ptr_array_add (nodes, ob_node_new_file (longest, 5, content, &when));
+  pipeline_store_tree (pipeline, nodes, &tree);
+  root = ob_node_new_directory ("root", &tree, &when);
+  pipeline_restore (pipeline, root, NULL);
+  g_assert_cmpuint (pipeline->warnings->len, ==, 2);
+  g_assert_true (pipeline_has_warning (pipeline, "lost: "));
+  g_assert_true (pipeline_has_warning (pipeline, "no name of 765 bytes"));
+  g_assert_true (pipeline_has_warning (pipeline, "no name of 256 bytes"));
+  stat_at (pipeline->target_fd, longest, &st);
+  g_assert_cmpint (st.st_size, ==, 5);
+}
+
 /* Files with more places than are held at once, and more of them than may be open: each of their
  * blobs lies in another order in the pack than in the file. */
 static void
@@ -528,6 +559,7 @@ main (int argc, char **argv)
   add ("/file-restore/xattrs", test_xattrs);
   add ("/file-restore/foreign-xattr", test_foreign_xattr);
   add ("/file-restore/wrong-size", test_wrong_size);
+  add ("/file-restore/long-names", test_long_names);
   add ("/file-restore/scattered", test_scattered);
   add ("/file-restore/hard-links", test_hard_links);
   add ("/file-restore/sizes", test_sizes);

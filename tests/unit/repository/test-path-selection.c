@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-tree.h"
 
 static void
 add (ObPathSelection *selection, const char *path)
@@ -85,7 +86,7 @@ test_all (void)
 static void
 test_refused (void)
 {
-  g_autofree char *long_name = g_strnfill (256, 'n');
+  g_autofree char *long_name = g_strnfill (OB_TREE_MAX_NAME + 1, 'n');
   g_autofree char *long_path = g_strconcat ("a/", long_name, NULL);
   const char *const paths[] = { "/", "/a", "a/", "a//b", ".", "a/./b", "..", "a/../b", long_path };
   g_autoptr (ObPathSelection) selection = ob_path_selection_new ();

@@ -207,8 +207,8 @@ test_print_refuses (void)
 {
   static const char *const names[] = { "", ".", "..", "a/b", "/" };
   g_autoptr (GPtrArray) twice = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free);
-  g_autofree char *longest = g_strnfill (255, 'n');
-  g_autofree char *too_long = g_strnfill (256, 'n');
+  g_autofree char *longest = g_strnfill (OB_TREE_MAX_NAME, 'n');
+  g_autofree char *too_long = g_strnfill (OB_TREE_MAX_NAME + 1, 'n');
   g_autoptr (GError) error = NULL;
 
   for (guint i = 0; i <= G_N_ELEMENTS (names); i++)
@@ -227,6 +227,25 @@ test_print_refuses (void)
   g_ptr_array_add (twice, make_node (longest, OB_NODE_FIFO));
   g_assert_null (ob_tree_to_json (twice, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_INVALID_ARGUMENT);
+}
+
+/* On shares of Windows a name has 255 units of UTF-16, each of them up to three bytes. */
+static void
+test_long_name (void)
+{
+  g_autoptr (GPtrArray) nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free);
+  g_autoptr (GString) name = g_string_new (NULL);
+  g_autoptr (GString) text = NULL;
+  g_autoptr (GPtrArray) parsed = NULL;
+
+  for (guint i = 0; i < 255; i++)
+    g_string_append (name, "\u65e5");
+  g_assert_cmpuint (name->len, ==, 765);
+  g_ptr_array_add (nodes, make_node (name->str, OB_NODE_FIFO));
+  text = print (nodes);
+  parsed = parse (text->str);
+  g_assert_cmpuint (parsed->len, ==, 1);
+  g_assert_cmpstr (((ObNode *) g_ptr_array_index (parsed, 0))->name, ==, name->str);
 }
 
 /* Whoever has the key may have written a tree: none of these may come through. */
@@ -373,6 +392,7 @@ main (int argc, char **argv)
   g_test_add_func ("/tree/round-trip", test_round_trip);
   g_test_add_func ("/tree/order", test_order);
   g_test_add_func ("/tree/print-refuses", test_print_refuses);
+  g_test_add_func ("/tree/long-name", test_long_name);
   g_test_add_func ("/tree/hostile", test_hostile);
   g_test_add_func ("/tree/truncated", test_truncated);
   g_test_add_func ("/tree/too-deep", test_too_deep);
