@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ob-distrust.h"
 #include "ob-drill-steps.h"
 #include "ob-error.h"
 #include "ob-fd.h"
@@ -155,6 +156,8 @@ drill_in_repository (ObRestoreTask *task, ObDrill *drill, gboolean *blame, GErro
                             error)
       || !ob_repository_load_index (task->repository, task->cancellable, error))
     return FALSE;
+  /* As a restore does: of several copies of what is needed a sound one is read first. */
+  ob_distrust_damaged (task->context, task->repository);
   manifest = ob_restore_task_load_manifest (task, error);
   if (manifest == NULL)
     {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob-distrust.h"
 #include "ob-error.h"
 #include "ob-fd.h"
 #include "ob-io.h"
@@ -372,8 +373,11 @@ restore (ObRestoreTask *task, const Data *data, GError **error)
 
   if (!ob_job_lock_to_read (task->job, task->context, task->repository, &lock, task->cancellable,
                             error)
-      || !ob_repository_load_index (task->repository, task->cancellable, error)
-      || !check_repository (task, error))
+      || !ob_repository_load_index (task->repository, task->cancellable, error))
+    return FALSE;
+  /* Of several copies of what is needed a sound one is read first. */
+  ob_distrust_damaged (task->context, task->repository);
+  if (!check_repository (task, error))
     return FALSE;
   warn_of_losses (task);
   warn_of_doubts (task);

@@ -8,7 +8,7 @@
 #include "ob-hasher.h"
 #include "ob-tree.h"
 
-/* Copies of one blob that are tried where the first is damaged. */
+/* Copies of one blob that are tried where the first is damaged or cannot be read. */
 #define MAX_COPIES 4
 
 /* Above this the pack's size is looked up before memory is taken. */
@@ -23,7 +23,8 @@ typedef struct
 {
   ObId pack;
   guint64 offset;
-  gsize size; /* 0: unused */
+  gsize size;          /* 0: unused, or unreadable */
+  gboolean unreadable; /* as a whole: a disk may fail at one place of it */
   guint64 last_use;
   guint8 *data;
 } Block;
@@ -198,6 +199,12 @@ ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guint64 offse
   return read_range (reader, OB_BLOB_DATA, pack, offset, buffer, length, cancellable, error);
 }
 
+gboolean
+ob_blob_reader_is_damage (ObBlobReader *reader, const GError *failure, GCancellable *cancellable)
+{
+  return ob_repository_is_damage (reader->repository, failure, cancellable);
+}
+
 static gboolean
 is_compressed (const ObBlobLocation *location)
 {
@@ -283,22 +290,43 @@ check_large (ObBlobReader *reader, const ObId *id, const ObBlobLocation *locatio
   return FALSE;
 }
 
-/* The block that holds the whole of a small tree, read if it must be; NULL on error. */
+/* Where the block of a small tree begins: one that lies across the end of its block has a block from
+ * its own beginning. */
+static guint64
+get_block_offset (const ObBlobLocation *location)
+{
+  guint64 begin = location->offset / BLOCK_SIZE * BLOCK_SIZE;
+
+  return (guint64) location->offset + location->length > begin + BLOCK_SIZE ? location->offset
+                                                                            : begin;
+}
+
+static gboolean
+block_serves (const Block *block, const ObBlobLocation *location)
+{
+  if (!ob_id_equal (&block->pack, &location->pack))
+    return FALSE;
+  if (block->unreadable)
+    return block->offset == get_block_offset (location);
+  return block->size > 0 && block->offset <= location->offset
+         && (guint64) location->offset + location->length <= block->offset + block->size;
+}
+
+/* The block that holds the whole of a small tree, read if it must be. One that cannot be read is
+ * kept as such, so that not every tree in it tries again. NULL on error. */
 static const Block *
 get_block (ObBlobReader *reader, const ObBlobLocation *location, GCancellable *cancellable,
            GError **error)
 {
-  guint64 begin = location->offset / BLOCK_SIZE * BLOCK_SIZE;
-  guint64 end = (guint64) location->offset + location->length;
   Block *oldest = &reader->blocks[0];
+  g_autoptr (GError) failure = NULL;
   gssize n;
 
   for (guint i = 0; i < N_BLOCKS; i++)
     {
       Block *block = &reader->blocks[i];
 
-      if (block->size > 0 && block->offset <= location->offset
-          && end <= block->offset + block->size && ob_id_equal (&block->pack, &location->pack))
+      if (block_serves (block, location))
         {
           block->last_use = ++reader->uses;
           return block;
@@ -307,21 +335,39 @@ get_block (ObBlobReader *reader, const ObBlobLocation *location, GCancellable *c
         oldest = block;
     }
 
-  /* One that lies across the end of its block has a block from its own beginning. */
-  if (end > begin + BLOCK_SIZE)
-    begin = location->offset;
   if (oldest->data == NULL)
     oldest->data = g_malloc (BLOCK_SIZE);
   oldest->size = 0;
-  n = read_some (reader, OB_BLOB_TREE, &location->pack, begin, oldest->data, BLOCK_SIZE,
-                 cancellable, error);
-  if (n < 0)
-    return NULL;
+  oldest->unreadable = FALSE;
   oldest->pack = location->pack;
-  oldest->offset = begin;
-  oldest->size = (gsize) n;
+  oldest->offset = get_block_offset (location);
+  n = read_some (reader, OB_BLOB_TREE, &location->pack, oldest->offset, oldest->data, BLOCK_SIZE,
+                 cancellable, &failure);
+  if (n < 0
+      && (g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT)
+          || !ob_blob_reader_is_damage (reader, failure, cancellable)))
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return NULL;
+    }
+  oldest->size = (gsize) MAX (n, 0);
+  oldest->unreadable = n < 0;
   oldest->last_use = ++reader->uses;
   return oldest;
+}
+
+/* A blob where it lies, and no byte beside it. */
+static const guint8 *
+load_exactly (ObBlobReader *reader, ObBlobType type, const ObId *id,
+              const ObBlobLocation *location, gsize *size, GCancellable *cancellable,
+              GError **error)
+{
+  guint8 *sealed = make_room (&reader->sealed, location->length);
+
+  if (!read_range (reader, type, &location->pack, location->offset, sealed, location->length,
+                   cancellable, error))
+    return NULL;
+  return ob_blob_reader_open (reader, id, location, sealed, size, error);
 }
 
 static const guint8 *
@@ -333,6 +379,8 @@ load_small_tree (ObBlobReader *reader, const ObId *id, const ObBlobLocation *loc
 
   if (block == NULL)
     return NULL;
+  if (block->unreadable)
+    return load_exactly (reader, OB_BLOB_TREE, id, location, size, cancellable, error);
   within = location->offset - block->offset;
   if (within + location->length > block->size)
     {
@@ -347,17 +395,11 @@ static const guint8 *
 load_from (ObBlobReader *reader, ObBlobType type, const ObId *id, const ObBlobLocation *location,
            gsize *size, GCancellable *cancellable, GError **error)
 {
-  guint8 *sealed;
-
   if (type == OB_BLOB_TREE && location->length <= BLOCK_SIZE)
     return load_small_tree (reader, id, location, size, cancellable, error);
-  if (!check_large (reader, id, location, cancellable, error))
-    return NULL;
-  sealed = make_room (&reader->sealed, location->length);
-  if (!read_range (reader, type, &location->pack, location->offset, sealed, location->length,
-                   cancellable, error))
-    return NULL;
-  return ob_blob_reader_open (reader, id, location, sealed, size, error);
+  return check_large (reader, id, location, cancellable, error)
+           ? load_exactly (reader, type, id, location, size, cancellable, error)
+           : NULL;
 }
 
 /* Drops what was read of a pack here and in a cache between; whether there was a cache. */
@@ -368,7 +410,10 @@ distrust (ObBlobReader *reader, const ObId *pack)
 
   for (guint i = 0; i < N_BLOCKS; i++)
     if (ob_id_equal (&reader->blocks[i].pack, pack))
-      reader->blocks[i].size = 0;
+      {
+        reader->blocks[i].size = 0;
+        reader->blocks[i].unreadable = FALSE;
+      }
   return ob_store_distrust (ob_repository_get_store (reader->repository), name);
 }
 
@@ -406,9 +451,9 @@ ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id, gsiz
     return plain;
 
   /* Another copy may be sound. */
-  n = g_error_matches (first, OB_ERROR, OB_ERROR_CORRUPT)
-        ? ob_index_lookup_all (index, type, id, locations, MAX_COPIES)
-        : 0;
+  n = ob_index_lookup_all (index, type, id, locations, MAX_COPIES);
+  if (n > 1 && !ob_blob_reader_is_damage (reader, first, cancellable))
+    n = 0;
   for (gsize i = 1; i < n && plain == NULL; i++)
     plain = load_surely (reader, type, id, &locations[i], size, cancellable, NULL);
   if (plain == NULL)

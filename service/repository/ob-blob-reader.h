@@ -25,6 +25,10 @@ gboolean ob_blob_reader_read_range (ObBlobReader *reader, const ObId *pack, guin
                                     guint8 *buffer, gsize length, GCancellable *cancellable,
                                     GError **error);
 
+/* As ob_repository_is_damage(), of what such a call failed with. */
+gboolean ob_blob_reader_is_damage (ObBlobReader *reader, const GError *failure,
+                                   GCancellable *cancellable);
+
 /* Opens, uncompresses and checks a blob whose location->length sealed bytes are at @sealed
  * (which is overwritten). The result is valid until the next call, or as long as @sealed. NULL
  * on error. */
@@ -37,7 +41,8 @@ gboolean ob_blob_reader_open_to (ObBlobReader *reader, const ObId *id,
                                  const ObBlobLocation *location, guint8 *sealed, guint8 *plain,
                                  GError **error);
 
-/* Locates, reads and opens one blob. Trees that lie near each other are read at once. */
+/* Locates, reads and opens one blob, from another copy where one is damaged or cannot be read. Trees
+ * that lie near each other are read at once. */
 const guint8 *ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id,
                                    gsize *size, GCancellable *cancellable, GError **error);
 

@@ -68,7 +68,8 @@ load_alone (ObBlobReader *reader, const ObWantedBlob *wanted, gsize *loaded,
   return data;
 }
 
-/* TRUE also where the pack is damaged there, with FALSE in *@whole: blobs may be elsewhere, too. */
+/* TRUE also where the pack is damaged there or cannot be read, with FALSE in *@whole: the disk may
+ * fail in a gap between the blobs, and blobs may be elsewhere, too. */
 static gboolean
 read_run (ObBlobReader *reader, const ObBlobLocation *first, guint8 *buffer, gsize length,
           gboolean *whole, GCancellable *cancellable, GError **error)
@@ -77,7 +78,7 @@ read_run (ObBlobReader *reader, const ObBlobLocation *first, guint8 *buffer, gsi
 
   *whole = ob_blob_reader_read_range (reader, &first->pack, first->offset, buffer, length,
                                       cancellable, &failure);
-  if (*whole || g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
+  if (*whole || ob_blob_reader_is_damage (reader, failure, cancellable))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&failure));
   return FALSE;

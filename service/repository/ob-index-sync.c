@@ -277,10 +277,7 @@ check_file (ObRepository *repository, const char *name, gboolean *sound, GPtrArr
   *sound = load_file (repository, name, ignored, cancellable, &failure);
   if (*sound || g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
     return TRUE;
-  /* A disk may fail to read one file and give all others. */
-  if (!g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT)
-      && (g_error_matches (failure, OB_ERROR, OB_ERROR_CANCELLED)
-          || !ob_repository_confirm (repository, cancellable, NULL)))
+  if (!ob_repository_is_damage (repository, failure, cancellable))
     {
       g_propagate_error (error, g_steal_pointer (&failure));
       return FALSE;

@@ -69,8 +69,7 @@ list_wanted (ObPrunePlan *plan)
   return wanted;
 }
 
-/* Whether all blobs of the run can be read. A disk may fail to give one pack and give all others;
- * what says nothing of the pack is an error. */
+/* Whether all blobs of the run can be read; what says nothing of the pack is an error. */
 static gboolean
 read_run (Check *self, const ObWantedBlob *wanted, guint n, gsize length, gboolean *sound,
           GError **error)
@@ -85,9 +84,7 @@ read_run (Check *self, const ObWantedBlob *wanted, guint n, gsize length, gboole
                                   length, self->cancellable, &failure))
     {
       *sound = FALSE;
-      if (g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT)
-          || (!g_error_matches (failure, OB_ERROR, OB_ERROR_CANCELLED)
-              && ob_repository_confirm (self->plan->repository, self->cancellable, NULL)))
+      if (ob_repository_is_damage (self->plan->repository, failure, self->cancellable))
         return TRUE;
       g_propagate_error (error, g_steal_pointer (&failure));
       return FALSE;

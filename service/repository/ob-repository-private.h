@@ -59,6 +59,12 @@ gboolean ob_repository_check_index (ObRepository *repository, GPtrArray *damaged
 gboolean ob_repository_has_lost_index (ObRepository *repository, gboolean *lost,
                                        GCancellable *cancellable, GError **error);
 
+/* Whether the failure to read an object tells of that object alone: it is damaged or missing, or a
+ * disk cannot read it and gives others. FALSE where it was cancelled, and where the store is not
+ * there any more, which is asked once where only that can tell. Blocks. Any thread. */
+gboolean ob_repository_is_damage (ObRepository *repository, const GError *failure,
+                                  GCancellable *cancellable);
+
 /* Seals (with zstd and the leading 2 of version 2) and stores a small unpacked file under
  * "DIRECTORY/SHA-256"; and reads one back, checking name, MAC and bounds (@max bytes of text).
  * @id is set even where storing fails, so that what may have been left can be removed. */

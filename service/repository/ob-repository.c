@@ -423,6 +423,15 @@ ob_repository_confirm (ObRepository *self, GCancellable *cancellable, GError **e
 }
 
 gboolean
+ob_repository_is_damage (ObRepository *self, const GError *failure, GCancellable *cancellable)
+{
+  return g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT)
+         || g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND)
+         || (!g_error_matches (failure, OB_ERROR, OB_ERROR_CANCELLED)
+             && ob_repository_confirm (self, cancellable, NULL));
+}
+
+gboolean
 ob_repository_add_key (ObRepository *self, const char *passphrase, GCancellable *cancellable,
                        GError **error)
 {

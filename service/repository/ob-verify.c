@@ -227,12 +227,7 @@ ob_verify_add_problem (ObVerify *self, ObVerifyKind kind, const char *object, co
 gboolean
 ob_verify_is_damage (ObVerify *self, GError **failure, GError **error)
 {
-  if (g_error_matches (*failure, OB_ERROR, OB_ERROR_CORRUPT)
-      || g_error_matches (*failure, OB_ERROR, OB_ERROR_NOT_FOUND))
-    return TRUE;
-  /* A disk may fail to read one file and give all others. */
-  if (!g_error_matches (*failure, OB_ERROR, OB_ERROR_CANCELLED)
-      && ob_repository_confirm (self->repository, self->cancellable, NULL))
+  if (ob_repository_is_damage (self->repository, *failure, self->cancellable))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (failure));
   return FALSE;

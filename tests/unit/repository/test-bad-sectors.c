@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fault-store.h"
+#include "ob-blob-runs.h"
 #include "ob-error.h"
 #include "verify-fixture.h"
 
@@ -287,8 +288,185 @@ test_repair_without_descriptors (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (count_packs (pipeline), ==, 2);
 }
 
-#define ADD(name, function)                                                                        \
-  g_test_add ("/bad-sectors/" name, Pipeline, NULL, pipeline_set_up, function, pipeline_tear_down)
+/* The three data blobs of the source, in the order of their pack; of ObWantedBlob. */
+static GArray *
+list_blobs (Disk *self)
+{
+  static const char *const paths[] = { "a/one", "a/two", "b/deep/three" };
+  GArray *wanted = g_array_new (FALSE, TRUE, sizeof (ObWantedBlob));
+
+  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (ObNode) node = ob_reader_find (self->pipeline->core.repository,
+                                                &self->snapshot->tree, paths[i], NULL, &error);
+      ObWantedBlob blob = { 0 };
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (node->content->len, ==, 1);
+      blob.id = g_array_index (node->content, ObId, 0);
+      verify_locate (self->pipeline, self->snapshot, paths[i], &blob.location);
+      g_array_append_val (wanted, blob);
+    }
+  g_array_sort (wanted, ob_wanted_blob_compare);
+  return wanted;
+}
+
+static gboolean
+count (guint number, const guint8 *data, gsize size, gpointer user_data, GError **error)
+{
+  guint *n = user_data;
+
+  g_assert_cmpuint (number, ==, (*n)++);
+  g_assert_cmpuint (size, ==, 100 * 1024);
+  return TRUE;
+}
+
+/* Reads the blobs as one run, in both ways. Returns how many came. */
+static guint
+read_run (Disk *self, GArray *blobs, GError **error)
+{
+  g_autoptr (ObBlobReader) reader = ob_blob_reader_new (self->repository);
+  const ObWantedBlob *wanted = (const ObWantedBlob *) (gpointer) blobs->data;
+  const ObBlobLocation *last = &wanted[blobs->len - 1].location;
+  gsize length = last->offset + last->length - wanted[0].location.offset;
+  g_autofree guint8 *buffer = g_malloc (length);
+  g_autofree guint8 *plain = g_malloc (blobs->len * 100 * 1024);
+  g_autoptr (GError) failure = NULL;
+  guint n = 0;
+  gboolean ok = ob_blob_run_read (reader, wanted, blobs->len, buffer, length, count, &n, NULL,
+                                  error);
+
+  g_assert_true (ok
+                 == ob_blob_run_read_all (reader, wanted, blobs->len, buffer, length, plain, NULL,
+                                          &failure));
+  return n;
+}
+
+/* A run reads over what lies between the blobs, but nobody needs that. */
+static void
+test_gap (Pipeline *pipeline, gconstpointer data)
+{
+  g_auto (Disk) disk = { 0 };
+  g_autoptr (GArray) blobs = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = NULL;
+  ObBlobLocation between;
+
+  disk_init (&disk, pipeline);
+  blobs = list_blobs (&disk);
+  between = g_array_index (blobs, ObWantedBlob, 1).location;
+  name = ob_pack_get_name (&between.pack);
+  fault_store_break (FAULT_STORE (disk.store), name, between.offset + 5000, 1);
+  ob_repository_load_index (disk.repository, NULL, &error);
+  g_assert_no_error (error);
+
+  g_assert_cmpuint (read_run (&disk, blobs, &error), ==, 1);
+  g_assert_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_clear_error (&error);
+  g_array_remove_index (blobs, 1);
+  g_assert_cmpuint (read_run (&disk, blobs, &error), ==, 2);
+  g_assert_no_error (error);
+}
+
+/* All reads fail: one looks whether the repository is there at all, and does not go on. */
+static void
+test_gap_gone (Pipeline *pipeline, gconstpointer data)
+{
+  g_auto (Disk) disk = { 0 };
+  g_autoptr (GArray) blobs = NULL;
+  g_autoptr (GError) error = NULL;
+
+  disk_init (&disk, pipeline);
+  blobs = list_blobs (&disk);
+  ob_repository_load_index (disk.repository, NULL, &error);
+  g_assert_no_error (error);
+  fault_store_arm (FAULT_STORE (disk.store), FAULT_READ, 1, FAULT_EIO, TRUE);
+  g_assert_cmpuint (read_run (&disk, blobs, &error), ==, 0);
+  g_assert_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE);
+  g_assert_nonnull (strstr (error->message, "data/"));
+  g_assert_cmpuint (fault_store_get_n_calls (FAULT_STORE (disk.store), FAULT_READ), <=, 4);
+}
+
+/* Trees are read many at once, but one that is not needed does no harm to the others. */
+static void
+test_trees (Pipeline *pipeline, gconstpointer data)
+{
+  static const char *const sound[] = { "a/one", "a/two", "empty", "b/deep" };
+  g_auto (Disk) disk = { 0 };
+  g_autoptr (ObBlobReader) reader = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ObNode) a = NULL;
+  g_autoptr (ObNode) deep = NULL;
+
+  disk_init (&disk, pipeline);
+  disk_break (&disk, "b/deep", 30, 1);
+  ob_repository_load_index (disk.repository, NULL, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (sound); i++)
+    {
+      g_autoptr (ObNode) found
+        = ob_reader_find (disk.repository, &disk.snapshot->tree, sound[i], NULL, &error);
+
+      g_assert_no_error (error);
+    }
+
+  /* The block that holds all of them is tried once. */
+  a = ob_reader_find (pipeline->core.repository, &disk.snapshot->tree, "a", NULL, &error);
+  g_assert_no_error (error);
+  reader = ob_blob_reader_new (disk.repository);
+  for (guint i = 0; i < 2; i++)
+    {
+      guint n = fault_store_get_n_broken (FAULT_STORE (disk.store));
+      g_autoptr (GPtrArray) nodes
+        = ob_blob_reader_load_tree (reader, i == 0 ? &disk.snapshot->tree : &a->subtree, NULL,
+                                    &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (fault_store_get_n_broken (FAULT_STORE (disk.store)), ==, n + 1 - i);
+    }
+
+  deep = ob_reader_find (pipeline->core.repository, &disk.snapshot->tree, "b/deep", NULL, &error);
+  g_assert_no_error (error);
+  g_assert_null (ob_blob_reader_load_tree (reader, &deep->subtree, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE);
+}
+
+/* Somebody who did not know of the first copy, or knew that it cannot be read, stored another one:
+ * @path lies twice, and the copy that comes first is on a bad sector. */
+static void
+test_other_copy (Pipeline *pipeline, gconstpointer path)
+{
+  g_autoptr (ObRepository) ignorant = ob_repository_ref (pipeline->core.repository);
+  g_auto (Disk) disk = { 0 };
+  g_autoptr (ObSnapshot) copy = NULL;
+  g_autoptr (GError) error = NULL;
+
+  pipeline_reopen (pipeline);
+  disk_init (&disk, pipeline);
+  ob_repository_unref (pipeline->core.repository);
+  pipeline->core.repository = ob_repository_ref (ignorant);
+  copy = verify_backup (pipeline, 2);
+  g_assert_true (ob_id_equal (&copy->tree, &disk.snapshot->tree));
+  g_assert_cmpuint (count_packs (pipeline), ==, 4);
+
+  ob_repository_load_index (disk.repository, NULL, &error);
+  g_assert_no_error (error);
+  ob_repository_unref (pipeline->core.repository);
+  pipeline->core.repository = ob_repository_ref (disk.repository);
+  disk_break (&disk, path, 0, 0);
+  {
+    g_autoptr (ObNode) root
+      = ob_node_new_directory ("root", &copy->tree, &(struct timespec){ 0 });
+
+    pipeline_restore (pipeline, root, NULL);
+  }
+  g_assert_cmpuint (fault_store_get_n_broken (FAULT_STORE (disk.store)), >, 0);
+}
+
+#define ADD_FOR(name, function, data)                                                              \
+  g_test_add ("/bad-sectors/" name, Pipeline, data, pipeline_set_up, function, pipeline_tear_down)
+#define ADD(name, function) ADD_FOR (name, function, NULL)
 
 int
 main (int argc, char **argv)
@@ -302,5 +480,10 @@ main (int argc, char **argv)
   ADD ("repair", test_repair);
   ADD ("repair-header", test_repair_header);
   ADD ("repair-without-descriptors", test_repair_without_descriptors);
+  ADD ("gap", test_gap);
+  ADD ("gap-gone", test_gap_gone);
+  ADD ("trees", test_trees);
+  ADD_FOR ("other-copy-of-data", test_other_copy, "a/two");
+  ADD_FOR ("other-copy-of-trees", test_other_copy, "");
   return g_test_run ();
 }
