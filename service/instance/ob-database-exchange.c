@@ -27,6 +27,7 @@
 
 #define ATTEMPTS 20
 #define OBJECT_IN_USE "55006"
+#define NUMBER_REFUSED "22023"
 #define FIRST_WITH_OID 150000
 /* Microseconds between two looks at whether a session is gone, and how many: a drop that is waited
  * for makes a checkpoint and removes all files. */
@@ -302,6 +303,30 @@ copy_database (Run *run, const char *from, const char *to, guint32 oid, GError *
   return run_alone (run, from, sql, error);
 }
 
+/* The restored database in its place, under the number if that can be had: a server that crashed
+ * while it made the database keeps its directory, and refuses the number from then on. There is
+ * no way back then that would have it. */
+static gboolean
+make_restored (Run *run, GError **error)
+{
+  const ObDatabaseExchange *exchange = run->exchange;
+  const char *name = run->config->name;
+  g_autoptr (GError) local_error = NULL;
+
+  if (copy_database (run, exchange->staged, name, exchange->oid, &local_error))
+    return TRUE;
+  if (strcmp (ob_postgres_get_sqlstate (run->postgres), NUMBER_REFUSED) != 0)
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  ob_progress_warn (run->progress, FALSE,
+                    "The database gets another number (OID) than before, which the server does not "
+                    "give again, so an activation key has to be activated again: %s",
+                    local_error->message);
+  return copy_database (run, exchange->staged, name, 0, error);
+}
+
 /* One step; TRUE with *@stage as it is then. */
 static gboolean
 step_forward (Run *run, Stage *stage, GError **error)
@@ -325,7 +350,7 @@ step_forward (Run *run, Stage *stage, GError **error)
         return FALSE;
       break;
     case BEFORE_MAKING:
-      if (!copy_database (run, exchange->staged, name, exchange->oid, error))
+      if (!make_restored (run, error))
         return FALSE;
       break;
     case MADE:
@@ -546,33 +571,5 @@ ob_database_can_keep_oid (const ObDatabaseConfig *config, char **why, GCancellab
     *why = g_strdup_printf ("PostgreSQL %d cannot give a database the number (OID) of another one; "
                             "15 and later can.",
                             version / 10000);
-  return TRUE;
-}
-
-gboolean
-ob_database_find_sessions (const ObDatabaseConfig *config, char **sessions,
-                           GCancellable *cancellable, GError **error)
-{
-  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
-  const char *parameters[] = { config->name, config->user, NULL };
-  PGresult *result = NULL;
-
-  *sessions = NULL;
-  if (postgres == NULL)
-    return FALSE;
-  result = ob_postgres_query (
-    postgres,
-    "SELECT count(*), string_agg (format ('PID %s%s%s', pid,"
-    "    coalesce (' of ' || nullif (application_name, ''), ''),"
-    "    coalesce (' from ' || host (client_addr), '')), ', ')"
-    "  FROM (SELECT * FROM pg_stat_activity WHERE datname = $1 AND usename = $2"
-    "          AND backend_type = 'client backend' AND application_name <> 'obbackup'"
-    "         ORDER BY pid LIMIT 10) AS s",
-    parameters, cancellable, error);
-  if (result == NULL)
-    return FALSE;
-  if (strcmp (PQgetvalue (result, 0, 0), "0") != 0)
-    *sessions = g_strdup (PQgetvalue (result, 0, 1));
-  PQclear (result);
   return TRUE;
 }

@@ -28,9 +28,10 @@ gboolean ob_database_get_oid (const ObDatabaseConfig *config, const char *name, 
 /* Brings the exchange to its end. Without a number that is two renames in one transaction. With
  * one: the former database gets the name @moving, so that nobody finds it; it is copied to @kept
  * and, as @doomed, dropped; config->name is made of @staged with its number. @staged stays then,
- * for a way back that loses nothing: ob_database_drop() when all is well. A database's settings,
- * rights and comment, which a copy does not have, are given to it. @n_ended: sessions that were
- * ended. Errors: EXISTS where @kept is taken; NOT_FOUND where @staged is gone. */
+ * for a way back that loses nothing: ob_database_drop() when all is well. Where the server refuses
+ * the number by then that is a warning, and it gets another. A database's settings, rights and
+ * comment, which a copy does not have, are given to it. @n_ended: sessions that were ended. Errors:
+ * EXISTS where @kept is taken; NOT_FOUND where @staged is gone. */
 gboolean ob_database_exchange (const ObDatabaseConfig *config, const ObDatabaseExchange *exchange,
                                guint *n_ended, ObProgress *progress, GCancellable *cancellable,
                                GError **error);
@@ -53,10 +54,5 @@ gboolean ob_database_exchange_back (const ObDatabaseConfig *config,
  * where they cannot (transfer full), else NULL. */
 gboolean ob_database_can_keep_oid (const ObDatabaseConfig *config, char **why,
                                    GCancellable *cancellable, GError **error);
-
-/* Who of bbdd.user is connected to config->name, but we: "3 sessions (PID …, …)", or NULL for
- * nobody. Transfer full. */
-gboolean ob_database_find_sessions (const ObDatabaseConfig *config, char **sessions,
-                                    GCancellable *cancellable, GError **error);
 
 G_END_DECLS

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "ob-database-exchange.h"
 #include "ob-database-restore-private.h"
 
 #define MAX_MODULES "10000"
@@ -66,6 +65,34 @@ read_modules (const ObDatabaseConfig *config, ObDatabaseSurvey *survey, GCancell
 }
 
 /* public methods */
+
+gboolean
+ob_database_find_sessions (const ObDatabaseConfig *config, char **sessions,
+                           GCancellable *cancellable, GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+  const char *parameters[] = { config->name, config->user, NULL };
+  PGresult *result = NULL;
+
+  *sessions = NULL;
+  if (postgres == NULL)
+    return FALSE;
+  result = ob_postgres_query (
+    postgres,
+    "SELECT count(*), string_agg (format ('PID %s%s%s', pid,"
+    "    coalesce (' of ' || nullif (application_name, ''), ''),"
+    "    coalesce (' from ' || host (client_addr), '')), ', ')"
+    "  FROM (SELECT * FROM pg_stat_activity WHERE datname = $1 AND usename = $2"
+    "          AND backend_type = 'client backend' AND application_name <> 'obbackup'"
+    "         ORDER BY pid LIMIT 10) AS s",
+    parameters, cancellable, error);
+  if (result == NULL)
+    return FALSE;
+  if (strcmp (PQgetvalue (result, 0, 0), "0") != 0)
+    *sessions = g_strdup (PQgetvalue (result, 0, 1));
+  PQclear (result);
+  return TRUE;
+}
 
 void
 ob_database_survey_clear (ObDatabaseSurvey *survey)

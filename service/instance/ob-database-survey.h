@@ -27,4 +27,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ObDatabaseSurvey, ob_database_survey_clear)
 gboolean ob_database_survey (const ObDatabaseConfig *config, ObDatabaseSurvey *survey,
                              GCancellable *cancellable, GError **error);
 
+/* Who of bbdd.user is connected to config->name, but we: "3 sessions (PID …, …)", or NULL for
+ * nobody. Transfer full. */
+gboolean ob_database_find_sessions (const ObDatabaseConfig *config, char **sessions,
+                                    GCancellable *cancellable, GError **error);
+
 G_END_DECLS

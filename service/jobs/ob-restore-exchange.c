@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-restore-exchange.h"
 
+#include "ob-database-survey.h"
 #include "ob-error.h"
 #include "ob-manifest.h"
 #include "ob-restore-previous.h"

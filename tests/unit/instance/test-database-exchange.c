@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ob-database-exchange.h"
+#include "ob-database-survey.h"
 
 #define SETTINGS                                                                                   \
   "ALTER DATABASE %s SET search_path TO public, \"Odd name\";"                                     \
@@ -482,6 +483,39 @@ test_back_without_number (Exchange *exchange, gconstpointer data)
 }
 
 static void
+run_in_data_directory (Exchange *exchange, const char *command)
+{
+  g_autofree char *sql
+    = g_strdup_printf ("COPY (SELECT 1) TO PROGRAM '%s base/%u'", command, exchange->exchange.oid);
+
+  database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres", sql);
+}
+
+/* A server that crashes while it makes the database leaves its directory, and refuses to give the
+ * number again: the exchange is finished all the same, and it is said. */
+static void
+test_forward_without_number (Exchange *exchange, gconstpointer data)
+{
+  database_or_skip (&exchange->base);
+  lead_to (exchange, DROPPED);
+  run_in_data_directory (exchange, "mkdir");
+  g_assert_true (is_past (exchange));
+  go_forward (exchange);
+  assert_is (exchange, "erp", "staged", 72);
+  assert_is (exchange, "kept", "erp", 71);
+  assert_is (exchange, "staged", "staged", 72);
+  assert_no_others (exchange);
+  g_assert_cmpuint (get_oid (exchange, "erp"), !=, exchange->exchange.oid);
+  g_assert_cmpuint (exchange->base.warnings->len, ==, 1);
+  g_assert_nonnull (strstr (g_ptr_array_index (exchange->base.warnings, 0), "activation key"));
+  g_assert_true (is_past (exchange));
+  go_back (exchange);
+  assert_former_without_staged (exchange);
+  assert_is (exchange, "staged", "staged", 72);
+  run_in_data_directory (exchange, "rmdir");
+}
+
+static void
 test_nothing_is_left (Exchange *exchange, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
@@ -560,6 +594,7 @@ main (int argc, char **argv)
   ADD ("drop-that-goes-on", test_drop_that_goes_on, NULL);
   ADD ("refused-drop", test_refused_drop, NULL);
   ADD ("back-without-number", test_back_without_number, NULL);
+  ADD ("forward-without-number", test_forward_without_number, NULL);
   ADD ("nothing-is-left", test_nothing_is_left, NULL);
   ADD ("nothing-to-come", test_nothing_to_come, NULL);
   ADD ("renames", test_renames, NULL);
