@@ -4,11 +4,17 @@
  *
  * Who runs what, so that nothing that the application's role wrote ever runs as a superuser:
  *
- * - What belongs to bbdd.user is made by bbdd.user, and what belongs to others by the superuser, in
- *   the archive's own order (ob-database-toc.c). Definitions evaluate more than one would think:
- *   the constants in a view, a default, a partition key or an aggregate are worked out when they
- *   are parsed, and a constant of a domain runs the domain's CHECK. Where bbdd.user lacks a right
- *   on the things of others that its own stand on, it gets that right for as long.
+ * - What belongs to a superuser is made by the superuser, and all else by bbdd.user, in the
+ *   archive's own order (ob-database-toc.c). Definitions evaluate more than one would think: the
+ *   constants in a view, a default, a partition key or an aggregate are worked out when they are
+ *   parsed, and a constant of a domain runs the domain's CHECK. That something belongs to another
+ *   role does not tell that the application's wrote nothing of it: who is a member of a role may
+ *   give it what is his, and a database's owner is one of pg_database_owner. What bbdd.user made
+ *   for another is given to that one in the end (ob-database-owners.c). Where bbdd.user lacks a
+ *   right on the things of superusers that its own stand on, it gets that right for as long.
+ * - What superusers alone may make, and evaluates nothing, is made by the superuser for everybody.
+ *   A trigger belongs to the owner of its table, but TRIGGER is a right that others may have: one
+ *   with a condition is made by bbdd.user (ob-database-nature.c).
  * - Rows by bbdd.user, always: a COPY runs CHECK constraints, domain checks, defaults, generated
  *   columns and partition expressions. Large objects run nothing, and are loaded by the superuser,
  *   who may write those of everybody.
@@ -77,6 +83,8 @@ build_argv (ObRestoreRun *run, const ObRestoreCommand *command)
       g_ptr_array_add (argv, ob_postgres_build_conninfo (run->config, command->role,
                                                          run->request->target));
     }
+  if (command->no_owner)
+    g_ptr_array_add (argv, g_strdup ("--no-owner"));
   if (command->section != NULL)
     g_ptr_array_add (argv, g_strconcat ("--section=", command->section, NULL));
   if (run->no_tablespaces && command->output == OB_RESTORE_TO_DATABASE)
@@ -119,6 +127,19 @@ ob_restore_start_pg_restore (ObRestoreRun *run, const ObRestoreCommand *command,
   return ob_child_start (&spec, error);
 }
 
+int
+ob_restore_make_list (const GString *lines, GError **error)
+{
+  ob_autofd int fd = memfd_create ("obbackup-list", MFD_CLOEXEC);
+
+  if (fd < 0 || !ob_write_full (fd, lines->str, lines->len))
+    {
+      ob_set_error_errno (error, errno, "No memory for a list of entries");
+      return -1;
+    }
+  return ob_fd_steal (&fd);
+}
+
 static gboolean
 run_pg_restore (ObRestoreRun *run, const ObRestoreCommand *command, GCancellable *cancellable,
                 GError **error)
@@ -128,54 +149,37 @@ run_pg_restore (ObRestoreRun *run, const ObRestoreCommand *command, GCancellable
   return child != NULL && ob_child_wait (child, cancellable, error);
 }
 
-/* A memfd with @size bytes of @data; -1 on error. */
-static int
-make_memory_file (const char *name, const void *data, gsize size, GError **error)
-{
-  ob_autofd int fd = memfd_create (name, MFD_CLOEXEC);
-
-  if (fd < 0 || !ob_write_full (fd, data, size))
-    {
-      ob_set_error_errno (error, errno, "No memory for %s", name);
-      return -1;
-    }
-  return ob_fd_steal (&fd);
-}
-
-/* ---- The table of contents */
-
-/* The section's entries by who restores them. Transfer full. */
-static GPtrArray *
-read_runs (ObRestoreRun *run, const char *section, GCancellable *cancellable, GError **error)
-{
-  ObRestoreCommand command = { .section = section,
-                             .archive_fd = run->schema_fd,
-                             .list_fd = -1,
-                             .output = OB_RESTORE_TO_LIST };
-  g_autoptr (ObChild) child = ob_restore_start_pg_restore (run, &command, error);
-
-  if (child == NULL || !ob_child_wait (child, cancellable, error))
-    return NULL;
-  return ob_restore_cut_list (ob_child_get_output (child), run->config->user,
-                              run->admin == OB_ROLE_OWNER);
-}
-
 /* Restores the entries of @list, if there are any. Without --section: to that, rights and comments
  * belong to the section of what stands before them, which in a list of a few is another one. */
 static gboolean
-restore_list (ObRestoreRun *run, ObRole role, GString *list, guint n_jobs,
+restore_list (ObRestoreRun *run, ObRestoreCommand command, GString *list,
               GCancellable *cancellable, GError **error)
 {
   ob_autofd int list_fd = -1;
-  ObRestoreCommand command = { .role = role, .archive_fd = run->schema_fd, .n_jobs = n_jobs };
 
   if (list->len == 0)
     return TRUE;
-  list_fd = make_memory_file ("obbackup-list", list->str, list->len, error);
+  list_fd = ob_restore_make_list (list, error);
   if (list_fd < 0)
     return FALSE;
+  command.archive_fd = run->schema_fd;
   command.list_fd = list_fd;
   return run_pg_restore (run, &command, cancellable, error);
+}
+
+/* What bbdd.user makes, for itself or for another, whose it is in the end. */
+static gboolean
+restore_as_user (ObRestoreRun *run, guint n_jobs, const ObTocRun *entries,
+                 ObRestoreGrants *grants, GCancellable *cancellable, GError **error)
+{
+  ObRestoreCommand command = { .role = OB_ROLE_OWNER,
+                               .n_jobs = n_jobs,
+                               .no_owner = entries->owner != NULL };
+
+  return ob_restore_grants_give (grants, cancellable, error)
+         && ob_restore_owners_begin (run->owners, run, entries->owner, cancellable, error)
+         && restore_list (run, command, entries->lines, cancellable, error)
+         && ob_restore_owners_end (run->owners, run, entries->owner, cancellable, error);
 }
 
 /* Run by run, each with @n_jobs connections. */
@@ -186,30 +190,39 @@ restore_runs (ObRestoreRun *run, guint n_jobs, GPtrArray *runs, ObRestoreGrants 
   for (guint i = 0; i < runs->len; i++)
     {
       const ObTocRun *entries = g_ptr_array_index (runs, i);
+      ObRestoreCommand command = { .role = OB_ROLE_SUPERUSER, .n_jobs = n_jobs };
 
-      if (entries->owned && !ob_restore_grants_give (grants, cancellable, error))
-        return FALSE;
-      if (entries->rights && !ob_restore_grants_take_back (grants, cancellable, error))
-        return FALSE;
-      if (!restore_list (run, entries->owned ? OB_ROLE_OWNER : OB_ROLE_SUPERUSER, entries->lines,
-                         n_jobs, cancellable, error))
+      if (entries->maker == OB_TOC_BY_USER
+            ? !restore_as_user (run, n_jobs, entries, grants, cancellable, error)
+            : !restore_list (run, command, entries->lines, cancellable, error))
         return FALSE;
     }
-  return ob_restore_grants_take_back (grants, cancellable, error);
+  return TRUE;
 }
 
-static gboolean
+/* The cut of @section, with all but its rights restored. Transfer full. */
+static ObTocCut *
 restore_section (ObRestoreRun *run, const char *section, guint n_jobs, GCancellable *cancellable,
                  GError **error)
 {
   g_autoptr (ObRestoreGrants) grants = ob_restore_grants_new (run, cancellable, error);
-  g_autoptr (GPtrArray) runs = NULL;
+  g_autoptr (ObTocCut) cut = NULL;
 
   if (grants == NULL)
-    return FALSE;
-  runs = read_runs (run, section, cancellable, error);
-  return runs != NULL
-         && restore_runs (run, n_jobs, runs, grants, cancellable, error);
+    return NULL;
+  cut = ob_restore_read_contents (run, section, cancellable, error);
+  return cut != NULL && restore_runs (run, n_jobs, cut->runs, grants, cancellable, error)
+             && ob_restore_grants_take_back (grants, cancellable, error)
+           ? g_steal_pointer (&cut)
+           : NULL;
+}
+
+static gboolean
+restore_rights (ObRestoreRun *run, GString *rights, GCancellable *cancellable, GError **error)
+{
+  ObRestoreCommand command = { .role = run->admin, .n_jobs = 1 };
+
+  return restore_list (run, command, rights, cancellable, error);
 }
 
 /* In the schema where it was, which has to be there. */
@@ -302,18 +315,34 @@ ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError **e
 gboolean
 ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
+  g_autoptr (ObTocCut) cut = NULL;
+
   if (run->admin == OB_ROLE_OWNER)
     {
       if (!create_extensions (run, cancellable, error))
         return FALSE;
       warn_of_others (run);
     }
-  return restore_section (run, "pre-data", 1, cancellable, error);
+  run->owners = ob_restore_owners_new ();
+  cut = restore_section (run, "pre-data", 1, cancellable, error);
+  if (cut == NULL)
+    return FALSE;
+  run->rights = g_string_new (cut->rights->str);
+  return restore_rights (run, run->rights, cancellable, error);
 }
 
 gboolean
 ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
-  return ob_restore_choose_sort_memory (run, cancellable, error)
-         && restore_section (run, "post-data", run->request->n_parallel, cancellable, error);
+  g_autoptr (ObTocCut) cut = NULL;
+  gboolean given;
+
+  if (!ob_restore_choose_sort_memory (run, cancellable, error))
+    return FALSE;
+  cut = restore_section (run, "post-data", run->request->n_parallel, cancellable, error);
+  /* What is given to another loses the rights of who had it, and with them those that bbdd.user
+   * had in it as one who does not own it. */
+  return cut != NULL && ob_restore_owners_give (run->owners, run, &given, cancellable, error)
+         && (!given || restore_rights (run, run->rights, cancellable, error))
+         && restore_rights (run, cut->rights, cancellable, error);
 }

@@ -39,12 +39,20 @@ static const char plan_sql[]
     "              CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,"
     "              n.nspname, c.relname, $1::text)"
     "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    "  JOIN (VALUES ('S', 'UPDATE'), ('r', 'INSERT'), ('r', 'REFERENCES'), ('p', 'INSERT'),"
-    "               ('p', 'REFERENCES')) p(kind, privilege) ON p.kind = c.relkind::text"
+    "  JOIN (VALUES ('S', 'UPDATE'), ('r', 'INSERT'), ('r', 'REFERENCES'), ('r', 'TRIGGER'),"
+    "               ('p', 'INSERT'), ('p', 'REFERENCES'), ('p', 'TRIGGER')) p(kind, privilege)"
+    "    ON p.kind = c.relkind::text"
     " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
     "   AND NOT CASE c.relkind"
     "             WHEN 'S' THEN has_sequence_privilege($1::text::name, c.oid, p.privilege)"
-    "             ELSE has_table_privilege($1::text::name, c.oid, p.privilege) END";
+    "             ELSE has_table_privilege($1::text::name, c.oid, p.privilege) END"
+    " UNION ALL "
+    "SELECT format('GRANT EXECUTE ON FUNCTION %I.%I() TO %I;', n.nspname, f.proname, $1::text),"
+    "       format('REVOKE EXECUTE ON FUNCTION %I.%I() FROM %I;', n.nspname, f.proname, $1::text)"
+    "  FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace"
+    " WHERE f.prorettype = 'trigger'::regtype AND f.pronargs = 0"
+    "   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+    "   AND NOT has_function_privilege($1::text::name, f.oid, 'EXECUTE')";
 
 /* methods of this room */
 

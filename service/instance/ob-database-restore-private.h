@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 
 /* How many rows were loaded into which table. */
 typedef struct _ObRowTally ObRowTally;
+typedef struct _ObRestoreOwners ObRestoreOwners;
 
 /* A restore under way. Its own thread sets the fields, while none of those runs that it starts:
  * they only read them. */
@@ -27,6 +28,8 @@ typedef struct
   gboolean user_is_member; /* bbdd.user is another than the owner, and has all that he has */
   ObProgress *progress;
   ObRowTally *tally;
+  ObRestoreOwners *owners; /* of what pre-data and post-data made so far; NULL before */
+  GString *rights;      /* of pre-data; NULL before */
   guint64 sort_kib;     /* maintenance_work_mem while indexes are built; 0: the server's own */
 } ObRestoreRun;
 
@@ -46,6 +49,7 @@ typedef struct
   const char *section; /* "pre-data"…; NULL: all of the archive */
   int archive_fd;      /* memfd; -1: the archive comes through @stdin_fd */
   int list_fd;         /* memfd with entries to restore; -1: all */
+  gboolean no_owner;   /* all stays with @role */
   int stdin_fd;        /* 0: none */
   int stdout_fd;       /* 0: none; a list is captured */
   guint n_jobs;
@@ -55,6 +59,9 @@ typedef struct
 /* Transfer full. */
 ObChild *ob_restore_start_pg_restore (ObRestoreRun *run, const ObRestoreCommand *command,
                                       GError **error);
+
+/* A memfd for @lines of a table of contents. -1 on error. */
+int ob_restore_make_list (const GString *lines, GError **error);
 
 /* Feeds schema.dump into a memfd. -1 on error. */
 int ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError **error);
@@ -121,17 +128,88 @@ gboolean ob_restore_validate_indexes (ObRestoreRun *run, GCancellable *cancellab
 
 /* ---- ob-database-toc.c: who restores what */
 
+typedef enum
+{
+  OB_TOC_BY_USER,      /* bbdd.user */
+  OB_TOC_BY_SUPERUSER,
+} ObTocMaker;
+
 /* Entries of a table of contents that follow each other and that one role restores. */
 typedef struct
 {
-  gboolean owned;  /* by bbdd.user; else the superuser restores them */
-  gboolean rights; /* GRANT and REVOKE: the last run */
+  ObTocMaker maker;
+  char *owner; /* whose they are in the end, where bbdd.user makes them for another; else NULL */
   GString *lines;
 } ObTocRun;
 
-/* Cuts the text of `pg_restore --list` into runs, in its order; with @only_owned those of @owner
- * alone. Array of ObTocRun, transfer full. */
-GPtrArray *ob_restore_cut_list (const char *list, const char *owner, gboolean only_owned);
+typedef struct
+{
+  GPtrArray *runs; /* of ObTocRun */
+  GString *rights; /* GRANT and REVOKE: after the last run */
+} ObTocCut;
+
+void ob_toc_cut_free (ObTocCut *cut);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObTocCut, ob_toc_cut_free)
+
+/* What the definition of an entry tells, beyond its kind and its owner. */
+typedef enum
+{
+  OB_TOC_PLAIN,
+  OB_TOC_MIGHTY,  /* superusers alone may make it, and no expression is evaluated by that */
+  OB_TOC_FOREIGN, /* an expression is evaluated that may be another's than the owner's */
+} ObTocNature;
+
+/* @kind: what is behind the numbers of @line, as "FUNCTION public f() tad". */
+typedef ObTocNature (*ObTocJudge) (const char *line, const char *kind, gpointer user_data);
+
+/* The roles of the server. */
+typedef struct _ObTocRoles ObTocRoles;
+
+ObTocRoles *ob_toc_roles_new (void);
+void ob_toc_roles_add (ObTocRoles *roles, const char *name, gboolean superuser);
+void ob_toc_roles_free (ObTocRoles *roles);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObTocRoles, ob_toc_roles_free)
+
+/* Cuts the text of `pg_restore --list` into runs, in its order; with @only_owned those of @user,
+ * which is bbdd.user, alone. The superuser gets what belongs to superusers, and what evaluates
+ * nothing. @judge may be NULL: all is plain then. Transfer full. */
+ObTocCut *ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *user,
+                               gboolean only_owned, ObTocJudge judge, gpointer user_data);
+
+/* ---- ob-database-contents.c */
+
+/* The section's entries by who restores them. Transfer full. */
+ObTocCut *ob_restore_read_contents (ObRestoreRun *run, const char *section,
+                                    GCancellable *cancellable, GError **error);
+
+/* ---- ob-database-nature.c: what a definition tells */
+
+/* Whether an entry with such a @kind, as "FUNCTION public f() tad", may be anything but plain. */
+gboolean ob_toc_can_judge (const char *kind, gboolean of_superuser);
+
+/* Whether any definition of such a kind in a text, of an archive or a script, may be. */
+gboolean ob_toc_has_odd (const char *kind, const char *text, gssize size);
+
+/* @script: what pg_restore makes of that entry alone. */
+ObTocNature ob_toc_judge (const char *kind, const char *script);
+
+/* ---- ob-database-owners.c */
+
+/* Whose the things are that bbdd.user makes for others. Until ob_restore_owners_give() they are
+ * its own, so that it needs no right of those others. Needs the superuser. */
+ObRestoreOwners *ob_restore_owners_new (void);
+
+/* Around a run of @owner's, which is NULL for bbdd.user itself: what was made in it is noted. */
+gboolean ob_restore_owners_begin (ObRestoreOwners *owners, ObRestoreRun *run, const char *owner,
+                                  GCancellable *cancellable, GError **error);
+gboolean ob_restore_owners_end (ObRestoreOwners *owners, ObRestoreRun *run, const char *owner,
+                                GCancellable *cancellable, GError **error);
+
+/* Gives to each what is his; *@given: whether there was anything. */
+gboolean ob_restore_owners_give (ObRestoreOwners *owners, ObRestoreRun *run, gboolean *given,
+                                 GCancellable *cancellable, GError **error);
+void ob_restore_owners_free (ObRestoreOwners *owners);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreOwners, ob_restore_owners_free)
 
 /* ---- ob-database-grants.c */
 

@@ -174,6 +174,9 @@ ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *re
   ob_fd_clear (&run.schema_fd);
   g_clear_pointer (&run.pass_file, ob_pass_file_free);
   ob_row_tally_free (run.tally);
+  g_clear_pointer (&run.owners, ob_restore_owners_free);
+  if (run.rights != NULL)
+    g_string_free (run.rights, TRUE);
   g_free (run.pg_restore);
   return ok;
 }

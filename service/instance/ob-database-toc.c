@@ -2,18 +2,51 @@
 /*
  * The table of contents of an archive (pg_restore --list), cut by who restores what.
  *
- * A line is "ID; TABLEOID OID KIND SCHEMA NAME OWNER". What ends with the owner's name is the
- * owner's: somebody else's object with such a name is then restored with less rights than it could
- * be, and nothing of the owner's with more. The order of the archive is kept, since entries of one
- * role may depend on those of another; but rights come last, as pg_restore has it itself
- * (src/bin/pg_dump/pg_backup_archiver.c, RESTORE_PASS_ACL), or what is revoked in the middle would
- * stop what follows.
+ * A line is "ID; TABLEOID OID KIND SCHEMA NAME OWNER". Names may have blanks in them, so that a
+ * line may end in the names of several roles: then a superuser is none of those that it is taken
+ * to belong to, and what follows from a wrong guess is an owner, never a right. The order of the
+ * archive is kept, since entries of one role may depend on those of another; but rights come last,
+ * as pg_restore has it itself (src/bin/pg_dump/pg_backup_archiver.c, RESTORE_PASS_ACL), or what is
+ * revoked in the middle would stop what follows.
  */
 #include "ob-database-restore-private.h"
 
 #include <string.h>
 
+#define DEFAULT_ACL_CLASS "826 " /* pg_default_acl */
+
+typedef struct
+{
+  char *name;
+  gboolean superuser;
+} Role;
+
+struct _ObTocRoles
+{
+  GHashTable *by_name; /* as pg_restore prints it, without newlines, to Role */
+};
+
+/* What is known while a list is cut. */
+typedef struct
+{
+  ObTocRoles *roles;
+  const char *user;
+  ObTocJudge judge;
+  gpointer user_data;
+  ObTocCut *cut;
+  GString *remarks; /* for the superuser, behind all that they speak of */
+} Cutting;
+
 /* internal methods */
+
+static void
+free_role (gpointer data)
+{
+  Role *role = data;
+
+  g_free (role->name);
+  g_free (role);
+}
 
 static void
 free_run (gpointer data)
@@ -21,18 +54,25 @@ free_run (gpointer data)
   ObTocRun *run = data;
 
   g_string_free (run->lines, TRUE);
+  g_free (run->owner);
   g_free (run);
+}
+
+/* "TABLEOID OID KIND SCHEMA NAME OWNER" of a line; "" where it is none. */
+static const char *
+get_class (const char *line)
+{
+  const char *rest = strstr (line, "; ");
+
+  return g_ascii_isdigit (*line) && rest != NULL ? rest + 2 : "";
 }
 
 /* "KIND SCHEMA NAME OWNER" of a line; "" where it is none. */
 static const char *
 get_kind (const char *line)
 {
-  const char *rest = strstr (line, "; ");
+  const char *rest = get_class (line);
 
-  if (!g_ascii_isdigit (*line) || rest == NULL)
-    return "";
-  rest += 2;
   for (guint i = 0; i < 2; i++)
     {
       rest += strspn (rest, "0123456789");
@@ -54,12 +94,16 @@ has_kind (const char *line, const char *const *kinds)
   return FALSE;
 }
 
+/* The default of a column in a schema "ACL" looks like default rights, but for its class. */
 static gboolean
 is_rights (const char *line)
 {
-  static const char *const kinds[] = { "ACL ", "DEFAULT ACL ", NULL };
+  static const char *const kinds[] = { "ACL ", NULL };
+  static const char *const default_kinds[] = { "DEFAULT ACL ", NULL };
 
-  return has_kind (line, kinds);
+  return has_kind (line, kinds)
+         || (has_kind (line, default_kinds)
+             && g_str_has_prefix (get_class (line), DEFAULT_ACL_CLASS));
 }
 
 /* What PostgreSQL lets superusers alone make, whoever owns it afterwards. No expression of
@@ -67,55 +111,183 @@ is_rights (const char *line)
 static gboolean
 needs_superuser (const char *line)
 {
-  static const char *const kinds[] = { "OPERATOR CLASS ", "OPERATOR FAMILY ", NULL };
+  static const char *const kinds[] = {
+    "OPERATOR CLASS ",     "OPERATOR FAMILY ",      "SHELL TYPE ",          "CAST ",
+    "TRANSFORM ",          "ACCESS METHOD ",        "PROCEDURAL LANGUAGE ", "FOREIGN DATA WRAPPER ",
+    "TEXT SEARCH PARSER ", "TEXT SEARCH TEMPLATE ", "EXTENSION ",           NULL
+  };
 
   return has_kind (line, kinds);
 }
 
-static void
-add_line (GPtrArray *runs, gboolean owned, const char *line)
+/* What is said of a thing, which evaluates nothing. */
+static gboolean
+is_remark (const char *line)
 {
+  static const char *const kinds[] = { "COMMENT ", "SECURITY LABEL ", NULL };
+
+  return has_kind (line, kinds);
+}
+
+/* The role that a line belongs to; NULL where none is known by that name. */
+static const Role *
+find_owner (const Cutting *cutting, const char *line)
+{
+  const Role *found = NULL;
+
+  for (const char *blank = strchr (get_kind (line), ' '); blank != NULL;
+       blank = strchr (blank + 1, ' '))
+    {
+      const Role *role = g_hash_table_lookup (cutting->roles->by_name, blank + 1);
+
+      if (role != NULL && (found == NULL || (found->superuser && !role->superuser)))
+        found = role;
+    }
+  return found;
+}
+
+static gboolean
+is_user (const Cutting *cutting, const Role *role)
+{
+  return role != NULL && strcmp (role->name, cutting->user) == 0;
+}
+
+/* @owner: NULL for bbdd.user. */
+static void
+add_line (Cutting *cutting, ObTocMaker maker, const char *owner, const char *line)
+{
+  GPtrArray *runs = cutting->cut->runs;
   ObTocRun *last = runs->len > 0 ? g_ptr_array_index (runs, runs->len - 1) : NULL;
 
-  if (last == NULL || last->rights || last->owned != owned)
+  if (last == NULL || last->maker != maker || g_strcmp0 (last->owner, owner) != 0)
     {
       last = g_new0 (ObTocRun, 1);
-      last->owned = owned;
+      last->maker = maker;
+      last->owner = g_strdup (owner);
       last->lines = g_string_new (NULL);
       g_ptr_array_add (runs, last);
     }
   g_string_append_printf (last->lines, "%s\n", line);
 }
 
+/* Whether the superuser makes it, for what its owner @role is, and what it is itself. */
+static gboolean
+is_for_superuser (const Cutting *cutting, const Role *role, const char *line)
+{
+  gboolean of_superuser = role != NULL && role->superuser;
+  ObTocNature nature = OB_TOC_PLAIN;
+
+  if (needs_superuser (line))
+    return TRUE;
+  if (cutting->judge != NULL && ob_toc_can_judge (get_kind (line), of_superuser))
+    nature = cutting->judge (line, get_kind (line), cutting->user_data);
+  return of_superuser ? nature != OB_TOC_FOREIGN : nature == OB_TOC_MIGHTY;
+}
+
+/* Who gets it in the end, where bbdd.user makes what belongs to @role; NULL: bbdd.user keeps it, or
+ * is a superuser and gives it himself. */
+static const char *
+get_heir (const Cutting *cutting, const Role *role)
+{
+  const Role *user = g_hash_table_lookup (cutting->roles->by_name, cutting->user);
+
+  if (role == NULL || role->superuser || is_user (cutting, role)
+      || (user != NULL && user->superuser))
+    return NULL;
+  return role->name;
+}
+
+static void
+place (Cutting *cutting, const char *line)
+{
+  const Role *role = find_owner (cutting, line);
+  gboolean owned = is_user (cutting, role);
+
+  if (is_rights (line))
+    g_string_append_printf (cutting->cut->rights, "%s\n", line);
+  else if (is_remark (line) && !owned)
+    g_string_append_printf (cutting->remarks, "%s\n", line);
+  else if (is_for_superuser (cutting, role, line))
+    add_line (cutting, OB_TOC_BY_SUPERUSER, NULL, line);
+  else
+    add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
+}
+
+/* Without a superuser. */
+static void
+place_owned (Cutting *cutting, const char *line)
+{
+  if (!is_user (cutting, find_owner (cutting, line)))
+    return;
+  if (is_rights (line))
+    g_string_append_printf (cutting->cut->rights, "%s\n", line);
+  else
+    add_line (cutting, OB_TOC_BY_USER, NULL, line);
+}
+
 /* methods of this room */
 
-GPtrArray *
-ob_restore_cut_list (const char *list, const char *owner, gboolean only_owned)
+ObTocRoles *
+ob_toc_roles_new (void)
+{
+  ObTocRoles *roles = g_new0 (ObTocRoles, 1);
+
+  roles->by_name = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_role);
+  return roles;
+}
+
+void
+ob_toc_roles_add (ObTocRoles *roles, const char *name, gboolean superuser)
+{
+  Role *role = g_new0 (Role, 1);
+
+  role->name = g_strdup (name);
+  role->superuser = superuser;
+  g_hash_table_replace (roles->by_name, g_strdelimit (g_strdup (name), "\n\r", ' '), role);
+}
+
+void
+ob_toc_roles_free (ObTocRoles *roles)
+{
+  g_hash_table_unref (roles->by_name);
+  g_free (roles);
+}
+
+ObTocCut *
+ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *user, gboolean only_owned,
+                     ObTocJudge judge, gpointer user_data)
 {
   g_auto (GStrv) lines = g_strsplit (list, "\n", -1);
-  g_autofree char *suffix = g_strconcat (" ", owner, NULL);
-  g_autoptr (GString) rights = g_string_new (NULL);
-  GPtrArray *runs = g_ptr_array_new_with_free_func (free_run);
+  g_autoptr (GString) remarks = g_string_new (NULL);
+  ObTocCut *cut = g_new0 (ObTocCut, 1);
+  Cutting cutting = { .roles = roles,
+                      .user = user,
+                      .judge = judge,
+                      .user_data = user_data,
+                      .cut = cut,
+                      .remarks = remarks };
 
+  cut->runs = g_ptr_array_new_with_free_func (free_run);
+  cut->rights = g_string_new (NULL);
   for (gsize i = 0; lines[i] != NULL; i++)
     {
-      gboolean owned = g_str_has_suffix (lines[i], suffix);
-
-      if (*get_kind (lines[i]) == '\0' || (only_owned && !owned))
+      if (*get_kind (lines[i]) == '\0')
         continue;
-      if (is_rights (lines[i]))
-        g_string_append_printf (rights, "%s\n", lines[i]);
+      if (only_owned)
+        place_owned (&cutting, lines[i]);
       else
-        add_line (runs, owned && (only_owned || !needs_superuser (lines[i])), lines[i]);
+        place (&cutting, lines[i]);
     }
-  if (rights->len > 0)
-    {
-      ObTocRun *run = g_new0 (ObTocRun, 1);
+  if (remarks->len > 0)
+    add_line (&cutting, OB_TOC_BY_SUPERUSER, NULL,
+              g_string_truncate (remarks, remarks->len - 1)->str);
+  return cut;
+}
 
-      run->owned = only_owned;
-      run->rights = TRUE;
-      run->lines = g_steal_pointer (&rights);
-      g_ptr_array_add (runs, run);
-    }
-  return runs;
+void
+ob_toc_cut_free (ObTocCut *cut)
+{
+  g_ptr_array_unref (cut->runs);
+  g_string_free (cut->rights, TRUE);
+  g_free (cut);
 }

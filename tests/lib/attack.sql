@@ -68,6 +68,14 @@ CREATE AGGREGATE public.trap_aggregate (public.evil_constant) (
   SFUNC = array_append, STYPE = public.evil_constant[], INITCOND = '{x}');
 CREATE TABLE public.trap_key (id integer) PARTITION BY RANGE ((id + public.evil_shift (1)));
 
+-- The same in what belongs to others: to a role that the owner of a database is in by himself, and
+-- in a schema whose name makes a default of a column look like default rights.
+CREATE VIEW public.trap_given AS SELECT '{x}'::public.evil_constant[] AS things;
+ALTER VIEW public.trap_given OWNER TO pg_database_owner;
+CREATE SCHEMA "ACL";
+CREATE VIEW "ACL".trap_rights AS SELECT NULL::public.evil_constant[] AS things;
+ALTER VIEW "ACL".trap_rights ALTER COLUMN things SET DEFAULT '{x}'::public.evil_constant[];
+
 -- What a backup reads of the dictionary, as views that run code.
 ALTER TABLE public.ad_module RENAME TO ad_module_real;
 CREATE VIEW public.ad_module AS SELECT * FROM public.ad_module_real WHERE public.evil ('ad_module');

@@ -208,13 +208,29 @@ test_check_cancelled (Database *database, gconstpointer data)
 
 /* without a server */
 
-static void
-assert_run (GPtrArray *runs, guint index, gboolean owned, gboolean rights, const char *lines)
+static ObTocRoles *
+make_roles (void)
 {
-  const ObTocRun *run = g_ptr_array_index (runs, index);
+  ObTocRoles *roles = ob_toc_roles_new ();
 
-  g_assert_cmpint (run->owned, ==, owned);
-  g_assert_cmpint (run->rights, ==, rights);
+  ob_toc_roles_add (roles, "postgres", TRUE);
+  ob_toc_roles_add (roles, "tad", FALSE);
+  ob_toc_roles_add (roles, "x postgres", FALSE);
+  ob_toc_roles_add (roles, "new\nline", FALSE);
+  ob_toc_roles_add (roles, "pg_database_owner", FALSE);
+  return roles;
+}
+
+static void
+assert_run (const ObTocCut *cut, guint index, ObTocMaker maker, const char *owner,
+            const char *lines)
+{
+  const ObTocRun *run;
+
+  g_assert_cmpuint (index, <, cut->runs->len);
+  run = g_ptr_array_index (cut->runs, index);
+  g_assert_cmpint (run->maker, ==, maker);
+  g_assert_cmpstr (run->owner, ==, owner);
   g_assert_cmpstr (run->lines->str, ==, lines);
 }
 
@@ -227,28 +243,136 @@ test_cut_list (void)
                              "9; 2615 16399 SCHEMA - ext tad\n"
                              "900; 0 0 ACL - SCHEMA ext tad\n"
                              "215; 1259 16400 TABLE public a tad\n"
-                             "217; 1259 16402 TABLE public ACL x postgres\n"
+                             "217; 1259 16402 TABLE public ACL x postgre postgres\n"
                              "218; 2616 16410 OPERATOR CLASS public c tad\n"
                              "216; 1259 16401 TABLE public b evil tad\n"
                              "901; 826 16420 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES "
                              "postgres\n";
-  g_autoptr (GPtrArray) runs = ob_restore_cut_list (list, "tad", FALSE);
-  g_autoptr (GPtrArray) own = ob_restore_cut_list (list, "tad", TRUE);
+  g_autoptr (ObTocRoles) roles = make_roles ();
+  g_autoptr (ObTocCut) cut = ob_restore_cut_list (list, roles, "tad", FALSE, NULL, NULL);
+  g_autoptr (ObTocCut) own = ob_restore_cut_list (list, roles, "tad", TRUE, NULL, NULL);
 
-  g_assert_cmpuint (runs->len, ==, 5);
-  assert_run (runs, 0, FALSE, FALSE, "3; 3079 16403 EXTENSION - pg_trgm \n");
-  assert_run (runs, 1, TRUE, FALSE,
+  g_assert_cmpuint (cut->runs->len, ==, 4);
+  assert_run (cut, 0, OB_TOC_BY_SUPERUSER, NULL, "3; 3079 16403 EXTENSION - pg_trgm \n");
+  assert_run (cut, 1, OB_TOC_BY_USER, NULL,
               "9; 2615 16399 SCHEMA - ext tad\n215; 1259 16400 TABLE public a tad\n");
-  assert_run (runs, 2, FALSE, FALSE,
-              "217; 1259 16402 TABLE public ACL x postgres\n"
+  assert_run (cut, 2, OB_TOC_BY_SUPERUSER, NULL,
+              "217; 1259 16402 TABLE public ACL x postgre postgres\n"
               "218; 2616 16410 OPERATOR CLASS public c tad\n");
-  assert_run (runs, 3, TRUE, FALSE, "216; 1259 16401 TABLE public b evil tad\n");
-  assert_run (runs, 4, FALSE, TRUE,
-              "900; 0 0 ACL - SCHEMA ext tad\n"
-              "901; 826 16420 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES postgres\n");
+  assert_run (cut, 3, OB_TOC_BY_USER, NULL, "216; 1259 16401 TABLE public b evil tad\n");
+  g_assert_cmpstr (cut->rights->str, ==,
+                   "900; 0 0 ACL - SCHEMA ext tad\n"
+                   "901; 826 16420 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES postgres\n");
 
-  g_assert_cmpuint (own->len, ==, 2);
-  assert_run (own, 1, TRUE, TRUE, "900; 0 0 ACL - SCHEMA ext tad\n");
+  g_assert_cmpuint (own->runs->len, ==, 1);
+  g_assert_cmpstr (own->rights->str, ==, "900; 0 0 ACL - SCHEMA ext tad\n");
+}
+
+/* The superuser makes nothing that may be another's, whatever names look like. */
+static void
+test_cut_others (void)
+{
+  static const char list[] = "1; 1259 1 VIEW public a pg_database_owner\n"
+                             "2; 1259 2 VIEW public a x postgres\n"
+                             "3; 1259 3 VIEW public a new line\n"
+                             "4; 1259 4 VIEW public a nobody\n"
+                             "5; 2604 5 DEFAULT ACL a b postgres tad\n"
+                             "6; 0 0 INDEX ATTACH public a \n"
+                             "7; 0 0 COMMENT public VIEW a x postgres\n"
+                             "8; 2605 8 CAST - CAST (text AS numeric) \n";
+  g_autoptr (ObTocRoles) roles = make_roles ();
+  g_autoptr (ObTocCut) cut = ob_restore_cut_list (list, roles, "tad", FALSE, NULL, NULL);
+
+  g_assert_cmpuint (cut->runs->len, ==, 5);
+  assert_run (cut, 0, OB_TOC_BY_USER, "pg_database_owner",
+              "1; 1259 1 VIEW public a pg_database_owner\n");
+  assert_run (cut, 1, OB_TOC_BY_USER, "x postgres", "2; 1259 2 VIEW public a x postgres\n");
+  assert_run (cut, 2, OB_TOC_BY_USER, "new\nline", "3; 1259 3 VIEW public a new line\n");
+  assert_run (cut, 3, OB_TOC_BY_USER, NULL,
+              "4; 1259 4 VIEW public a nobody\n"
+              "5; 2604 5 DEFAULT ACL a b postgres tad\n"
+              "6; 0 0 INDEX ATTACH public a \n");
+  assert_run (cut, 4, OB_TOC_BY_SUPERUSER, NULL,
+              "8; 2605 8 CAST - CAST (text AS numeric) \n"
+              "7; 0 0 COMMENT public VIEW a x postgres\n");
+  g_assert_cmpstr (cut->rights->str, ==, "");
+}
+
+static ObTocNature
+judge_by_name (const char *line, const char *kind, gpointer user_data)
+{
+  if (strstr (kind, "mighty") != NULL)
+    return OB_TOC_MIGHTY;
+  return strstr (kind, "foreign") != NULL ? OB_TOC_FOREIGN : OB_TOC_PLAIN;
+}
+
+static void
+test_cut_by_nature (void)
+{
+  static const char list[] = "1; 1255 1 FUNCTION public mighty() tad\n"
+                             "2; 1255 2 FUNCTION public plain() tad\n"
+                             "3; 2620 3 TRIGGER public log foreign postgres\n"
+                             "4; 2620 4 TRIGGER public log plain postgres\n";
+  g_autoptr (ObTocRoles) roles = make_roles ();
+  g_autoptr (ObTocCut) cut
+    = ob_restore_cut_list (list, roles, "tad", FALSE, judge_by_name, NULL);
+
+  g_assert_cmpuint (cut->runs->len, ==, 3);
+  assert_run (cut, 0, OB_TOC_BY_SUPERUSER, NULL, "1; 1255 1 FUNCTION public mighty() tad\n");
+  assert_run (cut, 1, OB_TOC_BY_USER, NULL,
+              "2; 1255 2 FUNCTION public plain() tad\n"
+              "3; 2620 3 TRIGGER public log foreign postgres\n");
+  assert_run (cut, 2, OB_TOC_BY_SUPERUSER, NULL,
+              "4; 2620 4 TRIGGER public log plain postgres\n");
+}
+
+static void
+assert_nature (const char *kind, const char *script, ObTocNature nature)
+{
+  g_assert_cmpint (ob_toc_judge (kind, script), ==, nature);
+  g_assert_true (nature == OB_TOC_PLAIN || ob_toc_has_odd (kind, script, -1));
+  g_assert_true (nature == OB_TOC_PLAIN
+                 || ob_toc_can_judge (kind, g_str_has_suffix (kind, " postgres")));
+}
+
+static void
+test_nature (void)
+{
+#define FUNCTION(header) "CREATE FUNCTION public.f(" header ") RETURNS integer\n    LANGUAGE "
+  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "c\n    AS 'lib', 'f';", OB_TOC_MIGHTY);
+  assert_nature ("PROCEDURE public f() tad", FUNCTION ("") "plperlu\n    AS '';", OB_TOC_MIGHTY);
+  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "sql\n    AS 'f';", OB_TOC_PLAIN);
+  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "plpgsql IMMUTABLE\n    AS 'f';",
+                 OB_TOC_PLAIN);
+  assert_nature ("FUNCTION public f() tad", FUNCTION ("a text DEFAULT 'x'::text") "c\n    AS 'f';",
+                 OB_TOC_PLAIN);
+  assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("\"a\n    LANGUAGE c\" integer") "sql\n"
+                 "    BEGIN ATOMIC\n SELECT 1;\nEND;",
+                 OB_TOC_PLAIN);
+  assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("\"a\n    LANGUAGE c\" integer") "sql\n    RETURN 1;", OB_TOC_PLAIN);
+#undef FUNCTION
+  assert_nature ("AGGREGATE public a(integer) tad",
+                 "CREATE AGGREGATE public.a(integer) (\n    SFUNC = f,\n    STYPE = internal\n);",
+                 OB_TOC_MIGHTY);
+  assert_nature ("AGGREGATE public a(integer) tad",
+                 "CREATE AGGREGATE public.a(integer) (\n    SFUNC = f,\n    STYPE = integer\n);",
+                 OB_TOC_PLAIN);
+  assert_nature ("AGGREGATE public a(integer) tad",
+                 "CREATE AGGREGATE public.\"STYPE = internal\"(integer) (\n    SFUNC = f,\n"
+                 "    STYPE = d[],\n    INITCOND = '{x}'\n);",
+                 OB_TOC_PLAIN);
+  assert_nature ("TYPE public t tad", "CREATE TYPE public.t (\n    INPUT = public.f,",
+                 OB_TOC_MIGHTY);
+  assert_nature ("TYPE public t tad", "CREATE TYPE public.t AS ENUM (\n    'a'", OB_TOC_PLAIN);
+  assert_nature ("TRIGGER public t g postgres",
+                 "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW WHEN (true) EXECUTE",
+                 OB_TOC_FOREIGN);
+  assert_nature ("TRIGGER public t g postgres",
+                 "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION f();",
+                 OB_TOC_PLAIN);
+  assert_nature ("VIEW public v postgres", "CREATE VIEW v AS SELECT CASE WHEN true", OB_TOC_PLAIN);
 }
 
 static void
@@ -288,6 +412,9 @@ main (int argc, char **argv)
   ADD ("check-cancelled", test_check_cancelled);
 #undef ADD
   g_test_add_func ("/database-names/cut-list", test_cut_list);
+  g_test_add_func ("/database-names/cut-others", test_cut_others);
+  g_test_add_func ("/database-names/cut-by-nature", test_cut_by_nature);
+  g_test_add_func ("/database-names/nature", test_nature);
   g_test_add_func ("/database-names/split-list-setting", test_split_list_setting);
   status = g_test_run ();
   server_stop ();

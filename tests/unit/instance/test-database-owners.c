@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Things of several owners: who makes them at a restore, whose they are after it, and what is left
+ * of the rights that it took. */
+#include "database-fixture.h"
+
+#include <string.h>
+
+/* The owner of everything, and what rights there are: where none are written, those that an owner
+ * has, who has all on the columns of a table anyway. */
+static const char owners_sql[]
+  = "SELECT string_agg (line, E'\n' ORDER BY line) FROM ("
+    " SELECT format ('%s of %s: %s', thing, owner::regrole,"
+    "                (SELECT string_agg (a::text, ' ' ORDER BY a::text)"
+    "                   FROM unnest (coalesce (acl, acldefault (kind, owner))) a)) AS line"
+    "   FROM (SELECT concat (relkind, ' ', oid::regclass) AS thing, relowner AS owner, relacl AS acl,"
+    "                CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\" AS kind"
+    "           FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'i')"
+    "            AND relnamespace <> 'pg_toast'::regnamespace"
+    "         UNION ALL SELECT oid::regprocedure::text, proowner, proacl, 'f'"
+    "           FROM pg_proc WHERE oid >= 16384"
+    "         UNION ALL SELECT concat ('type ', oid::regtype), typowner, typacl, 'T'"
+    "           FROM pg_type WHERE oid >= 16384 AND typnamespace <> 'pg_toast'::regnamespace"
+    "         UNION ALL SELECT 'schema ' || nspname, nspowner, nspacl, 'n'"
+    "           FROM pg_namespace WHERE nspname !~ '^pg_') things"
+    " UNION ALL SELECT format ('column %s.%s: %s', attrelid::regclass, attname, a)"
+    "   FROM pg_attribute JOIN pg_class c ON c.oid = attrelid, unnest (attacl) a"
+    "  WHERE attrelid >= 16384 AND NOT a::text ~ format ('^%s=', relowner::regrole)"
+    " UNION ALL SELECT format ('operator %s of %s', oid::regoperator, oprowner::regrole)"
+    "   FROM pg_operator WHERE oid >= 16384"
+    " UNION ALL SELECT format ('operator class %s of %s', opcname, opcowner::regrole)"
+    "   FROM pg_opclass WHERE oid >= 16384"
+    " UNION ALL SELECT format ('statistics %s of %s', stxname, stxowner::regrole)"
+    "   FROM pg_statistic_ext"
+    " UNION ALL SELECT format ('trigger %s on %s: %s', tgname, tgrelid::regclass, tgenabled)"
+    "   FROM pg_trigger WHERE NOT tgisinternal"
+    " UNION ALL SELECT format ('event trigger %s of %s', evtname, evtowner::regrole)"
+    "   FROM pg_event_trigger"
+    " UNION ALL SELECT format ('comment on %s: %s',"
+    "                          pg_describe_object (classoid, objoid, objsubid), description)"
+    "   FROM pg_description WHERE objoid >= 16384) t";
+
+/* What a restore must not leave on the server, whatever it did meanwhile. */
+static const char roles_sql[]
+  = "SELECT string_agg (line, E'\\n' ORDER BY line) FROM ("
+    " SELECT format ('%s %s %s', rolname, rolsuper, rolcreaterole) AS line FROM pg_roles"
+    " UNION ALL SELECT format ('%s in %s', member::regrole, roleid::regrole) FROM pg_auth_members"
+    " UNION ALL SELECT format ('tablespace %s: %s', spcname, spcacl) FROM pg_tablespace) t";
+
+/* helpers */
+
+static void
+as_superuser (Database *database, const char *sql)
+{
+  database_run (database, OB_ROLE_SUPERUSER, NULL, sql);
+}
+
+static void
+as_owner (Database *database, const char *sql)
+{
+  database_run (database, OB_ROLE_OWNER, NULL, sql);
+}
+
+/* Before roles can be dropped that own something in them. */
+static void
+drop_databases (Database *database)
+{
+  database_run (database, OB_ROLE_SUPERUSER, "postgres", "DROP DATABASE erp WITH (FORCE)");
+  database_run (database, OB_ROLE_SUPERUSER, "postgres",
+                "DROP DATABASE IF EXISTS copy WITH (FORCE)");
+}
+
+static void
+assert_same_lines (const char *before, const char *after)
+{
+  g_auto (GStrv) expected = g_strsplit (before, "\n", -1);
+  g_auto (GStrv) found = g_strsplit (after, "\n", -1);
+
+  for (gsize i = 0; expected[i] != NULL && found[i] != NULL; i++)
+    g_assert_cmpstr (expected[i], ==, found[i]);
+  g_assert_cmpuint (g_strv_length (expected), ==, g_strv_length (found));
+}
+
+/* The copy is as the database is, to the owner of everything, and the server as it was. */
+static void
+assert_restored (Database *database, const ObDatabaseConfig *config)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+  g_autofree char *before = database_ask (database, NULL, owners_sql);
+  g_autofree char *roles = database_ask (database, NULL, roles_sql);
+  g_autofree char *after = NULL;
+  g_autofree char *roles_after = NULL;
+
+  archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
+  g_assert_no_error (error);
+  archives_restore (archives, config, "copy", database->progress, &error);
+  g_assert_no_error (error);
+  after = database_ask (database, "copy", owners_sql);
+  roles_after = database_ask (database, NULL, roles_sql);
+  assert_same_lines (roles, roles_after);
+  assert_same_lines (before, after);
+}
+
+/* tests */
+
+/* The owner's code in things that are another's: each makes him superuser if a superuser makes it.
+ */
+static void
+test_given_away (Database *database, gconstpointer data)
+{
+  database_or_skip (database);
+  database_fill (database);
+  as_superuser (database, "CREATE ROLE \"x postgres\";"
+                          "GRANT " READER ", \"x postgres\" TO " OWNER ";"
+                          "GRANT CREATE, USAGE ON SCHEMA public TO " READER ", \"x postgres\";"
+                          "CREATE TABLE public.dba_log (what text);"
+                          "GRANT TRIGGER ON public.dba_log TO " OWNER);
+  database_run_file (database, OB_ROLE_OWNER, "attack.sql");
+  as_owner (database,
+            "CREATE VIEW public.trap_reader AS SELECT '{x}'::public.evil_constant[] AS things;"
+            "ALTER VIEW public.trap_reader OWNER TO " READER ";"
+            "CREATE VIEW public.trap_blank AS SELECT '{x}'::public.evil_constant[] AS things;"
+            "ALTER VIEW public.trap_blank OWNER TO \"x postgres\";"
+            "CREATE FUNCTION public.trap_atomic (\"a\n    LANGUAGE c\" integer) RETURNS text[]"
+            "  LANGUAGE sql BEGIN ATOMIC SELECT '{x}'::public.evil_constant[]; END;"
+            "ALTER FUNCTION public.trap_atomic (integer) OWNER TO " READER ";"
+            "CREATE TRIGGER trap_when BEFORE INSERT ON public.dba_log FOR EACH ROW"
+            "  WHEN ('{x}'::public.evil_constant[] IS NOT NULL)"
+            "  EXECUTE FUNCTION public.evil_trigger ()");
+  assert_restored (database, database->config);
+  drop_databases (database);
+  database_run (database, OB_ROLE_SUPERUSER, "postgres",
+                "DROP ROLE \"x postgres\"; REVOKE " READER " FROM " OWNER);
+}
+
+/* The installation connects as somebody whose the backup's things were not. */
+static void
+test_other_user (Database *database, gconstpointer data)
+{
+  g_autoptr (ObDatabaseConfig) other = NULL;
+
+  database_or_skip (database);
+  database_fill (database);
+  other = ob_database_config_copy (database->config);
+  g_free (other->user);
+  g_free (other->password);
+  other->user = g_strdup (READER);
+  other->password = g_strdup ("reader");
+  as_owner (database, "COMMENT ON TABLE public.c_order IS 'orders';"
+                      "CREATE STATISTICS public.some_statistics ON c_order_id, documentno"
+                      "  FROM public.c_order");
+  assert_restored (database, other);
+}
+
+/* What a superuser alone can make, of one who is none. */
+static void
+test_for_superusers (Database *database, gconstpointer data)
+{
+  database_or_skip (database);
+  as_superuser (
+    database,
+    "CREATE FUNCTION public.low (a integer) RETURNS integer LANGUAGE internal AS 'int4abs';"
+    "CREATE TYPE public.word;"
+    "CREATE FUNCTION public.word_in (cstring) RETURNS public.word LANGUAGE internal"
+    "  IMMUTABLE STRICT AS 'textin';"
+    "CREATE FUNCTION public.word_out (public.word) RETURNS cstring LANGUAGE internal"
+    "  IMMUTABLE STRICT AS 'textout';"
+    "CREATE TYPE public.word (INPUT = public.word_in, OUTPUT = public.word_out, LIKE = text);"
+    "CREATE AGGREGATE public.collect (anynonarray) (SFUNC = array_agg_transfn, STYPE = internal,"
+    "  FINALFUNC = array_agg_finalfn, FINALFUNC_EXTRA);"
+    "CREATE FUNCTION public.own (a integer) RETURNS integer LANGUAGE internal AS 'int4abs';"
+    "CREATE TYPE public.pair AS (a integer, b public.word);"
+    "CREATE DOMAIN public.short AS text CHECK (length (VALUE) < 9);"
+    "CREATE TABLE public.words (id serial PRIMARY KEY, word public.word, short public.short);"
+    "CREATE OPERATOR CLASS public.odd FOR TYPE integer USING btree AS"
+    "  OPERATOR 1 <, OPERATOR 3 =, OPERATOR 5 >, FUNCTION 1 btint4cmp (integer, integer);"
+    "CREATE TABLE public.dba_log (what text);"
+    "CREATE FUNCTION public.dba_trigger () RETURNS trigger LANGUAGE plpgsql"
+    "  AS $$ BEGIN RETURN NEW; END $$;"
+    "REVOKE EXECUTE ON FUNCTION public.dba_trigger () FROM PUBLIC;"
+    "CREATE TRIGGER dba_when BEFORE INSERT ON public.dba_log FOR EACH ROW WHEN (NEW.what <> '')"
+    "  EXECUTE FUNCTION public.dba_trigger ();"
+    "CREATE TRIGGER dba_always BEFORE INSERT ON public.dba_log FOR EACH ROW"
+    "  EXECUTE FUNCTION public.dba_trigger ();"
+    "ALTER TABLE public.dba_log ENABLE ALWAYS TRIGGER dba_always;"
+    "COMMENT ON FUNCTION public.low (integer) IS 'of C';"
+    "COMMENT ON TABLE public.words IS 'of a reader';"
+    "ALTER FUNCTION public.low (integer) OWNER TO " READER ";"
+    "ALTER TYPE public.word OWNER TO " READER ";"
+    "ALTER TYPE public.pair OWNER TO " READER ";"
+    "ALTER DOMAIN public.short OWNER TO " READER ";"
+    "ALTER FUNCTION public.word_in (cstring) OWNER TO " READER ";"
+    "ALTER FUNCTION public.word_out (public.word) OWNER TO " READER ";"
+    "ALTER AGGREGATE public.collect (anynonarray) OWNER TO " READER ";"
+    "ALTER OPERATOR CLASS public.odd USING btree OWNER TO " READER ";"
+    "ALTER TABLE public.words OWNER TO " READER ";"
+    "ALTER FUNCTION public.own (integer) OWNER TO " OWNER ";"
+    "GRANT SELECT ON public.words TO " OWNER ";"
+    "INSERT INTO public.words (word, short) VALUES ('a', 'b')");
+  assert_restored (database, database->config);
+}
+
+int
+main (int argc, char **argv)
+{
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  server_start ();
+#define ADD(path, function)                                                                        \
+  g_test_add ("/database-owners/" path, Database, NULL, database_set_up, function,                 \
+              database_tear_down)
+  ADD ("given-away", test_given_away);
+  ADD ("other-user", test_other_user);
+  ADD ("for-superusers", test_for_superusers);
+#undef ADD
+  status = g_test_run ();
+  server_stop ();
+  return status;
+}
