@@ -31,6 +31,7 @@ typedef struct
 {
   ObTocRoles *roles;
   const char *user;
+  gboolean creates_public; /* what is there anyway */
   ObTocJudge judge;
   gpointer user_data;
   ObTocCut *cut;
@@ -146,6 +147,40 @@ find_owner (const Cutting *cutting, const char *line)
   return found;
 }
 
+/* The schema that every database has from its beginning, and that its @role is given. */
+static gboolean
+is_public (const Role *role, const char *line)
+{
+  static const char prefix[] = "SCHEMA - public ";
+  const char *rest = get_kind (line);
+
+  if (!g_str_has_prefix (rest, prefix))
+    return FALSE;
+  rest += strlen (prefix);
+  return role != NULL ? strcmp (rest, role->name) == 0 : strchr (rest, ' ') == NULL;
+}
+
+/* By who made that schema its owner, since he may be another than the database's. */
+static gboolean
+is_remark_on_public (const char *line)
+{
+  static const char *const kinds[]
+    = { "COMMENT - SCHEMA public ", "SECURITY LABEL - SCHEMA public ", NULL };
+
+  return has_kind (line, kinds);
+}
+
+/* Up to PostgreSQL 10 an archive creates it, which the pg_restore of the time left out. */
+static gboolean
+creates_public (const char *list)
+{
+  static const char word[] = "\n;     Dumped by pg_dump version: ";
+  const char *version = strstr (list, word);
+
+  return version != NULL && g_ascii_isdigit (version[strlen (word)])
+         && g_ascii_strtoull (version + strlen (word), NULL, 10) <= 10;
+}
+
 static gboolean
 is_user (const Cutting *cutting, const Role *role)
 {
@@ -205,9 +240,11 @@ place (Cutting *cutting, const char *line)
 
   if (is_rights (line))
     g_string_append_printf (cutting->cut->rights, "%s\n", line);
-  else if (is_remark (line) && !owned)
+  else if (is_remark (line) && (!owned || is_remark_on_public (line)))
     g_string_append_printf (cutting->remarks, "%s\n", line);
-  else if (is_for_superuser (cutting, role, line))
+  else if (is_public (role, line) && cutting->creates_public)
+    return;
+  else if (is_public (role, line) || is_for_superuser (cutting, role, line))
     add_line (cutting, OB_TOC_BY_SUPERUSER, NULL, line);
   else
     add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
@@ -217,7 +254,9 @@ place (Cutting *cutting, const char *line)
 static void
 place_owned (Cutting *cutting, const char *line)
 {
-  if (!is_user (cutting, find_owner (cutting, line)))
+  const Role *role = find_owner (cutting, line);
+
+  if (!is_user (cutting, role) || (cutting->creates_public && is_public (role, line)))
     return;
   if (is_rights (line))
     g_string_append_printf (cutting->cut->rights, "%s\n", line);
@@ -262,6 +301,7 @@ ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *user, gboo
   ObTocCut *cut = g_new0 (ObTocCut, 1);
   Cutting cutting = { .roles = roles,
                       .user = user,
+                      .creates_public = creates_public (list),
                       .judge = judge,
                       .user_data = user_data,
                       .cut = cut,

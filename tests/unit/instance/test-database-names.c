@@ -298,6 +298,39 @@ test_cut_others (void)
   g_assert_cmpstr (cut->rights->str, ==, "");
 }
 
+/* Who makes what of the schema that is there anyway; an old archive would make it anew. */
+static void
+test_cut_public (void)
+{
+  static const char entries[] = "1; 2615 1 SCHEMA - public tad\n"
+                                "2; 2615 2 SCHEMA - public x tad\n"
+                                "3; 0 0 COMMENT - SCHEMA public tad\n";
+  static const char *const old[] = { "9.6.24", "10.23" };
+  static const char *const new[] = { "11.0", "15.18 (Debian 15.18-1)" };
+  g_autoptr (ObTocRoles) roles = make_roles ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (old); i++)
+    {
+      g_autofree char *list
+        = g_strdup_printf (";\n;     Dumped from database version: 15.1\n"
+                           ";     Dumped by pg_dump version: %s\n%s",
+                           old[i], entries);
+      g_autofree char *new_list
+        = g_strdup_printf (";     Dumped from database version: 9.6\n"
+                           ";     Dumped by pg_dump version: %s\n%s",
+                           new[i], entries);
+      g_autoptr (ObTocCut) cut = ob_restore_cut_list (list, roles, "tad", FALSE, NULL, NULL);
+      g_autoptr (ObTocCut) new_cut = ob_restore_cut_list (new_list, roles, "tad", FALSE, NULL, NULL);
+
+      g_assert_cmpuint (cut->runs->len, ==, 2);
+      assert_run (cut, 0, OB_TOC_BY_USER, NULL, "2; 2615 2 SCHEMA - public x tad\n");
+      assert_run (cut, 1, OB_TOC_BY_SUPERUSER, NULL, "3; 0 0 COMMENT - SCHEMA public tad\n");
+      g_assert_cmpuint (new_cut->runs->len, ==, 3);
+      assert_run (new_cut, 0, OB_TOC_BY_SUPERUSER, NULL, "1; 2615 1 SCHEMA - public tad\n");
+      assert_run (new_cut, 1, OB_TOC_BY_USER, NULL, "2; 2615 2 SCHEMA - public x tad\n");
+    }
+}
+
 static ObTocNature
 judge_by_name (const char *line, const char *kind, gpointer user_data)
 {
@@ -413,6 +446,7 @@ main (int argc, char **argv)
 #undef ADD
   g_test_add_func ("/database-names/cut-list", test_cut_list);
   g_test_add_func ("/database-names/cut-others", test_cut_others);
+  g_test_add_func ("/database-names/cut-public", test_cut_public);
   g_test_add_func ("/database-names/cut-by-nature", test_cut_by_nature);
   g_test_add_func ("/database-names/nature", test_nature);
   g_test_add_func ("/database-names/split-list-setting", test_split_list_setting);

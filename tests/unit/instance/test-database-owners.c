@@ -12,7 +12,8 @@ static const char owners_sql[]
     " SELECT format ('%s of %s: %s', thing, owner::regrole,"
     "                (SELECT string_agg (a::text, ' ' ORDER BY a::text)"
     "                   FROM unnest (coalesce (acl, acldefault (kind, owner))) a)) AS line"
-    "   FROM (SELECT concat (relkind, ' ', oid::regclass) AS thing, relowner AS owner, relacl AS acl,"
+    "   FROM (SELECT concat (relkind, ' ', oid::regclass) AS thing, relowner AS owner,"
+    "                relacl AS acl,"
     "                CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\" AS kind"
     "           FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'i')"
     "            AND relnamespace <> 'pg_toast'::regnamespace"
@@ -44,7 +45,9 @@ static const char roles_sql[]
   = "SELECT string_agg (line, E'\\n' ORDER BY line) FROM ("
     " SELECT format ('%s %s %s', rolname, rolsuper, rolcreaterole) AS line FROM pg_roles"
     " UNION ALL SELECT format ('%s in %s', member::regrole, roleid::regrole) FROM pg_auth_members"
-    " UNION ALL SELECT format ('tablespace %s: %s', spcname, spcacl) FROM pg_tablespace) t";
+    " UNION ALL SELECT format ('tablespace %s: %s', spcname,"
+    "                          coalesce (spcacl, acldefault ('t', spcowner)))"
+    "   FROM pg_tablespace) t";
 
 /* helpers */
 
@@ -200,6 +203,18 @@ test_for_superusers (Database *database, gconstpointer data)
   assert_restored (database, database->config);
 }
 
+/* The schema that every database has, where it was given to somebody and the database to another. */
+static void
+test_public_schema (Database *database, gconstpointer data)
+{
+  database_or_skip (database);
+  as_superuser (database, "ALTER DATABASE erp OWNER TO " READER ";"
+                          "ALTER SCHEMA public OWNER TO " OWNER);
+  as_owner (database, "CREATE TABLE public.t (id integer);"
+                      "COMMENT ON SCHEMA public IS 'of the application'");
+  assert_restored (database, database->config);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -213,6 +228,7 @@ main (int argc, char **argv)
   ADD ("given-away", test_given_away);
   ADD ("other-user", test_other_user);
   ADD ("for-superusers", test_for_superusers);
+  ADD ("public-schema", test_public_schema);
 #undef ADD
   status = g_test_run ();
   server_stop ();
