@@ -335,14 +335,13 @@ gboolean
 ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
   g_autoptr (ObTocCut) cut = NULL;
-  gboolean given;
 
   if (!ob_restore_choose_sort_memory (run, cancellable, error))
     return FALSE;
   cut = restore_section (run, "post-data", run->request->n_parallel, cancellable, error);
-  /* What is given to another loses the rights of who had it, and with them those that bbdd.user
-   * had in it as one who does not own it. */
-  return cut != NULL && ob_restore_owners_give (run->owners, run, &given, cancellable, error)
-         && (!given || restore_rights (run, run->rights, cancellable, error))
+  /* Those of pre-data once more: what is given to another loses the rights of who had it, and to
+   * take a right on a table back takes those on its columns, too. */
+  return cut != NULL && ob_restore_owners_give (run->owners, run, cancellable, error)
+         && (run->admin == OB_ROLE_OWNER || restore_rights (run, run->rights, cancellable, error))
          && restore_rights (run, cut->rights, cancellable, error);
 }

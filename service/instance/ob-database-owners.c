@@ -120,8 +120,8 @@ ob_restore_owners_end (ObRestoreOwners *self, ObRestoreRun *run, const char *own
 }
 
 gboolean
-ob_restore_owners_give (ObRestoreOwners *self, ObRestoreRun *run, gboolean *given,
-                        GCancellable *cancellable, GError **error)
+ob_restore_owners_give (ObRestoreOwners *self, ObRestoreRun *run, GCancellable *cancellable,
+                        GError **error)
 {
   g_autofree char *classes = g_strdup_printf ("{%s}", self->classes->str);
   g_autofree char *objects = g_strdup_printf ("{%s}", self->objects->str);
@@ -130,8 +130,7 @@ ob_restore_owners_give (ObRestoreOwners *self, ObRestoreRun *run, gboolean *give
   g_autoptr (ObPostgres) postgres = NULL;
   g_autofree char *statements = NULL;
 
-  *given = self->names->len > 0;
-  if (!*given)
+  if (self->names->len == 0)
     return TRUE;
   postgres
     = ob_postgres_connect (run->config, run->admin, run->request->target, cancellable, error);

@@ -205,8 +205,8 @@ gboolean ob_restore_owners_begin (ObRestoreOwners *owners, ObRestoreRun *run, co
 gboolean ob_restore_owners_end (ObRestoreOwners *owners, ObRestoreRun *run, const char *owner,
                                 GCancellable *cancellable, GError **error);
 
-/* Gives to each what is his; *@given: whether there was anything. */
-gboolean ob_restore_owners_give (ObRestoreOwners *owners, ObRestoreRun *run, gboolean *given,
+/* Gives to each what is his. */
+gboolean ob_restore_owners_give (ObRestoreOwners *owners, ObRestoreRun *run,
                                  GCancellable *cancellable, GError **error);
 void ob_restore_owners_free (ObRestoreOwners *owners);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreOwners, ob_restore_owners_free)

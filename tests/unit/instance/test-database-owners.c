@@ -215,6 +215,21 @@ test_public_schema (Database *database, gconstpointer data)
   assert_restored (database, database->config);
 }
 
+/* Rights on columns, which go with one on the table that is granted for a restore only. */
+static void
+test_column_rights (Database *database, gconstpointer data)
+{
+  database_or_skip (database);
+  as_superuser (database, "CREATE SCHEMA audit;"
+                          "CREATE TABLE audit.log (who text, what text, seen boolean);"
+                          "CREATE TABLE audit.kinds (id integer PRIMARY KEY, name text);"
+                          "GRANT USAGE ON SCHEMA audit TO " OWNER ";"
+                          "GRANT INSERT (who, what) ON audit.log TO " OWNER ";"
+                          "GRANT REFERENCES (id) ON audit.kinds TO " OWNER);
+  as_owner (database, "CREATE TABLE public.t (kind integer REFERENCES audit.kinds)");
+  assert_restored (database, database->config);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -229,6 +244,7 @@ main (int argc, char **argv)
   ADD ("other-user", test_other_user);
   ADD ("for-superusers", test_for_superusers);
   ADD ("public-schema", test_public_schema);
+  ADD ("column-rights", test_column_rights);
 #undef ADD
   status = g_test_run ();
   server_stop ();
