@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What bbdd.user gets for the time of a restore, on the things of others that its own stand on: it
- * had those rights once, or its objects would not be there; but they are restored last. */
+ * had those rights once, or its objects would not be there; but they are restored last. In a
+ * tablespace a superuser may have put them who never gave that right. */
 #include "ob-database-restore-private.h"
 
 struct _ObRestoreGrants
 {
+  ObRestoreRun *run;
   const char *user;
   ObPostgres *postgres; /* the superuser's connection; NULL where there is none */
   GString *revokes;
+  GString *server_revokes; /* of what does not go with the database if it fails */
 };
+
+/* As plan_sql, of what belongs to the whole server. */
+static const char server_plan_sql[]
+  = "SELECT format('GRANT CREATE ON TABLESPACE %I TO %I;', t.spcname, $1::text),"
+    "       format('REVOKE CREATE ON TABLESPACE %I FROM %I;', t.spcname, $1::text)"
+    "  FROM pg_tablespace t"
+    " WHERE t.spcname !~ '^pg_'"
+    "   AND NOT has_tablespace_privilege($1::text::name, t.oid, 'CREATE')";
 
 /* Statements that give what is lacking, and those that take it back. */
 static const char plan_sql[]
@@ -54,6 +65,36 @@ static const char plan_sql[]
     "   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
     "   AND NOT has_function_privilege($1::text::name, f.oid, 'EXECUTE')";
 
+/* internal methods */
+
+static gboolean
+give (ObRestoreGrants *self, const char *plan, GString *revokes, GCancellable *cancellable,
+      GError **error)
+{
+  const char *parameters[] = { self->user, NULL };
+  g_autoptr (GString) grants = g_string_new (NULL);
+  PGresult *result = ob_postgres_query (self->postgres, plan, parameters, cancellable, error);
+
+  if (result == NULL)
+    return FALSE;
+  for (int i = 0; i < PQntuples (result); i++)
+    {
+      g_string_append (grants, PQgetvalue (result, i, 0));
+      g_string_append (revokes, PQgetvalue (result, i, 1));
+    }
+  PQclear (result);
+  return grants->len == 0 || ob_postgres_run (self->postgres, cancellable, error, grants->str);
+}
+
+static gboolean
+take_back (ObRestoreGrants *self, GString *revokes, GCancellable *cancellable, GError **error)
+{
+  if (revokes->len > 0 && !ob_postgres_run (self->postgres, cancellable, error, revokes->str))
+    return FALSE;
+  g_string_truncate (revokes, 0);
+  return TRUE;
+}
+
 /* methods of this room */
 
 ObRestoreGrants *
@@ -61,8 +102,10 @@ ob_restore_grants_new (ObRestoreRun *run, GCancellable *cancellable, GError **er
 {
   g_autoptr (ObRestoreGrants) self = g_new0 (ObRestoreGrants, 1);
 
+  self->run = run;
   self->user = run->config->user;
   self->revokes = g_string_new (NULL);
+  self->server_revokes = g_string_new (NULL);
   if (run->admin == OB_ROLE_OWNER)
     return g_steal_pointer (&self);
   self->postgres
@@ -73,38 +116,31 @@ ob_restore_grants_new (ObRestoreRun *run, GCancellable *cancellable, GError **er
 gboolean
 ob_restore_grants_give (ObRestoreGrants *self, GCancellable *cancellable, GError **error)
 {
-  const char *parameters[] = { self->user, NULL };
-  g_autoptr (GString) grants = g_string_new (NULL);
-  PGresult *result = NULL;
-
-  if (self->postgres == NULL)
-    return TRUE;
-  result = ob_postgres_query (self->postgres, plan_sql, parameters, cancellable, error);
-  if (result == NULL)
-    return FALSE;
-  for (int i = 0; i < PQntuples (result); i++)
-    {
-      g_string_append (grants, PQgetvalue (result, i, 0));
-      g_string_append (self->revokes, PQgetvalue (result, i, 1));
-    }
-  PQclear (result);
-  return grants->len == 0 || ob_postgres_run (self->postgres, cancellable, error, grants->str);
+  return self->postgres == NULL
+         || (give (self, plan_sql, self->revokes, cancellable, error)
+             && give (self, server_plan_sql, self->server_revokes, cancellable, error));
 }
 
 gboolean
 ob_restore_grants_take_back (ObRestoreGrants *self, GCancellable *cancellable, GError **error)
 {
-  if (self->revokes->len > 0
-      && !ob_postgres_run (self->postgres, cancellable, error, self->revokes->str))
-    return FALSE;
-  g_string_truncate (self->revokes, 0);
-  return TRUE;
+  return take_back (self, self->revokes, cancellable, error)
+         && take_back (self, self->server_revokes, cancellable, error);
 }
 
 void
 ob_restore_grants_free (ObRestoreGrants *self)
 {
+  g_autoptr (GError) error = NULL;
+
+  /* Where all went well there is nothing left. A cancelled restore takes them back as well. */
+  if (!take_back (self, self->server_revokes, NULL, &error))
+    ob_progress_warn (self->run->progress, FALSE,
+                      "The role %s still has rights that it got for the restore alone, since the "
+                      "server does not take them back: %s. Run this as a superuser: %s",
+                      self->user, error->message, self->server_revokes->str);
   g_clear_pointer (&self->postgres, ob_postgres_free);
   g_string_free (self->revokes, TRUE);
+  g_string_free (self->server_revokes, TRUE);
   g_free (self);
 }

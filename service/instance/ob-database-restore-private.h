@@ -213,7 +213,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreOwners, ob_restore_owners_free)
 
 /* ---- ob-database-grants.c */
 
-/* Rights that bbdd.user has for as long as it restores. Nothing without a superuser. */
+/* Rights that bbdd.user has for as long as it restores. Nothing without a superuser. What is not
+ * taken back when they are freed goes with the unfinished database; but those on the server's
+ * tablespaces are taken back by that, whatever was cancelled, with a warning where it fails. */
 typedef struct _ObRestoreGrants ObRestoreGrants;
 
 ObRestoreGrants *ob_restore_grants_new (ObRestoreRun *run, GCancellable *cancellable,

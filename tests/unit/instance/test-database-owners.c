@@ -3,7 +3,10 @@
  * of the rights that it took. */
 #include "database-fixture.h"
 
+#include <glib/gstdio.h>
+#include <pwd.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The owner of everything, and what rights there are: where none are written, those that an owner
  * has, who has all on the columns of a table anyway. */
@@ -230,6 +233,72 @@ test_column_rights (Database *database, gconstpointer data)
   assert_restored (database, database->config);
 }
 
+static void
+make_tablespace (Database *database)
+{
+  g_autofree char *path = database_make_path ("space");
+  g_autofree char *sql = g_strdup_printf ("CREATE TABLESPACE space LOCATION '%s'", path);
+  const struct passwd *user = getpwnam ("postgres");
+
+  g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
+  g_assert_cmpint (chown (path, user->pw_uid, user->pw_gid), ==, 0);
+  as_superuser (database, sql);
+}
+
+static void
+drop_tablespace (Database *database)
+{
+  g_autofree char *path = database_make_path ("space");
+
+  drop_databases (database);
+  database_run (database, OB_ROLE_SUPERUSER, "postgres", "DROP TABLESPACE space");
+  g_assert_cmpint (g_rmdir (path), ==, 0);
+}
+
+/* The administrator moved things to where their owner may make none. */
+static void
+test_tablespace (Database *database, gconstpointer data)
+{
+  g_autofree char *moved = NULL;
+
+  database_or_skip (database);
+  make_tablespace (database);
+  as_owner (database, "CREATE TABLE public.t (id integer PRIMARY KEY);"
+                      "CREATE INDEX t_index ON public.t (id)");
+  as_superuser (database, "ALTER TABLE public.t SET TABLESPACE space;"
+                          "ALTER INDEX public.t_index SET TABLESPACE space");
+  assert_restored (database, database->config);
+  moved = database_ask (database, "copy", "SELECT count(*) FROM pg_class JOIN pg_tablespace s"
+                                          "  ON s.oid = reltablespace WHERE spcname = 'space'");
+  g_assert_cmpstr (moved, ==, "2");
+  drop_tablespace (database);
+}
+
+/* The right on a tablespace is one on the server, which does not go with an unfinished database. */
+static void
+test_tablespace_of_failed_restore (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+
+  database_or_skip (database);
+  make_tablespace (database);
+  as_owner (database, "CREATE FUNCTION public.here () RETURNS boolean LANGUAGE sql IMMUTABLE"
+                      "  AS $$SELECT current_database () = 'erp'$$;"
+                      "CREATE TABLE public.picky (id integer CHECK (public.here ()));"
+                      "INSERT INTO public.picky VALUES (1)");
+  before = database_ask (database, NULL, roles_sql);
+  archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
+  g_assert_no_error (error);
+  archives_restore (archives, database->config, "copy", database->progress, &error);
+  g_assert_ob_error (error, OB_ERROR_FAILED);
+  after = database_ask (database, NULL, roles_sql);
+  assert_same_lines (before, after);
+  drop_tablespace (database);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -245,6 +314,8 @@ main (int argc, char **argv)
   ADD ("for-superusers", test_for_superusers);
   ADD ("public-schema", test_public_schema);
   ADD ("column-rights", test_column_rights);
+  ADD ("tablespace", test_tablespace);
+  ADD ("tablespace-of-failed-restore", test_tablespace_of_failed_restore);
 #undef ADD
   status = g_test_run ();
   server_stop ();
