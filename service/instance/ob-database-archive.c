@@ -18,7 +18,8 @@
  * - Rows by bbdd.user, always: a COPY runs CHECK constraints, domain checks, defaults, generated
  *   columns and partition expressions. Large objects run nothing, and are loaded by the superuser,
  *   who may write those of everybody.
- * - Rights (GRANT, REVOKE) by the superuser, last: they evaluate nothing.
+ * - Rights (GRANT, REVOKE) by the superuser, last: they evaluate nothing. Behind them come event
+ *   triggers alone, which would see all that is changed, and may forbid it.
  *
  * Index builds and refreshes of others' tables switch to the owner of the table by themselves, in a
  * state in which they cannot switch back (PostgreSQL 15, "CREATE INDEX", "REFRESH MATERIALIZED
@@ -217,12 +218,13 @@ restore_section (ObRestoreRun *run, const char *section, guint n_jobs, GCancella
            : NULL;
 }
 
+/* By the superuser, if there is one. */
 static gboolean
-restore_rights (ObRestoreRun *run, GString *rights, GCancellable *cancellable, GError **error)
+restore_as_admin (ObRestoreRun *run, GString *list, GCancellable *cancellable, GError **error)
 {
   ObRestoreCommand command = { .role = run->admin, .n_jobs = 1 };
 
-  return restore_list (run, command, rights, cancellable, error);
+  return restore_list (run, command, list, cancellable, error);
 }
 
 /* In the schema where it was, which has to be there. */
@@ -328,7 +330,7 @@ ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **erro
   if (cut == NULL)
     return FALSE;
   run->rights = g_string_new (cut->rights->str);
-  return restore_rights (run, run->rights, cancellable, error);
+  return restore_as_admin (run, run->rights, cancellable, error);
 }
 
 gboolean
@@ -341,7 +343,9 @@ ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **err
   cut = restore_section (run, "post-data", run->request->n_parallel, cancellable, error);
   /* Those of pre-data once more: what is given to another loses the rights of who had it, and to
    * take a right on a table back takes those on its columns, too. */
-  return cut != NULL && ob_restore_owners_give (run->owners, run, cancellable, error)
-         && (run->admin == OB_ROLE_OWNER || restore_rights (run, run->rights, cancellable, error))
-         && restore_rights (run, cut->rights, cancellable, error);
+  return cut != NULL && ob_restore_validate_indexes (run, cancellable, error)
+         && ob_restore_owners_give (run->owners, run, cancellable, error)
+         && (run->admin == OB_ROLE_OWNER || restore_as_admin (run, run->rights, cancellable, error))
+         && restore_as_admin (run, cut->rights, cancellable, error)
+         && restore_as_admin (run, cut->event_triggers, cancellable, error);
 }

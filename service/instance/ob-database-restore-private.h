@@ -69,7 +69,8 @@ int ob_restore_load_schema (ObRestoreRun *run, GCancellable *cancellable, GError
 /* All of pre-data; without a superuser what belongs to the owner. */
 gboolean ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
-/* Indexes, constraints, triggers…, as pre-data. */
+/* Indexes, constraints, triggers…, as pre-data. Then nothing is defined any more: the owners have
+ * what is theirs, and event triggers are live. */
 gboolean ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
 /* ---- ob-database-load.c */
@@ -146,6 +147,7 @@ typedef struct
 {
   GPtrArray *runs; /* of ObTocRun */
   GString *rights; /* GRANT and REVOKE: after the last run */
+  GString *event_triggers; /* for the superuser, after all else */
 } ObTocCut;
 
 void ob_toc_cut_free (ObTocCut *cut);

@@ -109,8 +109,7 @@ fill (ObRestoreRun *run, GCancellable *cancellable, GError **error)
       return FALSE;
     }
   ob_progress_set_phase (run->progress, "checking");
-  return ob_restore_validate_indexes (run, cancellable, error)
-         && ob_restore_check_rows (run, cancellable, error)
+  return ob_restore_check_rows (run, cancellable, error)
          && ob_restore_settings (run, cancellable, error);
 }
 

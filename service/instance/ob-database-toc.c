@@ -121,6 +121,16 @@ needs_superuser (const char *line)
   return has_kind (line, kinds);
 }
 
+/* What would see or hinder what comes after it. */
+static gboolean
+is_event_trigger (const char *line)
+{
+  static const char *const kinds[]
+    = { "EVENT TRIGGER ", "COMMENT - EVENT TRIGGER ", "SECURITY LABEL - EVENT TRIGGER ", NULL };
+
+  return has_kind (line, kinds);
+}
+
 /* What is said of a thing, which evaluates nothing. */
 static gboolean
 is_remark (const char *line)
@@ -240,6 +250,8 @@ place (Cutting *cutting, const char *line)
 
   if (is_rights (line))
     g_string_append_printf (cutting->cut->rights, "%s\n", line);
+  else if (is_event_trigger (line))
+    g_string_append_printf (cutting->cut->event_triggers, "%s\n", line);
   else if (is_remark (line) && (!owned || is_remark_on_public (line)))
     g_string_append_printf (cutting->remarks, "%s\n", line);
   else if (is_public (role, line) && cutting->creates_public)
@@ -309,6 +321,7 @@ ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *user, gboo
 
   cut->runs = g_ptr_array_new_with_free_func (free_run);
   cut->rights = g_string_new (NULL);
+  cut->event_triggers = g_string_new (NULL);
   for (gsize i = 0; lines[i] != NULL; i++)
     {
       if (*get_kind (lines[i]) == '\0')
@@ -329,5 +342,6 @@ ob_toc_cut_free (ObTocCut *cut)
 {
   g_ptr_array_unref (cut->runs);
   g_string_free (cut->rights, TRUE);
+  g_string_free (cut->event_triggers, TRUE);
   g_free (cut);
 }

@@ -299,6 +299,28 @@ test_tablespace_of_failed_restore (Database *database, gconstpointer data)
   drop_tablespace (database);
 }
 
+/* A trigger that lets nobody change anything, and one that its own comment follows. */
+static void
+test_event_triggers (Database *database, gconstpointer data)
+{
+  database_or_skip (database);
+  as_superuser (
+    database,
+    "CREATE TABLE public.dba_log (who text, what text);"
+    "GRANT INSERT (who), SELECT ON public.dba_log TO " OWNER ";"
+    "CREATE FUNCTION public.frozen () RETURNS event_trigger LANGUAGE plpgsql"
+    "  AS $$ BEGIN RAISE EXCEPTION 'nothing may be changed'; END $$;"
+    "CREATE TABLE public.parts (id integer PRIMARY KEY) PARTITION BY RANGE (id);"
+    "CREATE TABLE public.part PARTITION OF public.parts FOR VALUES FROM (1) TO (9);"
+    "ALTER TABLE public.parts OWNER TO " OWNER ";"
+    "ALTER TABLE public.part OWNER TO " READER ";"
+    "GRANT SELECT ON public.parts TO " READER ";"
+    "ALTER DEFAULT PRIVILEGES FOR ROLE " OWNER " GRANT SELECT ON TABLES TO " READER ";"
+    "CREATE EVENT TRIGGER frozen ON ddl_command_start EXECUTE FUNCTION public.frozen ();"
+    "COMMENT ON EVENT TRIGGER frozen IS 'by the administrator'");
+  assert_restored (database, database->config);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -316,6 +338,7 @@ main (int argc, char **argv)
   ADD ("column-rights", test_column_rights);
   ADD ("tablespace", test_tablespace);
   ADD ("tablespace-of-failed-restore", test_tablespace_of_failed_restore);
+  ADD ("event-triggers", test_event_triggers);
 #undef ADD
   status = g_test_run ();
   server_stop ();
