@@ -177,22 +177,23 @@ test_damaged_only_key (CoreFixture *fixture, gconstpointer data)
   open_with (fixture, CORE_PASSPHRASE, OB_ERROR_CORRUPT);
 }
 
-/* Who takes the place of a repository takes over what locks it could not remove. */
+/* Who takes the place of a repository takes over what locks it could not remove: those before, and
+ * those that it still leaves when it has been replaced. */
 static void
-test_inherit (CoreFixture *fixture, gconstpointer data)
+test_share_left_locks (CoreFixture *fixture, gconstpointer data)
 {
   g_autoptr (ObRepository) later = open_with (fixture, CORE_PASSPHRASE, -1);
-  GAsyncQueue *former = ob_repository_get_left_locks (fixture->repository);
-  GAsyncQueue *left = ob_repository_get_left_locks (later);
-  static const char *const names[] = { "locks/a", "locks/b" };
+  g_autoptr (GAsyncQueue) left = g_async_queue_new_full (g_free);
+  static const char *const names[] = { "locks/a", "locks/b", "locks/c" };
 
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    g_async_queue_push (former, g_strdup (names[i]));
-  ob_repository_inherit (later, fixture->repository);
-  g_assert_null (g_async_queue_try_pop (former));
+  for (guint i = 0; i < 2; i++)
+    g_async_queue_push (ob_repository_get_left_locks (fixture->repository), g_strdup (names[i]));
+  ob_repository_share_left_locks (fixture->repository, left);
+  ob_repository_share_left_locks (later, left);
+  g_async_queue_push (ob_repository_get_left_locks (fixture->repository), g_strdup (names[2]));
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
-      g_autofree char *name = g_async_queue_try_pop (left);
+      g_autofree char *name = g_async_queue_try_pop (ob_repository_get_left_locks (later));
 
       g_assert_cmpstr (name, ==, names[i]);
     }
@@ -476,7 +477,7 @@ main (int argc, char **argv)
   ADD ("keys", core_fixture_set_up, test_keys);
   ADD ("damaged-key", core_fixture_set_up, test_damaged_key);
   ADD ("damaged-only-key", core_fixture_set_up, test_damaged_only_key);
-  ADD ("inherit", core_fixture_set_up, test_inherit);
+  ADD ("share-left-locks", core_fixture_set_up, test_share_left_locks);
   ADD ("confirm", core_fixture_set_up, test_confirm);
   ADD ("bad-config", core_fixture_set_up, test_bad_config);
   ADD ("version-1", core_fixture_set_up_empty, test_version_1);
