@@ -39,6 +39,9 @@
 
 #define SCHEMA_STREAM "schema.dump"
 
+/* Of what is left out. */
+#define MOST_NAMED 10
+
 /* The rename that publishes the database is synchronous, and with it everything before. */
 #define PG_OPTIONS "PGOPTIONS=-c synchronous_commit=off -c statement_timeout=0"
 /* A check of a foreign key looks expensive enough for the server to compile it, and is not. */
@@ -183,22 +186,80 @@ restore_as_user (ObRestoreRun *run, guint n_jobs, const ObTocRun *entries,
          && ob_restore_owners_end (run->owners, run, entries->owner, cancellable, error);
 }
 
+/* Without a superuser: what bbdd.user may make or not, by what else it owns. */
+static gboolean
+try_as_user (ObRestoreRun *run, const ObTocRun *entries, GCancellable *cancellable, GError **error)
+{
+  g_auto (GStrv) lines = g_strsplit (entries->lines->str, "\n", -1);
+
+  for (gsize i = 0; lines[i] != NULL && *lines[i] != '\0'; i++)
+    {
+      g_autoptr (GString) line = g_string_new (lines[i]);
+      g_autoptr (GError) local_error = NULL;
+      ObRestoreCommand command = { .role = OB_ROLE_OWNER, .n_jobs = 1 };
+
+      if (restore_list (run, command, line, cancellable, &local_error))
+        continue;
+      if (g_error_matches (local_error, OB_ERROR, OB_ERROR_CANCELLED))
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
+      ob_progress_warn (run->progress, TRUE,
+                        "Something is left out that %s may not make without a superuser "
+                        "(bbdd.systemUser): %s",
+                        run->config->user, local_error->message);
+    }
+  return TRUE;
+}
+
+static gboolean
+restore_entries (ObRestoreRun *run, guint n_jobs, const ObTocRun *entries, ObRestoreGrants *grants,
+                 GCancellable *cancellable, GError **error)
+{
+  ObRestoreCommand command = { .role = OB_ROLE_SUPERUSER, .n_jobs = n_jobs };
+
+  switch (entries->maker)
+    {
+    case OB_TOC_BY_USER:
+      return restore_as_user (run, n_jobs, entries, grants, cancellable, error);
+    case OB_TOC_BY_USER_IF_ALLOWED:
+      return try_as_user (run, entries, cancellable, error);
+    case OB_TOC_BY_SUPERUSER:
+      return restore_list (run, command, entries->lines, cancellable, error);
+    default:
+      g_assert_not_reached ();
+    }
+}
+
 /* Run by run, each with @n_jobs connections. */
 static gboolean
 restore_runs (ObRestoreRun *run, guint n_jobs, GPtrArray *runs, ObRestoreGrants *grants,
               GCancellable *cancellable, GError **error)
 {
   for (guint i = 0; i < runs->len; i++)
-    {
-      const ObTocRun *entries = g_ptr_array_index (runs, i);
-      ObRestoreCommand command = { .role = OB_ROLE_SUPERUSER, .n_jobs = n_jobs };
-
-      if (entries->maker == OB_TOC_BY_USER
-            ? !restore_as_user (run, n_jobs, entries, grants, cancellable, error)
-            : !restore_list (run, command, entries->lines, cancellable, error))
-        return FALSE;
-    }
+    if (!restore_entries (run, n_jobs, g_ptr_array_index (runs, i), grants, cancellable, error))
+      return FALSE;
   return TRUE;
+}
+
+/* Without a superuser: names some of what is not restored. */
+static void
+warn_of_left_out (ObRestoreRun *run, GPtrArray *left_out)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  if (left_out->len == 0)
+    return;
+  for (guint i = 0; i < MIN (left_out->len, MOST_NAMED); i++)
+    g_string_append_printf (names, "%s%s", i > 0 ? "; " : "",
+                            (const char *) g_ptr_array_index (left_out, i));
+  if (left_out->len > MOST_NAMED)
+    g_string_append_printf (names, "; and %u more", left_out->len - MOST_NAMED);
+  ob_progress_warn (run->progress, TRUE,
+                    "What belongs to other roles than %s is left out, since no superuser "
+                    "(bbdd.systemUser) is configured: %s",
+                    run->config->user, names->str);
 }
 
 /* The cut of @section, with all but its rights restored. Transfer full. */
@@ -212,6 +273,8 @@ restore_section (ObRestoreRun *run, const char *section, guint n_jobs, GCancella
   if (grants == NULL)
     return NULL;
   cut = ob_restore_read_contents (run, section, cancellable, error);
+  if (cut != NULL)
+    warn_of_left_out (run, cut->left_out);
   return cut != NULL && restore_runs (run, n_jobs, cut->runs, grants, cancellable, error)
              && ob_restore_grants_take_back (grants, cancellable, error)
            ? g_steal_pointer (&cut)
@@ -273,30 +336,6 @@ create_extensions (ObRestoreRun *run, GCancellable *cancellable, GError **error)
   return TRUE;
 }
 
-/* Without a superuser: whether the backup's tables are all of the owner's. */
-static void
-warn_of_others (ObRestoreRun *run)
-{
-  JsonArray *tables = NULL;
-
-  if (json_object_has_member (run->request->facts, "tables"))
-    tables = json_object_get_array_member (run->request->facts, "tables");
-  for (guint i = 0; tables != NULL && i < json_array_get_length (tables); i++)
-    {
-      JsonObject *table = json_array_get_object_element (tables, i);
-
-      if (strcmp (json_object_get_string_member_with_default (table, "owner", ""),
-                  run->config->user)
-          == 0)
-        continue;
-      ob_progress_warn (run->progress, TRUE,
-                        "What belongs to other roles than %s is left out, since no superuser "
-                        "(bbdd.systemUser) is configured",
-                        run->config->user);
-      return;
-    }
-}
-
 /* public methods */
 
 int
@@ -319,12 +358,8 @@ ob_restore_pre_data (ObRestoreRun *run, GCancellable *cancellable, GError **erro
 {
   g_autoptr (ObTocCut) cut = NULL;
 
-  if (run->admin == OB_ROLE_OWNER)
-    {
-      if (!create_extensions (run, cancellable, error))
-        return FALSE;
-      warn_of_others (run);
-    }
+  if (run->admin == OB_ROLE_OWNER && !create_extensions (run, cancellable, error))
+    return FALSE;
   run->owners = ob_restore_owners_new ();
   cut = restore_section (run, "pre-data", 1, cancellable, error);
   if (cut == NULL)

@@ -133,6 +133,7 @@ typedef enum
 {
   OB_TOC_BY_USER,      /* bbdd.user */
   OB_TOC_BY_SUPERUSER,
+  OB_TOC_BY_USER_IF_ALLOWED, /* one by one, where there is no superuser */
 } ObTocMaker;
 
 /* Entries of a table of contents that follow each other and that one role restores. */
@@ -148,6 +149,7 @@ typedef struct
   GPtrArray *runs; /* of ObTocRun */
   GString *rights; /* GRANT and REVOKE: after the last run */
   GString *event_triggers; /* for the superuser, after all else */
+  GPtrArray *left_out; /* "KIND SCHEMA NAME OWNER" of what only a superuser could make another's */
 } ObTocCut;
 
 void ob_toc_cut_free (ObTocCut *cut);
@@ -172,9 +174,10 @@ void ob_toc_roles_add (ObTocRoles *roles, const char *name, gboolean superuser);
 void ob_toc_roles_free (ObTocRoles *roles);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObTocRoles, ob_toc_roles_free)
 
-/* Cuts the text of `pg_restore --list` into runs, in its order; with @only_owned those of @user,
- * which is bbdd.user, alone. The superuser gets what belongs to superusers, and what evaluates
- * nothing. @judge may be NULL: all is plain then. Transfer full. */
+/* Cuts the text of `pg_restore --list` into runs, in its order; with @only_owned, where there is no
+ * superuser, what is @user's, which is bbdd.user, and what is nobody's. The superuser gets what
+ * belongs to superusers, and what evaluates nothing. @judge may be NULL: all is plain then.
+ * Transfer full. */
 ObTocCut *ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *user,
                                gboolean only_owned, ObTocJudge judge, gpointer user_data);
 

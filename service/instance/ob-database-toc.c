@@ -262,18 +262,34 @@ place (Cutting *cutting, const char *line)
     add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
 }
 
-/* Without a superuser. */
+/* What is made otherwise, or only says something of what is named itself where it is left out. */
+static gboolean
+is_minor (const char *line)
+{
+  static const char *const kinds[] = { "EXTENSION ", NULL };
+
+  return has_kind (line, kinds) || is_remark (line) || is_rights (line);
+}
+
+/* Without a superuser. An entry without an owner ends in a blank. */
 static void
 place_owned (Cutting *cutting, const char *line)
 {
   const Role *role = find_owner (cutting, line);
+  gboolean owned = is_user (cutting, role);
+  gboolean doubtful
+    = owned ? is_for_superuser (cutting, role, line) : role == NULL && g_str_has_suffix (line, " ");
 
-  if (!is_user (cutting, role) || (cutting->creates_public && is_public (role, line)))
+  if ((!owned && is_minor (line)) || (cutting->creates_public && is_public (role, line)))
     return;
   if (is_rights (line))
     g_string_append_printf (cutting->cut->rights, "%s\n", line);
-  else
+  else if (doubtful || (owned && (is_public (role, line) || is_remark_on_public (line))))
+    add_line (cutting, OB_TOC_BY_USER_IF_ALLOWED, NULL, line);
+  else if (owned)
     add_line (cutting, OB_TOC_BY_USER, NULL, line);
+  else
+    g_ptr_array_add (cutting->cut->left_out, g_strdup (get_kind (line)));
 }
 
 /* methods of this room */
@@ -320,6 +336,7 @@ ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *user, gboo
                       .remarks = remarks };
 
   cut->runs = g_ptr_array_new_with_free_func (free_run);
+  cut->left_out = g_ptr_array_new_with_free_func (g_free);
   cut->rights = g_string_new (NULL);
   cut->event_triggers = g_string_new (NULL);
   for (gsize i = 0; lines[i] != NULL; i++)
@@ -341,6 +358,7 @@ void
 ob_toc_cut_free (ObTocCut *cut)
 {
   g_ptr_array_unref (cut->runs);
+  g_ptr_array_unref (cut->left_out);
   g_string_free (cut->rights, TRUE);
   g_string_free (cut->event_triggers, TRUE);
   g_free (cut);

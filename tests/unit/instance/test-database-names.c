@@ -264,8 +264,16 @@ test_cut_list (void)
                    "900; 0 0 ACL - SCHEMA ext tad\n"
                    "901; 826 16420 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES postgres\n");
 
-  g_assert_cmpuint (own->runs->len, ==, 1);
+  g_assert_cmpuint (own->runs->len, ==, 3);
+  assert_run (own, 0, OB_TOC_BY_USER, NULL,
+              "9; 2615 16399 SCHEMA - ext tad\n215; 1259 16400 TABLE public a tad\n");
+  assert_run (own, 1, OB_TOC_BY_USER_IF_ALLOWED, NULL,
+              "218; 2616 16410 OPERATOR CLASS public c tad\n");
+  assert_run (own, 2, OB_TOC_BY_USER, NULL, "216; 1259 16401 TABLE public b evil tad\n");
   g_assert_cmpstr (own->rights->str, ==, "900; 0 0 ACL - SCHEMA ext tad\n");
+  g_assert_cmpuint (own->left_out->len, ==, 1);
+  g_assert_cmpstr (g_ptr_array_index (own->left_out, 0), ==,
+                   "TABLE public ACL x postgre postgres");
 }
 
 /* The superuser makes nothing that may be another's, whatever names look like. */
@@ -320,7 +328,8 @@ test_cut_public (void)
                            ";     Dumped by pg_dump version: %s\n%s",
                            new[i], entries);
       g_autoptr (ObTocCut) cut = ob_restore_cut_list (list, roles, "tad", FALSE, NULL, NULL);
-      g_autoptr (ObTocCut) new_cut = ob_restore_cut_list (new_list, roles, "tad", FALSE, NULL, NULL);
+      g_autoptr (ObTocCut) new_cut
+        = ob_restore_cut_list (new_list, roles, "tad", FALSE, NULL, NULL);
 
       g_assert_cmpuint (cut->runs->len, ==, 2);
       assert_run (cut, 0, OB_TOC_BY_USER, NULL, "2; 2615 2 SCHEMA - public x tad\n");

@@ -206,7 +206,7 @@ test_for_superusers (Database *database, gconstpointer data)
   assert_restored (database, database->config);
 }
 
-/* The schema that every database has, where it was given to somebody and the database to another. */
+/* The schema that every database has, where it was given to one and the database to another. */
 static void
 test_public_schema (Database *database, gconstpointer data)
 {
@@ -321,6 +321,71 @@ test_event_triggers (Database *database, gconstpointer data)
   assert_restored (database, database->config);
 }
 
+/* The one warning of @database that has @part. */
+static const char *
+find_warning (Database *database, const char *part)
+{
+  const char *found = NULL;
+
+  for (guint i = 0; i < database->warnings->len; i++)
+    if (strstr (g_ptr_array_index (database->warnings, i), part) != NULL)
+      {
+        g_assert_null (found);
+        found = g_ptr_array_index (database->warnings, i);
+      }
+  g_assert_nonnull (found);
+  return found;
+}
+
+/* Without a superuser nothing is lost in silence, and what needs none is there. */
+static void
+test_no_superuser (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+  g_autofree char *made = NULL;
+  const char *warning;
+
+  database_or_skip (database);
+  as_superuser (
+    database,
+    "CREATE FUNCTION public.dba_function () RETURNS integer LANGUAGE sql AS 'SELECT 1';"
+    "CREATE TYPE public.dba_type AS ENUM ('a');"
+    "CREATE VIEW public.dba_view AS SELECT 1 AS one;"
+    "COMMENT ON VIEW public.dba_view IS 'not missed by itself'");
+  as_owner (database,
+            "CREATE TYPE public.pair AS (a integer, b integer);"
+            "CREATE FUNCTION public.to_pair (integer) RETURNS public.pair LANGUAGE sql"
+            "  AS 'SELECT ROW ($1, $1)::public.pair';"
+            "CREATE FUNCTION public.to_number (text) RETURNS numeric LANGUAGE sql IMMUTABLE"
+            "  AS 'SELECT 1.0';"
+            "CREATE CAST (integer AS public.pair) WITH FUNCTION public.to_pair (integer)");
+  as_superuser (database,
+                "CREATE CAST (text AS numeric) WITH FUNCTION public.to_number (text);"
+                "CREATE OPERATOR CLASS public.odd FOR TYPE integer USING btree AS"
+                "  OPERATOR 1 <, OPERATOR 3 =, OPERATOR 5 >,"
+                "  FUNCTION 1 btint4cmp (integer, integer);"
+                "ALTER OPERATOR CLASS public.odd USING btree OWNER TO " OWNER);
+  archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
+  g_assert_no_error (error);
+  g_ptr_array_set_size (database->warnings, 0);
+  archives_restore (archives, database->no_superuser, "copy", database->progress, &error);
+  g_assert_no_error (error);
+
+  warning = find_warning (database, "dba_function");
+  g_assert_true (g_str_has_prefix (warning, "LOST: "));
+  g_assert_nonnull (strstr (warning, "TYPE public dba_type postgres"));
+  g_assert_nonnull (strstr (warning, "VIEW public dba_view postgres"));
+  g_assert_null (strstr (warning, "COMMENT"));
+  warning = find_warning (database, "CREATE CAST (text AS numeric)");
+  g_assert_true (g_str_has_prefix (warning, "LOST: "));
+  g_assert_true (g_str_has_prefix (find_warning (database, "CREATE OPERATOR CLASS"), "LOST: "));
+  made = database_ask (database, "copy",
+                       "SELECT string_agg (castsource::regtype::text, ',') FROM pg_cast"
+                       " WHERE oid >= 16384");
+  g_assert_cmpstr (made, ==, "integer");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -339,6 +404,7 @@ main (int argc, char **argv)
   ADD ("tablespace", test_tablespace);
   ADD ("tablespace-of-failed-restore", test_tablespace_of_failed_restore);
   ADD ("event-triggers", test_event_triggers);
+  ADD ("no-superuser", test_no_superuser);
 #undef ADD
   status = g_test_run ();
   server_stop ();
