@@ -45,6 +45,8 @@ struct _ObBlobReader
   Buffer plain;
   Block blocks[N_BLOCKS];
   guint64 uses;
+  GError *survived; /* the first failure that was made good */
+  ObId survived_pack;
 };
 
 ObBlobReader *
@@ -66,6 +68,7 @@ ob_blob_reader_free (ObBlobReader *reader)
 {
   for (guint i = 0; i < N_BLOCKS; i++)
     g_free (reader->blocks[i].data);
+  g_clear_error (&reader->survived);
   g_free (reader->sealed.data);
   g_free (reader->plain.data);
   ob_hasher_free (reader->hasher);
@@ -290,6 +293,23 @@ check_large (ObBlobReader *reader, const ObId *id, const ObBlobLocation *locatio
   return FALSE;
 }
 
+/* What is damaged is not noted: that can be seen again. */
+static void
+survive (ObBlobReader *reader, const GError *failure, const ObId *pack)
+{
+  if (reader->survived != NULL || g_error_matches (failure, OB_ERROR, OB_ERROR_CORRUPT))
+    return;
+  reader->survived = g_error_copy (failure);
+  reader->survived_pack = *pack;
+}
+
+const GError *
+ob_blob_reader_get_survived (ObBlobReader *reader, ObId *pack)
+{
+  *pack = reader->survived_pack;
+  return reader->survived;
+}
+
 /* Where the block of a small tree begins: one that lies across the end of its block has a block from
  * its own beginning. */
 static guint64
@@ -350,6 +370,8 @@ get_block (ObBlobReader *reader, const ObBlobLocation *location, GCancellable *c
       g_propagate_error (error, g_steal_pointer (&failure));
       return NULL;
     }
+  if (n < 0)
+    survive (reader, failure, &location->pack);
   oldest->size = (gsize) MAX (n, 0);
   oldest->unreadable = n < 0;
   oldest->last_use = ++reader->uses;
@@ -458,6 +480,8 @@ ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id, gsiz
     plain = load_surely (reader, type, id, &locations[i], size, cancellable, NULL);
   if (plain == NULL)
     g_propagate_error (error, g_steal_pointer (&first));
+  else
+    survive (reader, first, &locations[0].pack);
   return plain;
 }
 

@@ -46,6 +46,10 @@ gboolean ob_blob_reader_open_to (ObBlobReader *reader, const ObId *id,
 const guint8 *ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id,
                                    gsize *size, GCancellable *cancellable, GError **error);
 
+/* The first failure of the store, other than damage, that was made good by reading a blob alone or
+ * from another copy, and the pack that it was in; NULL where there was none. Transfer none. */
+const GError *ob_blob_reader_get_survived (ObBlobReader *reader, ObId *pack);
+
 /* The nodes of a tree (of ObNode). Transfer full. */
 GPtrArray *ob_blob_reader_load_tree (ObBlobReader *reader, const ObId *id,
                                      GCancellable *cancellable, GError **error);

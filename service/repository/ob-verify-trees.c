@@ -341,6 +341,20 @@ tell_loss (Walk *walk, ObSnapshot *snapshot, GError **error)
   return list_losses (walk, &snapshot->tree, error);
 }
 
+/* What was read at a second try is no loss, but the disk that gave it so is no sound one. */
+static void
+tell_survived (ObVerify *self, ObBlobReader *reader)
+{
+  ObId pack;
+  const GError *failure = ob_blob_reader_get_survived (reader, &pack);
+  g_autofree char *name = failure != NULL ? ob_pack_get_name (&pack) : NULL;
+
+  if (failure != NULL)
+    ob_verify_add_problem (self, OB_VERIFY_PACK_READ, name,
+                           "Pack %s could be read only at a second try: %s",
+                           name + strlen ("data/00/"), failure->message);
+}
+
 /* internal methods: the packs of some snapshots */
 
 static void
@@ -410,6 +424,7 @@ ob_verify_select_packs (ObVerify *self, GError **error)
       if (!select_tree (self, reader, &id, seen, to_visit, error))
         return FALSE;
     }
+  tell_survived (self, reader);
   return TRUE;
 }
 
@@ -458,5 +473,6 @@ ob_verify_walk (ObVerify *self, GError **error)
       else if (!tell_loss (&walk, snapshot, error))
         return FALSE;
     }
+  tell_survived (self, reader);
   return TRUE;
 }

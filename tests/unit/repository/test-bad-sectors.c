@@ -148,6 +148,25 @@ test_verify_second_try (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (ob_verify_get_report (verify)->damaged_packs->len, ==, 0);
 }
 
+/* The same of a tree, when data is not looked at. */
+static void
+test_verify_trees (Pipeline *pipeline, gconstpointer data)
+{
+  ObVerifyOptions options = { .n_threads = 1 };
+  g_auto (Disk) disk = { 0 };
+  g_autoptr (ObVerify) verify = NULL;
+  g_autoptr (GError) error = NULL;
+
+  disk_init (&disk, pipeline);
+  verify = ob_verify_new (disk.repository, &options, NULL);
+  fault_store_watch_reads (FAULT_STORE (disk.store), fail_once, &disk);
+  ob_verify_run (verify, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (verify_count (verify, OB_VERIFY_PACK_READ), ==, 1);
+  g_assert_cmpuint (ob_verify_get_report (verify)->n_problems, ==, 1);
+  g_assert_cmpuint (ob_verify_get_report (verify)->sound->len, ==, 1);
+}
+
 /* Without a header the index tells what is in the pack. */
 static void
 test_verify_header (Pipeline *pipeline, gconstpointer data)
@@ -474,6 +493,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("verify", test_verify);
   ADD ("verify-second-try", test_verify_second_try);
+  ADD ("verify-trees", test_verify_trees);
   ADD ("verify-header", test_verify_header);
   ADD ("verify-whole-pack", test_verify_whole_pack);
   ADD ("verify-gone", test_verify_gone);

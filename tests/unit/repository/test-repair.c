@@ -331,12 +331,12 @@ test_unreadable_index (Pipeline *pipeline, gconstpointer data)
   check_unreadable (pipeline, 2, OB_VERIFY_INDEX_FILE);
 }
 
-/* The disk fails at one read of such an object, after so many that it gave. */
+/* The disk fails at some reads of such an object, after so many that it gave. */
 typedef struct
 {
   FaultStore *store;
   const char *prefix;
-  guint n_left;
+  guint n_left, n_failures;
 } Stumble;
 
 static void
@@ -344,13 +344,20 @@ stumble (const char *name, gpointer user_data)
 {
   Stumble *self = user_data;
 
-  if (g_str_has_prefix (name, self->prefix) && self->n_left-- == 0)
-    fault_store_arm (self->store, FAULT_READ, 1, FAULT_EIO, FALSE);
+  if (!g_str_has_prefix (name, self->prefix))
+    return;
+  if (self->n_left > 0)
+    self->n_left--;
+  else if (self->n_failures > 0)
+    {
+      self->n_failures--;
+      fault_store_arm (self->store, FAULT_READ, 1, FAULT_EIO, FALSE);
+    }
 }
 
 /* The same when it is looked at what the backups lost: nothing of them is taken for lost. */
 static void
-check_stumbling (Pipeline *pipeline, const char *directory, guint n_left)
+check_stumbling (Pipeline *pipeline, const char *directory, guint n_left, guint n_failures)
 {
   ObVerifyOptions options = { .share = 1, .n_threads = 2 };
   g_autoptr (ObStore) store = fault_store_new (pipeline->core.store);
@@ -359,7 +366,7 @@ check_stumbling (Pipeline *pipeline, const char *directory, guint n_left)
   g_autoptr (ObSnapshot) snapshot = NULL;
   g_autoptr (ObSnapshot) marked = NULL;
   g_autofree char *trees = NULL;
-  Stumble stumbling = { FAULT_STORE (store), directory, n_left };
+  Stumble stumbling = { FAULT_STORE (store), directory, n_left, n_failures };
   ObBlobLocation location;
 
   verify_make_source (pipeline);
@@ -381,7 +388,7 @@ check_stumbling (Pipeline *pipeline, const char *directory, guint n_left)
     fault_store_watch_reads (FAULT_STORE (store), stumble, &stumbling);
     g_assert_false (ob_verify_repair (verify, lock, &repairs, NULL, &error));
     fault_store_watch_reads (FAULT_STORE (store), NULL, NULL);
-    g_assert_true (fault_store_has_struck (FAULT_STORE (store)));
+    g_assert_cmpuint (stumbling.n_failures, ==, 0);
     g_assert_nonnull (strstr (error->message, "no backup was changed"));
     g_assert_cmpuint (repairs.snapshots_dropped + repairs.snapshots_marked, ==, 0);
   }
@@ -393,17 +400,18 @@ check_stumbling (Pipeline *pipeline, const char *directory, guint n_left)
   g_assert_true (has_path (pipeline, marked, "b/deep/three"));
 }
 
+/* It is read with those beside it, and then alone. */
 static void
 test_stumbling_tree (Pipeline *pipeline, gconstpointer data)
 {
-  check_stumbling (pipeline, NULL, 0);
+  check_stumbling (pipeline, NULL, 0, 2);
 }
 
 /* Both of its files were read once since they were written. */
 static void
 test_stumbling_index (Pipeline *pipeline, gconstpointer data)
 {
-  check_stumbling (pipeline, "index/", 2);
+  check_stumbling (pipeline, "index/", 2, 1);
 }
 
 /* The second repair adds to the mark of the first. */
