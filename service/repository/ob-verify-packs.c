@@ -29,26 +29,14 @@ count_place (ObVerify *self, guint32 pack, guint32 place)
   self->first_place[pack + 1]++;
 }
 
-/* first_place[pack] is for the time being where the next one goes. */
+/* first_place[pack] is for the time being where the next one goes. Where another job has renewed the
+ * index since they were counted, the numbers are those of others: what has no room is left out, and
+ * the verification begins anew in the end. */
 static void
 put_place (ObVerify *self, guint32 pack, guint32 place)
 {
-  self->places[self->first_place[pack]++] = place;
-}
-
-/* Sorts the places by pack: 4 bytes for each. */
-static void
-group_places (ObVerify *self)
-{
-  self->first_place = g_new0 (guint32, (gsize) self->n_packs + 1);
-  foreach_place (self, count_place);
-  for (guint32 i = 0; i < self->n_packs; i++)
-    self->first_place[i + 1] += self->first_place[i];
-  self->places = g_new (guint32, (gsize) self->first_place[self->n_packs] + 1);
-  foreach_place (self, put_place);
-  /* Each has moved to where the next one began. */
-  memmove (self->first_place + 1, self->first_place, self->n_packs * sizeof *self->first_place);
-  self->first_place[0] = 0;
+  if (self->first_place[pack] < self->first_place[pack + 1])
+    self->places[self->first_place[pack]++] = place;
 }
 
 /* The id in "data/ab/abcd…"; FALSE where the name is none of a pack. */
@@ -139,13 +127,33 @@ compare_pack (ObVerify *self, guint32 pack)
 
 /* For the parts */
 
+void
+ob_verify_count_places (ObVerify *self)
+{
+  self->first_place = g_new0 (guint32, (gsize) self->n_packs + 1);
+  foreach_place (self, count_place);
+  for (guint32 i = 0; i < self->n_packs; i++)
+    self->first_place[i + 1] += self->first_place[i];
+  self->places = g_new0 (guint32, (gsize) self->first_place[self->n_packs] + 1);
+}
+
+void
+ob_verify_put_places (ObVerify *self)
+{
+  foreach_place (self, put_place);
+  /* Each has moved to where the next one began. */
+  memmove (self->first_place + 1, self->first_place, self->n_packs * sizeof *self->first_place);
+  self->first_place[0] = 0;
+}
+
 gboolean
 ob_verify_list_packs (ObVerify *self, GError **error)
 {
   self->stored = g_new (guint64, (gsize) self->n_packs + 1);
   for (guint32 i = 0; i < self->n_packs; i++)
     self->stored[i] = OB_VERIFY_NOT_THERE;
-  group_places (self);
+  ob_verify_count_places (self);
+  ob_verify_put_places (self);
   if (!ob_store_list (ob_repository_get_store (self->repository), "data", add_pack, self,
                       self->cancellable, error))
     return FALSE;

@@ -77,6 +77,11 @@ gboolean ob_verify_is_loss (ObVerify *verify, GError **failure, GError **error);
 
 /* --- ob-verify-packs.c: what there is --- */
 
+/* Sorts the places by pack, 4 bytes for each, in two steps: makes room in places, and fills it.
+ * Others may renew the index in between. */
+void ob_verify_count_places (ObVerify *verify);
+void ob_verify_put_places (ObVerify *verify);
+
 /* Lists the store's packs beside those of the index. */
 gboolean ob_verify_list_packs (ObVerify *verify, GError **error);
 

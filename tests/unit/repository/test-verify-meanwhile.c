@@ -120,6 +120,62 @@ test_found_meanwhile (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (ob_verify_get_report (verify)->n_losses, ==, 1);
 }
 
+/* Packs of @n blobs each, one behind the other in the index: pack 0 has the first ones. */
+static void
+fill_index (ObIndex *index, const guint *n, guint n_packs)
+{
+  for (guint i = 0; i < n_packs; i++)
+    for (guint j = 0; j < n[i]; j++)
+      {
+        ObBlobLocation location = { .offset = 100 * j, .length = 100 };
+        guint blob = 100 * i + j;
+        ObId id;
+
+        ob_id_of (&blob, sizeof blob, &id);
+        ob_id_of (&i, sizeof i, &location.pack);
+        ob_index_add (index, OB_BLOB_DATA, &id, &location);
+      }
+}
+
+/* Another job renews the index just when a verification sorts it by packs: of the places that it
+ * counted one pack has more now, and others have less. */
+static void
+test_renewed (Pipeline *pipeline, gconstpointer data)
+{
+  static const guint before[] = { 5, 40, 5, 5 };
+  static const guint after[] = { 0, 0, 0, 5 };
+  ObVerifyOptions options = { 0 };
+  g_autoptr (ObVerify) verify = ob_verify_new (pipeline->core.repository, &options, NULL);
+  ObIndex *index = ob_repository_get_index (pipeline->core.repository);
+  guint32 all;
+
+  fill_index (index, before, G_N_ELEMENTS (before));
+  verify->n_packs = ob_index_get_n_packs (index);
+  verify->n_places[OB_BLOB_DATA] = ob_index_get_n_places (index, OB_BLOB_DATA);
+  ob_verify_count_places (verify);
+  all = verify->first_place[verify->n_packs];
+  g_assert_cmpuint (all, ==, 55);
+
+  /* Pack 3 is pack 0 now, and has a hundred more. */
+  ob_index_begin_renewal (index);
+  fill_index (index, after, G_N_ELEMENTS (after));
+  ob_index_end_renewal (index, TRUE);
+  for (guint i = 0; i < 100; i++)
+    {
+      ObBlobLocation location = { .offset = 100 * i, .length = 100 };
+      guint three = 3;
+      ObId id;
+
+      ob_id_of (&i, sizeof i, &id);
+      ob_id_of (&three, sizeof three, &location.pack);
+      ob_index_add (index, OB_BLOB_DATA, &id, &location);
+    }
+  ob_verify_put_places (verify);
+  for (guint i = 0; i < verify->n_packs; i++)
+    g_assert_cmpuint (verify->first_place[i], <=, verify->first_place[i + 1]);
+  g_assert_cmpuint (verify->first_place[verify->n_packs], <=, all);
+}
+
 #define ADD_FOR(name, function, data)                                                              \
   g_test_add ("/verify-meanwhile/" name, Pipeline, data, pipeline_set_up, function,                \
               pipeline_tear_down)
@@ -131,5 +187,6 @@ main (int argc, char **argv)
   ADD_FOR ("cleaned-up", test_cleaned_up, NULL);
   ADD_FOR ("cleaned-up-and-read-anew", test_cleaned_up, "reload");
   ADD_FOR ("found-meanwhile", test_found_meanwhile, NULL);
+  ADD_FOR ("renewed", test_renewed, NULL);
   return g_test_run ();
 }
