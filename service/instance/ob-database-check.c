@@ -175,7 +175,7 @@ check_tools (int version, GPtrArray *told, GCancellable *cancellable, GError **e
     {
       GError *local_error = NULL;
       g_autofree char *path
-        = ob_postgres_find_tool (tools[i], version, cancellable, &local_error);
+        = ob_postgres_find_tool (tools[i], version, 0, cancellable, &local_error);
 
       if (path == NULL && !note (told, local_error, cancellable, error))
         return FALSE;

@@ -314,7 +314,7 @@ connect_dump (ObDatabaseDump *self, GCancellable *cancellable, GError **error)
   self->superuser = g_strcmp0 (superuser, "on") == 0;
   if (!warn_of_subscriptions (self, cancellable, error))
     return FALSE;
-  self->pg_dump = ob_postgres_find_tool ("pg_dump", ob_postgres_get_version (self->session),
+  self->pg_dump = ob_postgres_find_tool ("pg_dump", ob_postgres_get_version (self->session), 0,
                                          cancellable, error);
   return self->pg_dump != NULL;
 }

@@ -6,7 +6,11 @@
 #include "ob-fd.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#define ARCHIVE_MAGIC "PGDMP"
+#define ARCHIVE_1_15 0x010f
+#define ARCHIVE_1_16 0x0110
 #define NAME_MAX_BYTES 63 /* PostgreSQL's NAMEDATALEN - 1 */
 
 /* internal methods */
@@ -46,7 +50,7 @@ check_request (const ObDatabaseConfig *config, const ObDatabaseRestore *request,
   return !exists;
 }
 
-/* What the server is like: its tools, whether it has tablespaces of its own. */
+/* What the server is like: its version, whether it has tablespaces of its own. */
 static gboolean
 look_at_server (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
@@ -67,14 +71,46 @@ look_at_server (ObRestoreRun *run, GCancellable *cancellable, GError **error)
                    backed_up / 10000, version / 10000);
       return FALSE;
     }
-  run->pg_restore = ob_postgres_find_tool ("pg_restore", version, cancellable, error);
-  if (run->pg_restore == NULL)
-    return FALSE;
   tablespaces = ob_postgres_get_text (
     postgres, "SELECT count(*) FROM pg_tablespace WHERE spcname !~ '^pg_'", NULL, cancellable,
     error);
   run->no_tablespaces = g_strcmp0 (tablespaces, "0") == 0;
   return tablespaces != NULL;
+}
+
+/* The oldest major version of PostgreSQL whose pg_restore reads the archive (src/bin/pg_dump,
+ * pg_backup_archiver.h, K_VERS); 0 for every one that can be here. What is no archive pg_restore
+ * tells of. */
+static int
+find_reader (int archive_fd)
+{
+  static const struct
+  {
+    guint format;
+    int major;
+  } readers[] = { { ARCHIVE_1_16, 17 }, { ARCHIVE_1_15, 16 } };
+  guint8 head[sizeof ARCHIVE_MAGIC - 1 + 2];
+  const guint8 *version = head + sizeof ARCHIVE_MAGIC - 1;
+
+  if (pread (archive_fd, head, sizeof head, 0) != sizeof head
+      || memcmp (head, ARCHIVE_MAGIC, sizeof ARCHIVE_MAGIC - 1) != 0)
+    return 0;
+  for (gsize i = 0; i < G_N_ELEMENTS (readers); i++)
+    if (((guint) version[0] << 8 | version[1]) >= readers[i].format)
+      return readers[i].major;
+  return 0;
+}
+
+/* The schema, and the program that can read it. */
+static gboolean
+get_ready (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+{
+  run->schema_fd = ob_restore_load_schema (run, cancellable, error);
+  if (run->schema_fd < 0)
+    return FALSE;
+  run->pg_restore = ob_postgres_find_tool ("pg_restore", run->server_version,
+                                           find_reader (run->schema_fd), cancellable, error);
+  return run->pg_restore != NULL;
 }
 
 static void
@@ -156,12 +192,7 @@ ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *re
 
   run.pass_file = ob_pass_file_new (config, error);
   ok = run.pass_file != NULL && check_request (config, request, inner, error)
-       && look_at_server (&run, inner, error);
-  if (ok)
-    {
-      run.schema_fd = ob_restore_load_schema (&run, inner, error);
-      ok = run.schema_fd >= 0;
-    }
+       && look_at_server (&run, inner, error) && get_ready (&run, inner, error);
   if (ok)
     {
       ok = ob_restore_roles (&run, inner, error);

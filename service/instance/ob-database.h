@@ -29,7 +29,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObDatabaseConfig, ob_database_config_free)
 /* Every function below blocks and belongs to job threads; one object is used by one thread at a
  * time unless a function says otherwise. Errors everywhere: DATABASE_UNREACHABLE (down, missing),
  * CREDENTIALS_REJECTED (wrong password, role may not log in), VERSION_MISMATCH (no pg_dump or
- * pg_restore of the server's major version or newer on this host), BUSY (a lock not had in time:
+ * pg_restore on this host that suits the server's major version), BUSY (a lock not had in time:
  * names the table and who holds it), NO_SPACE, CANCELLED, FAILED. */
 
 /* Connects as owner and (where configured) as superuser, and tells in words what is wrong or

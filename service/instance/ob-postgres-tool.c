@@ -10,6 +10,11 @@
 #define VERSION_SECONDS 30
 #define VERSION_DIVISOR 10000 /* 150018 is 15.18 */
 
+/* A pg_restore of this version or newer begins with SET transaction_timeout, which no older server
+ * knows, and its archives no older pg_restore reads (src/bin/pg_dump/pg_backup_archiver.c,
+ * _doSetFixedOutputState; pg_backup_archiver.h, K_VERS_1_16). */
+#define FIRST_STRANGER 17
+
 /* Where packages put one directory for each major version: Debian's, and those of postgresql.org
  * for Red Hat. */
 static const struct
@@ -87,9 +92,54 @@ list_candidates (const char *tool)
   return candidates;
 }
 
+/* Whether what it restores an older server cannot take. */
+static gboolean
+is_stranger (int major, int wanted)
+{
+  return major >= FIRST_STRANGER && wanted < FIRST_STRANGER;
+}
+
+/* None of the tools here will do; @newest is 0 where there is none at all. Always NULL. */
+static char *
+fail (const char *tool, int wanted, int reader, int newest, GError **error)
+{
+  int major = MAX (wanted, reader);
+
+  if (is_stranger (reader, wanted))
+    g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
+                 "The backup was made by pg_dump of PostgreSQL %d or newer, and no %s that can "
+                 "read it can restore to PostgreSQL %d, which the server is. Restore it to a "
+                 "server of PostgreSQL %d or newer",
+                 reader, tool, wanted, reader);
+  else if (newest == 0)
+    g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
+                 "There is no %s on this host; the server is PostgreSQL %d. Install the package "
+                 "postgresql-client-%d",
+                 tool, wanted, major);
+  else if (is_stranger (newest, wanted))
+    g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
+                 "The %s on this host is of PostgreSQL %d, but the server is PostgreSQL %d, to "
+                 "which only one before %d can restore. Install the package postgresql-client-%d, "
+                 "which apt.postgresql.org has where the distribution has it no longer",
+                 tool, newest, wanted, FIRST_STRANGER, major);
+  else if (newest >= wanted)
+    g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
+                 "The backup was made by pg_dump of PostgreSQL %d, and the newest %s on this host, "
+                 "which is of %d, cannot read it. Install the package postgresql-client-%d",
+                 reader, tool, newest, major);
+  else
+    g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
+                 "The newest %s on this host is of PostgreSQL %d, but the server is PostgreSQL %d, "
+                 "which only its own or a newer one can read. Install the package "
+                 "postgresql-client-%d",
+                 tool, newest, wanted, major);
+  return NULL;
+}
+
 char *
 ob_postgres_find_tool (const char *tool,
                        int server_version,
+                       int reader,
                        GCancellable *cancellable,
                        GError **error)
 {
@@ -106,7 +156,8 @@ ob_postgres_find_tool (const char *tool,
       if (!ask_version (candidates->pdata[i], &major, cancellable, error))
         return NULL;
       newest = MAX (newest, major);
-      if (major >= wanted && (best == NULL || major < best_major))
+      if (major >= MAX (wanted, reader) && !is_stranger (major, wanted)
+          && (best == NULL || major < best_major))
         {
           best = candidates->pdata[i];
           best_major = major;
@@ -114,19 +165,5 @@ ob_postgres_find_tool (const char *tool,
       if (best_major == wanted)
         break;
     }
-
-  if (best != NULL)
-    return g_strdup (best);
-  if (newest == 0)
-    g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
-                 "There is no %s on this host; the server is PostgreSQL %d. Install the package "
-                 "postgresql-client-%d",
-                 tool, wanted, wanted);
-  else
-    g_set_error (error, OB_ERROR, OB_ERROR_VERSION_MISMATCH,
-                 "The newest %s on this host is of PostgreSQL %d, but the server is PostgreSQL %d, "
-                 "which only its own or a newer one can read. Install the package "
-                 "postgresql-client-%d",
-                 tool, newest, wanted, wanted);
-  return NULL;
+  return best != NULL ? g_strdup (best) : fail (tool, wanted, reader, newest, error);
 }

@@ -101,9 +101,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObPassFile, ob_pass_file_free)
 
 /* The absolute path of "pg_dump" or "pg_restore" of the server's major version, or else the lowest
  * newer one on this host: /usr/lib/postgresql/N/bin, /usr/pgsql-N/bin, then PATH, each asked for
- * its version. Transfer full. Errors: VERSION_MISMATCH saying which package to install. */
+ * its version. For a server before 17 none from 17 on, which could not restore to it. @reader: the
+ * oldest major version that reads the archive in question; 0: any. Transfer full. Errors:
+ * VERSION_MISMATCH saying which package to install. */
 char *ob_postgres_find_tool (const char *tool,
                              int server_version,
+                             int reader,
                              GCancellable *cancellable,
                              GError **error);
 

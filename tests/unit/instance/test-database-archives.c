@@ -51,6 +51,36 @@ test_not_to_be_had (Database *database, gconstpointer data)
   g_assert_cmpint (g_atomic_int_get (&archives->n_broken), ==, 1);
 }
 
+/* Of pg_dump 17, whose archives nothing that an older server understands can read: that is told
+ * before anything was made. */
+static void
+test_too_new (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+  g_autofree char *version = NULL;
+  g_autofree char *left = NULL;
+  GByteArray *schema;
+
+  database_or_skip (database);
+  version = database_ask (database, NULL, "SHOW server_version_num");
+  if (g_ascii_strtoull (version, NULL, 10) >= 170000)
+    {
+      g_test_skip ("needs a server before PostgreSQL 17");
+      return;
+    }
+  archives = archives_dump (database->config, 1, 10, database->progress, NULL, &error);
+  g_assert_no_error (error);
+  schema = archives->archives->pdata[0];
+  g_assert_cmpmem (schema->data, 6, "PGDMP\1", 6);
+  schema->data[6] = 16;
+  archives_restore (archives, database->config, "copy", database->progress, &error);
+  g_assert_ob_error (error, OB_ERROR_VERSION_MISMATCH);
+  g_assert_message (error, "to a server of PostgreSQL 17 or newer");
+  left = database_ask (database, NULL, "SELECT count(*) FROM pg_database WHERE datname = 'copy'");
+  g_assert_cmpstr (left, ==, "0");
+}
+
 static gboolean
 is_with_rows (const char *stream)
 {
@@ -171,6 +201,8 @@ main (int argc, char **argv)
               test_through_pg_restore, database_tear_down);
   g_test_add ("/database-archives/not-to-be-had", Database, NULL, database_set_up,
               test_not_to_be_had, database_tear_down);
+  g_test_add ("/database-archives/too-new", Database, NULL, database_set_up, test_too_new,
+              database_tear_down);
   g_test_add ("/database-archives/known", Database, NULL, database_set_up, test_known,
               database_tear_down);
   g_test_add ("/database-archives/connections", Database, NULL, database_set_up, test_connections,
