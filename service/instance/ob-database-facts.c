@@ -45,6 +45,7 @@ static const char database_sql[]
     "                     ELSE 'libc' END,"
     "  'icu_locale', CASE j ->> 'datlocprovider'"
     "                WHEN 'i' THEN coalesce (j ->> 'daticulocale', j ->> 'datlocale') END,"
+    "  'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = d.dattablespace),"
     "  'connection_limit', d.datconnlimit, 'size', pg_database_size (d.oid),"
     "  'comment', shobj_description (d.oid, 'pg_database'),"
     "  'acl', CASE WHEN d.datacl IS NOT NULL THEN coalesce ((SELECT json_agg (json_build_object ("

@@ -24,7 +24,8 @@ typedef struct
   int server_version;   /* 150004 and so on */
   ObPassFile *pass_file;
   int schema_fd;        /* memfd with schema.dump */
-  gboolean no_tablespaces;
+  char *tablespace;     /* that the database goes to; NULL: the server's own directory */
+  gboolean no_tablespaces; /* all else goes where the database is */
   gboolean user_is_member; /* bbdd.user is another than the owner, and has all that he has */
   ObProgress *progress;
   ObRowTally *tally;
@@ -277,13 +278,25 @@ gboolean ob_database_rename_pair (ObPostgres *postgres, const char *name, const 
 
 /* ---- ob-database-space.c */
 
-/* The server's directory, where it is on this host and may be known; else NULL. Transfer full. */
+/* The directory of @tablespace (NULL, or one that has none of its own: the server's), where it is
+ * on this host and may be known; else NULL. Transfer full. */
 char *ob_restore_find_data_directory (const ObDatabaseConfig *config, ObPostgres *postgres,
+                                      const char *tablespace, GCancellable *cancellable);
+
+/* Watches the free space of the file system of that directory while it is filled, and cancels
+ * @cancellable when the floor is reached: 5 %, but 32 MiB at least and 1 GiB at most. NULL where
+ * the server's files cannot be seen from here. Transfer full. */
+ObSpaceGuard *ob_restore_guard_space (const ObDatabaseConfig *config, const char *tablespace,
                                       GCancellable *cancellable);
 
-/* Watches the free space of the server's file system while it is filled, and cancels @cancellable
- * when the floor is reached: 5 %, but 32 MiB at least and 1 GiB at most. NULL where the server's
- * files cannot be seen from here. Transfer full. */
-ObSpaceGuard *ob_restore_guard_space (const ObDatabaseConfig *config, GCancellable *cancellable);
+/* ---- ob-database-tablespaces.c */
+
+/* *@name: that of a database; NULL where there is no such database. Transfer full. */
+gboolean ob_restore_find_tablespace (ObPostgres *postgres, const char *database, char **name,
+                                     GCancellable *cancellable, GError **error);
+
+/* Sets run->tablespace to that of the backup's database; warns where it cannot be had. */
+gboolean ob_restore_choose_tablespace (ObRestoreRun *run, ObPostgres *postgres,
+                                       GCancellable *cancellable, GError **error);
 
 G_END_DECLS

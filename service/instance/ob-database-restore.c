@@ -50,7 +50,7 @@ check_request (const ObDatabaseConfig *config, const ObDatabaseRestore *request,
   return !exists;
 }
 
-/* What the server is like: its version, whether it has tablespaces of its own. */
+/* What the server is like: its version, and its tablespaces. */
 static gboolean
 look_at_server (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
@@ -75,7 +75,8 @@ look_at_server (ObRestoreRun *run, GCancellable *cancellable, GError **error)
     postgres, "SELECT count(*) FROM pg_tablespace WHERE spcname !~ '^pg_'", NULL, cancellable,
     error);
   run->no_tablespaces = g_strcmp0 (tablespaces, "0") == 0;
-  return tablespaces != NULL;
+  return tablespaces != NULL
+         && ob_restore_choose_tablespace (run, postgres, cancellable, error);
 }
 
 /* The oldest major version of PostgreSQL whose pg_restore reads the archive (src/bin/pg_dump,
@@ -155,15 +156,20 @@ create_and_fill (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GError) drop_error = NULL;
   g_autoptr (ObSpaceGuard) guard = NULL;
+  g_autoptr (ObSpaceGuard) tablespace_guard = NULL;
   g_autoptr (GError) local_error = NULL;
 
   if (!ob_restore_create_database (run, cancellable, error))
     return FALSE;
-  guard = ob_restore_guard_space (run->config, cancellable);
+  /* What is logged goes to the server's own directory, wherever the database is. */
+  guard = ob_restore_guard_space (run->config, NULL, cancellable);
+  if (run->tablespace != NULL)
+    tablespace_guard = ob_restore_guard_space (run->config, run->tablespace, cancellable);
   if (fill (run, cancellable, &local_error))
     return TRUE;
 
-  if (!ob_space_guard_has_struck (guard, "The database", error))
+  if (!ob_space_guard_has_struck (guard, "The database", error)
+      && !ob_space_guard_has_struck (tablespace_guard, "The database", error))
     g_propagate_error (error, g_steal_pointer (&local_error));
   if (!ob_database_drop (run->config, run->request->target, NULL, &drop_error))
     ob_progress_warn (run->progress, FALSE, "The unfinished database %s is still there: %s",
@@ -207,6 +213,7 @@ ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *re
   g_clear_pointer (&run.owners, ob_restore_owners_free);
   if (run.rights != NULL)
     g_string_free (run.rights, TRUE);
+  g_free (run.tablespace);
   g_free (run.pg_restore);
   return ok;
 }

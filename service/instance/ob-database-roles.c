@@ -424,6 +424,7 @@ ob_restore_create_database (ObRestoreRun *run, GCancellable *cancellable, GError
   const char *provider = get_text (facts, "locale_provider");
   const char *icu_locale = get_text (facts, "icu_locale");
   g_autofree char *icu = NULL;
+  g_autofree char *tablespace = NULL;
 
   if (postgres == NULL)
     return FALSE;
@@ -432,13 +433,15 @@ ob_restore_create_database (ObRestoreRun *run, GCancellable *cancellable, GError
   if (ob_postgres_get_version (postgres) >= 150000 && icu_locale != NULL
       && (g_strcmp0 (provider, "icu") == 0 || g_strcmp0 (provider, "i") == 0))
     icu = ob_postgres_format (" LOCALE_PROVIDER icu ICU_LOCALE %L", icu_locale);
+  if (run->tablespace != NULL)
+    tablespace = ob_postgres_format (" TABLESPACE %I", run->tablespace);
 
   if (!ob_postgres_runf (
         postgres, cancellable, error,
-        "CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L%s",
+        "CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L%s%s",
         run->request->target, owner, get_text (facts, "encoding") ?: "UTF8",
         get_text (facts, "lc_collate") ?: "C.UTF-8", get_text (facts, "lc_ctype") ?: "C.UTF-8",
-        icu != NULL ? icu : ""))
+        icu != NULL ? icu : "", tablespace != NULL ? tablespace : ""))
     {
       g_prefix_error (error, "The database %s cannot be created: ", run->request->target);
       return FALSE;

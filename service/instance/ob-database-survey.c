@@ -108,13 +108,17 @@ ob_database_survey (const ObDatabaseConfig *config, ObDatabaseSurvey *survey,
                     GCancellable *cancellable, GError **error)
 {
   g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, cancellable, error);
+  g_autofree char *tablespace = NULL;
 
   survey->modules = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (postgres == NULL || !look_at_role (postgres, survey, cancellable, error)
       || !ob_database_exists (config, config->name, &survey->exists, cancellable, error))
     return FALSE;
   survey->server_version = ob_postgres_get_version (postgres);
-  survey->data_directory = ob_restore_find_data_directory (config, postgres, cancellable);
+  if (!ob_restore_find_tablespace (postgres, config->name, &tablespace, cancellable, error))
+    return FALSE;
+  survey->data_directory
+    = ob_restore_find_data_directory (config, postgres, tablespace, cancellable);
   if (!survey->exists)
     return TRUE;
   return ob_database_get_size (config, config->name, &survey->size, cancellable, error)

@@ -16,7 +16,7 @@ typedef struct
   gboolean may_create;   /* whoever restores may create databases */
   char *role;            /* who that is */
   char *sessions;        /* of bbdd.user, as ob_database_find_sessions() gives them; or NULL */
-  char *data_directory;  /* of the server; NULL where it is not seen from here */
+  char *data_directory;  /* of the database, or the server; NULL where it is not seen from here */
   GHashTable *modules;   /* of AD_MODULE: Java package → version */
 } ObDatabaseSurvey;
 

@@ -68,9 +68,10 @@ gboolean ob_database_dump_close (ObDatabaseDump *dump, guint stream, GCancellabl
                                  GError **error);
 
 /* What the manifest says of the database: server version, name, OID, owner, encoding, locale,
- * settings, ACL, comment, connection limit, roles, extensions, sizes, "tables" with exact row
- * counts in the snapshot, "modules", application state, "attachments" (C_FILE)… All that a restore
- * on an empty cluster needs, no password. Valid once every stream is closed. Transfer full. */
+ * tablespaces, settings, ACL, comment, connection limit, roles, extensions, sizes, "tables" with
+ * exact row counts in the snapshot, "modules", application state, "attachments" (C_FILE)… All that
+ * a restore on an empty cluster needs, no password. Valid once every stream is closed. Transfer
+ * full. */
 JsonObject *ob_database_dump_describe (ObDatabaseDump *dump, GCancellable *cancellable,
                                        GError **error);
 
@@ -124,12 +125,12 @@ typedef struct
 gboolean ob_database_restore (const ObDatabaseConfig *config, const ObDatabaseRestore *restore,
                               ObProgress *progress, GCancellable *cancellable, GError **error);
 
-/* Whether the file system of a server on this host has room for a database of @bytes above the
- * floor of free space that a restore leaves (5 %, but 32 MiB at least and 1 GiB at most). TRUE
- * where the server's files cannot be seen from here. Errors: NO_SPACE telling what is needed and
- * free. */
-gboolean ob_database_check_space (const ObDatabaseConfig *config, guint64 bytes,
-                                  GCancellable *cancellable, GError **error);
+/* Whether the file system of @tablespace of a server on this host (NULL, or one that is not there:
+ * of the server's own directory) has room for a database of @bytes above the floor of free space
+ * that a restore leaves (5 %, but 32 MiB at least and 1 GiB at most). TRUE where the server's files
+ * cannot be seen from here. Errors: NO_SPACE telling what is needed and free. */
+gboolean ob_database_check_space (const ObDatabaseConfig *config, const char *tablespace,
+                                  guint64 bytes, GCancellable *cancellable, GError **error);
 
 /* ---- Checks ---------------------------------------------------------------------------------- */
 

@@ -35,6 +35,7 @@ check_space (ObRestoreTask *task, GError **error)
 
   if ((task->parts & OB_PART_DATABASE) && facts != NULL
       && !ob_database_check_space (ob_instance_get_database (task->instance),
+                                   ob_manifest_get_string (facts, "tablespace"),
                                    ob_manifest_get_number (facts, "size"), task->cancellable,
                                    error))
     return FALSE;

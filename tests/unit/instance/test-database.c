@@ -57,9 +57,10 @@ static char *
 facts_text (JsonObject *facts)
 {
   static const char *const members[]
-    = { "owner", "encoding", "lc_collate", "lc_ctype", "locale_provider", "settings", "comment",
-        "connection_limit", "roles", "extensions", "modules", "application", "activation_key",
-        "attachments", "large_objects" };
+    = { "owner", "encoding", "lc_collate", "lc_ctype", "locale_provider",
+        "tablespace", "settings", "comment", "connection_limit", "roles",
+        "extensions", "modules", "application", "activation_key", "attachments",
+        "large_objects" };
   GString *text = g_string_new (NULL);
   JsonArray *tables = json_object_get_array_member (facts, "tables");
   g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
