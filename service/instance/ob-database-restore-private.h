@@ -299,4 +299,9 @@ gboolean ob_restore_find_tablespace (ObPostgres *postgres, const char *database,
 gboolean ob_restore_choose_tablespace (ObRestoreRun *run, ObPostgres *postgres,
                                        GCancellable *cancellable, GError **error);
 
+/* Sets run->no_tablespaces where one is missing that the backup's tables or indexes lie in, and
+ * warns of it. */
+gboolean ob_restore_check_tablespaces (ObRestoreRun *run, ObPostgres *postgres,
+                                       GCancellable *cancellable, GError **error);
+
 G_END_DECLS

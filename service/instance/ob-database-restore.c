@@ -57,7 +57,6 @@ look_at_server (ObRestoreRun *run, GCancellable *cancellable, GError **error)
   g_autoptr (ObPostgres) postgres = ob_database_connect_admin (run->config, cancellable, error);
   int backed_up = (int) json_object_get_int_member_with_default (run->request->facts,
                                                                  "server_version", 0);
-  g_autofree char *tablespaces = NULL;
   int version;
 
   if (postgres == NULL)
@@ -71,12 +70,8 @@ look_at_server (ObRestoreRun *run, GCancellable *cancellable, GError **error)
                    backed_up / 10000, version / 10000);
       return FALSE;
     }
-  tablespaces = ob_postgres_get_text (
-    postgres, "SELECT count(*) FROM pg_tablespace WHERE spcname !~ '^pg_'", NULL, cancellable,
-    error);
-  run->no_tablespaces = g_strcmp0 (tablespaces, "0") == 0;
-  return tablespaces != NULL
-         && ob_restore_choose_tablespace (run, postgres, cancellable, error);
+  return ob_restore_choose_tablespace (run, postgres, cancellable, error)
+         && ob_restore_check_tablespaces (run, postgres, cancellable, error);
 }
 
 /* The oldest major version of PostgreSQL whose pg_restore reads the archive (src/bin/pg_dump,

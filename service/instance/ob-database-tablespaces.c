@@ -47,6 +47,28 @@ find_wanted (ObRestoreRun *run, ObPostgres *postgres, char **name, GCancellable 
   return TRUE;
 }
 
+/* Those that things of the backup's database lie in and the server has not, "a, b"; "" for none.
+ * Transfer full. */
+static char *
+list_missing (ObPostgres *postgres, JsonArray *names, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GString) missing = g_string_new (NULL);
+
+  for (guint i = 0; i < json_array_get_length (names); i++)
+    {
+      const char *name = json_array_get_string_element (names, i);
+      g_autofree char *state = NULL;
+
+      if (name == NULL)
+        continue;
+      if (!look_for (postgres, name, &state, cancellable, error))
+        return NULL;
+      if (state == NULL)
+        g_string_append_printf (missing, "%s%s", missing->len > 0 ? ", " : "", name);
+    }
+  return g_string_free (g_steal_pointer (&missing), FALSE);
+}
+
 /* methods of this room */
 
 gboolean
@@ -93,4 +115,35 @@ ob_restore_choose_tablespace (ObRestoreRun *run, ObPostgres *postgres, GCancella
                       "have: the restored one lies in the server's own directory",
                       name);
   return TRUE;
+}
+
+gboolean
+ob_restore_check_tablespaces (ObRestoreRun *run, ObPostgres *postgres, GCancellable *cancellable,
+                              GError **error)
+{
+  JsonObject *facts = run->request->facts;
+  g_autofree char *missing = NULL;
+  g_autofree char *count = NULL;
+
+  if (json_object_has_member (facts, "tablespaces"))
+    {
+      missing = list_missing (postgres, json_object_get_array_member (facts, "tablespaces"),
+                              cancellable, error);
+      if (missing == NULL)
+        return FALSE;
+      run->no_tablespaces = *missing != '\0';
+      if (run->no_tablespaces)
+        ob_progress_warn (run->progress, FALSE,
+                          "Tablespaces that the backup's tables or indexes lie in are missing on "
+                          "this server (%s): all of them are restored to where the database is",
+                          missing);
+      return TRUE;
+    }
+
+  /* An older backup does not tell which it needs: a server with some may well have them. */
+  count = ob_postgres_get_text (postgres,
+                                "SELECT count(*) FROM pg_tablespace WHERE spcname !~ '^pg_'", NULL,
+                                cancellable, error);
+  run->no_tablespaces = g_strcmp0 (count, "0") == 0;
+  return count != NULL;
 }

@@ -10,6 +10,9 @@
 #define TABLESPACE_OF_COPY                                                                         \
   "SELECT spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace"               \
   " WHERE datname = 'copy'"
+#define TABLESPACES_IN_COPY                                                                        \
+  "SELECT string_agg (coalesce (spcname, '-'), ' ' ORDER BY relname) FROM pg_class c"             \
+  " LEFT JOIN pg_tablespace t ON t.oid = reltablespace WHERE relname IN ('t', 't_v_idx')"
 
 /* helpers */
 
@@ -134,6 +137,33 @@ test_forbidden_tablespace (Database *database, gconstpointer data)
   assert_warned (database, "GRANT CREATE ON TABLESPACE");
 }
 
+/* Those of tables and indexes; the server has another one than those. */
+static void
+test_missing_tablespace (Database *database, gconstpointer data)
+{
+  g_autoptr (Archives) archives = NULL;
+
+  database_or_skip (database);
+  make_tablespace (database, "first");
+  make_tablespace (database, "second");
+  fill (database);
+  database_run (database, OB_ROLE_OWNER, NULL,
+                "ALTER TABLE public.t SET TABLESPACE first;"
+                "ALTER INDEX public.t_v_idx SET TABLESPACE second");
+  archives = dump (database);
+  restore (database, archives);
+  assert_answer (database, "copy", TABLESPACES_IN_COPY, "first second");
+  g_assert_cmpuint (database->warnings->len, ==, 0);
+
+  database_run (database, OB_ROLE_OWNER, NULL,
+                "ALTER INDEX public.t_v_idx SET TABLESPACE pg_default");
+  run_beside (database, "DROP DATABASE copy");
+  run_beside (database, "DROP TABLESPACE second");
+  restore (database, archives);
+  assert_answer (database, "copy", TABLESPACES_IN_COPY, "- -");
+  assert_warned (database, "missing on this server (second)");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -146,6 +176,7 @@ main (int argc, char **argv)
               database_tear_down)
   ADD ("own-tablespace", test_own_tablespace);
   ADD ("forbidden-tablespace", test_forbidden_tablespace);
+  ADD ("missing-tablespace", test_missing_tablespace);
 #undef ADD
   status = g_test_run ();
   server_stop ();

@@ -58,7 +58,7 @@ facts_text (JsonObject *facts)
 {
   static const char *const members[]
     = { "owner", "encoding", "lc_collate", "lc_ctype", "locale_provider",
-        "tablespace", "settings", "comment", "connection_limit", "roles",
+        "tablespace", "tablespaces", "settings", "comment", "connection_limit", "roles",
         "extensions", "modules", "application", "activation_key", "attachments",
         "large_objects" };
   GString *text = g_string_new (NULL);
