@@ -26,6 +26,7 @@ typedef struct
   int schema_fd;        /* memfd with schema.dump */
   char *tablespace;     /* that the database goes to; NULL: the server's own directory */
   gboolean no_tablespaces; /* all else goes where the database is */
+  gboolean outruns;     /* deadlock_timeout is set for the database meanwhile */
   gboolean user_is_member; /* bbdd.user is another than the owner, and has all that he has */
   ObProgress *progress;
   ObRowTally *tally;

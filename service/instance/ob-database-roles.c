@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+/* The version that has them. */
+#define HAS_PARAMETER_PRIVILEGES 150000
+
 /* internal methods */
 
 static const char *
@@ -330,6 +333,21 @@ restore_setting (ObRestoreRun *run, ObPostgres *postgres, const char *role, cons
   return TRUE;
 }
 
+/* Whether the role may set deadlock_timeout: superusers may, and from 15 on who was granted it. */
+static gboolean
+may_outrun (ObPostgres *postgres, GCancellable *cancellable, gboolean *may, GError **error)
+{
+  g_autofree char *answer = ob_postgres_get_text (
+    postgres,
+    ob_postgres_get_version (postgres) >= HAS_PARAMETER_PRIVILEGES
+      ? "SELECT has_parameter_privilege ('deadlock_timeout', 'SET')"
+      : "SELECT rolsuper FROM pg_roles WHERE rolname = current_user",
+    NULL, cancellable, error);
+
+  *may = g_strcmp0 (answer, "t") == 0;
+  return answer != NULL;
+}
+
 /* Autovacuum comes to a table as soon as it is full, and building its indexes and ANALYZE wait
  * for it: it gives way when the wait is looked at as a possible deadlock, by default after a
  * second (PostgreSQL, "deadlock_timeout"). Ours is ended by ob_restore_settings(). */
@@ -337,10 +355,11 @@ static gboolean
 outrun_autovacuum (ObRestoreRun *run, ObPostgres *postgres, GCancellable *cancellable,
                    GError **error)
 {
-  return run->admin != OB_ROLE_SUPERUSER
-         || ob_postgres_runf (postgres, cancellable, error,
-                              "ALTER DATABASE %I SET deadlock_timeout TO '50ms'",
-                              run->request->target);
+  return may_outrun (postgres, cancellable, &run->outruns, error)
+         && (!run->outruns
+             || ob_postgres_runf (postgres, cancellable, error,
+                                  "ALTER DATABASE %I SET deadlock_timeout TO '50ms'",
+                                  run->request->target));
 }
 
 /* public methods */
@@ -469,7 +488,7 @@ ob_restore_settings (ObRestoreRun *run, GCancellable *cancellable, GError **erro
 
   if (postgres == NULL)
     return FALSE;
-  if (run->admin == OB_ROLE_SUPERUSER
+  if (run->outruns
       && !ob_postgres_runf (postgres, cancellable, error,
                             "ALTER DATABASE %I RESET deadlock_timeout", run->request->target))
     return FALSE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Restores to servers that are not like the one that was backed up: other tablespaces. */
+/* Restores to servers that are not like the one that was backed up: other tablespaces, no
+ * superuser. */
 #include "database-fixture.h"
 
 #include <pwd.h>
@@ -164,6 +165,29 @@ test_missing_tablespace (Database *database, gconstpointer data)
   assert_warned (database, "missing on this server (second)");
 }
 
+/* roles */
+
+/* As where the server belongs to a provider: systemUser makes databases, and is no superuser. */
+static void
+test_not_superuser (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+
+  database_or_skip (database);
+  fill (database);
+  archives = dump (database);
+  run_beside (database, "CREATE ROLE manager LOGIN CREATEDB CREATEROLE PASSWORD 'm'"
+                        " IN ROLE " OWNER);
+  g_free (database->no_superuser->system_user);
+  database->no_superuser->system_user = g_strdup ("manager");
+  database->no_superuser->system_password = g_strdup ("m");
+  archives_restore (archives, database->no_superuser, "copy", database->progress, &error);
+  g_assert_no_error (error);
+  assert_answer (database, "copy", "SELECT count(*) FROM public.t", "100");
+  assert_answer (database, "copy", "SELECT count(*) FROM pg_db_role_setting", "0");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -177,6 +201,7 @@ main (int argc, char **argv)
   ADD ("own-tablespace", test_own_tablespace);
   ADD ("forbidden-tablespace", test_forbidden_tablespace);
   ADD ("missing-tablespace", test_missing_tablespace);
+  ADD ("not-superuser", test_not_superuser);
 #undef ADD
   status = g_test_run ();
   server_stop ();
