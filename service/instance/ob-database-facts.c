@@ -45,6 +45,8 @@ static const char database_sql[]
     "                     ELSE 'libc' END,"
     "  'icu_locale', CASE j ->> 'datlocprovider'"
     "                WHEN 'i' THEN coalesce (j ->> 'daticulocale', j ->> 'datlocale') END,"
+    "  'builtin_locale', CASE j ->> 'datlocprovider' WHEN 'b' THEN j ->> 'datlocale' END,"
+    "  'icu_rules', j ->> 'daticurules',"
     "  'tablespace', (SELECT spcname FROM pg_tablespace t WHERE t.oid = d.dattablespace),"
     "  'tablespaces', coalesce ((SELECT json_agg (DISTINCT t.spcname) FROM pg_class c"
     "       JOIN pg_tablespace t ON t.oid = c.reltablespace"

@@ -248,6 +248,10 @@ gboolean ob_restore_create_database (ObRestoreRun *run, GCancellable *cancellabl
 /* Settings, comment, ACL, connection limit. Last, since it opens the database. */
 gboolean ob_restore_settings (ObRestoreRun *run, GCancellable *cancellable, GError **error);
 
+/* The options of CREATE DATABASE for encoding and locale. It always names the provider, where the
+ * server knows some: else it would be that of the server's template. Transfer full. */
+char *ob_restore_format_locale (JsonObject *facts, int server_version);
+
 /* "a, \"b c\"" as a setting of kind list keeps it, to its elements. NULL where it does not parse.
  * Transfer full. */
 GStrv ob_restore_split_list_setting (const char *value);

@@ -10,8 +10,11 @@
 
 #include <string.h>
 
-/* The version that has them. */
+/* The versions that have LOCALE_PROVIDER and so on. */
+#define HAS_PROVIDER 150000
 #define HAS_PARAMETER_PRIVILEGES 150000
+#define HAS_ICU_RULES 160000
+#define HAS_BUILTIN 170000
 
 /* internal methods */
 
@@ -398,6 +401,36 @@ ob_restore_split_list_setting (const char *value)
   return (GStrv) g_ptr_array_free (g_steal_pointer (&elements), FALSE);
 }
 
+char *
+ob_restore_format_locale (JsonObject *facts, int server_version)
+{
+  const char *encoding = get_text (facts, "encoding") ?: "UTF8";
+  const char *provider = get_text (facts, "locale_provider");
+  const char *icu_locale = get_text (facts, "icu_locale");
+  const char *icu_rules = get_text (facts, "icu_rules");
+  g_autofree char *common
+    = ob_postgres_format ("ENCODING %L LC_COLLATE %L LC_CTYPE %L", encoding,
+                          get_text (facts, "lc_collate") ?: "C.UTF-8",
+                          get_text (facts, "lc_ctype") ?: "C.UTF-8");
+  g_autofree char *rules = NULL;
+
+  if (server_version < HAS_PROVIDER)
+    return g_steal_pointer (&common);
+  if (g_strcmp0 (provider, "icu") == 0 && icu_locale != NULL)
+    {
+      if (server_version >= HAS_ICU_RULES && icu_rules != NULL)
+        rules = ob_postgres_format (" ICU_RULES %L", icu_rules);
+      return ob_postgres_format ("%s LOCALE_PROVIDER icu ICU_LOCALE %L%s", common, icu_locale,
+                                 rules != NULL ? rules : "");
+    }
+  /* An older backup does not tell the locale; both sort alike. */
+  if (g_strcmp0 (provider, "builtin") == 0 && server_version >= HAS_BUILTIN)
+    return ob_postgres_format (
+      "%s LOCALE_PROVIDER builtin BUILTIN_LOCALE %L", common,
+      get_text (facts, "builtin_locale") ?: (strcmp (encoding, "UTF8") == 0 ? "C.UTF-8" : "C"));
+  return g_strconcat (common, " LOCALE_PROVIDER libc", NULL);
+}
+
 gboolean
 ob_restore_roles (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
@@ -440,27 +473,21 @@ ob_restore_create_database (ObRestoreRun *run, GCancellable *cancellable, GError
     = ob_database_connect_admin (run->config, cancellable, error);
   JsonObject *facts = run->request->facts;
   const char *owner = get_text (facts, "owner");
-  const char *provider = get_text (facts, "locale_provider");
-  const char *icu_locale = get_text (facts, "icu_locale");
-  g_autofree char *icu = NULL;
+  g_autofree char *locale = NULL;
   g_autofree char *tablespace = NULL;
 
   if (postgres == NULL)
     return FALSE;
   if (owner == NULL || run->admin == OB_ROLE_OWNER)
     owner = run->config->user;
-  if (ob_postgres_get_version (postgres) >= 150000 && icu_locale != NULL
-      && (g_strcmp0 (provider, "icu") == 0 || g_strcmp0 (provider, "i") == 0))
-    icu = ob_postgres_format (" LOCALE_PROVIDER icu ICU_LOCALE %L", icu_locale);
+  locale = ob_restore_format_locale (facts, ob_postgres_get_version (postgres));
   if (run->tablespace != NULL)
     tablespace = ob_postgres_format (" TABLESPACE %I", run->tablespace);
 
-  if (!ob_postgres_runf (
-        postgres, cancellable, error,
-        "CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L%s%s",
-        run->request->target, owner, get_text (facts, "encoding") ?: "UTF8",
-        get_text (facts, "lc_collate") ?: "C.UTF-8", get_text (facts, "lc_ctype") ?: "C.UTF-8",
-        icu != NULL ? icu : "", tablespace != NULL ? tablespace : ""))
+  if (!ob_postgres_runf (postgres, cancellable, error,
+                         "CREATE DATABASE %I OWNER %I TEMPLATE template0 %s%s",
+                         run->request->target, owner, locale,
+                         tablespace != NULL ? tablespace : ""))
     {
       g_prefix_error (error, "The database %s cannot be created: ", run->request->target);
       return FALSE;

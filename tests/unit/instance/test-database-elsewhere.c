@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Restores to servers that are not like the one that was backed up: other tablespaces, no
- * superuser. */
+/* Restores to servers that are not like the one that was backed up: other tablespaces, another
+ * locale, no superuser. */
 #include "database-fixture.h"
 
 #include <pwd.h>
@@ -8,12 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob-database-restore-private.h"
+
 #define TABLESPACE_OF_COPY                                                                         \
   "SELECT spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace"               \
   " WHERE datname = 'copy'"
 #define TABLESPACES_IN_COPY                                                                        \
   "SELECT string_agg (coalesce (spcname, '-'), ' ' ORDER BY relname) FROM pg_class c"             \
   " LEFT JOIN pg_tablespace t ON t.oid = reltablespace WHERE relname IN ('t', 't_v_idx')"
+#define LOCALE_OF_COPY                                                                             \
+  "SELECT datlocprovider::text || ' ' || coalesce (daticulocale, '-') FROM pg_database"           \
+  " WHERE datname = 'copy'"
 
 /* helpers */
 
@@ -165,6 +170,108 @@ test_missing_tablespace (Database *database, gconstpointer data)
   assert_warned (database, "missing on this server (second)");
 }
 
+/* locale */
+
+/* FALSE where the server knows no locales of ICU; then the test is skipped. */
+static gboolean
+knows_icu (Database *database)
+{
+  g_autofree char *answer
+    = database_ask (database, "postgres",
+                    "SELECT current_setting ('server_version_num')::integer / 10000 IN (15, 16)"
+                    " AND EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')");
+
+  if (strcmp (answer, "t") == 0)
+    return TRUE;
+  g_test_skip ("needs PostgreSQL 15 or 16 with ICU");
+  return FALSE;
+}
+
+/* A database of libc on a server that was made for ICU. */
+static void
+test_libc_to_icu (Database *database, gconstpointer data)
+{
+  g_autoptr (Archives) archives = NULL;
+
+  database_or_skip (database);
+  if (!knows_icu (database))
+    return;
+  fill (database);
+  archives = dump (database);
+  run_beside (database, "CREATE DATABASE template_icu TEMPLATE template0 LOCALE_PROVIDER icu"
+                        " ICU_LOCALE 'en-US' IS_TEMPLATE true");
+  /* As initdb leaves it, which makes such servers. */
+  run_beside (database, "UPDATE pg_database SET datcollversion = NULL"
+                        " WHERE datname = 'template_icu'");
+  run_beside (database, "ALTER DATABASE template0 RENAME TO template_libc");
+  run_beside (database, "ALTER DATABASE template_icu RENAME TO template0");
+  restore (database, archives);
+  run_beside (database, "ALTER DATABASE template0 RENAME TO template_icu");
+  run_beside (database, "ALTER DATABASE template_libc RENAME TO template0");
+  assert_answer (database, NULL, LOCALE_OF_COPY, "c -");
+}
+
+static void
+test_icu_to_libc (Database *database, gconstpointer data)
+{
+  g_autoptr (Archives) archives = NULL;
+
+  database_or_skip (database);
+  if (!knows_icu (database))
+    return;
+  run_beside (database, "DROP DATABASE erp");
+  run_beside (database, "CREATE DATABASE erp OWNER " OWNER " TEMPLATE template0"
+                        " LOCALE_PROVIDER icu ICU_LOCALE 'de-AT'");
+  fill (database);
+  archives = dump (database);
+  restore (database, archives);
+  assert_answer (database, NULL, LOCALE_OF_COPY, "i de-AT");
+}
+
+static void
+assert_locale (const char *json, int server_version, const char *options)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonNode) facts = json_from_string (json, &error);
+  g_autofree char *text = NULL;
+
+  g_assert_no_error (error);
+  text = ob_restore_format_locale (json_node_get_object (facts), server_version);
+  g_assert_cmpstr (text, ==, options);
+}
+
+#define COMMON(collate) "ENCODING 'UTF8' LC_COLLATE '" collate "' LC_CTYPE '" collate "'"
+#define FACTS(more)                                                                                \
+  "{\"encoding\": \"UTF8\", \"lc_collate\": \"es_ES\", \"lc_ctype\": \"es_ES\"" more "}"
+
+/* Providers of all versions, from all versions. */
+static void
+test_locale (void)
+{
+  static const char libc[] = FACTS (", \"locale_provider\": \"libc\", \"icu_locale\": null");
+  static const char icu[]
+    = FACTS (", \"locale_provider\": \"icu\", \"icu_locale\": \"es\", \"icu_rules\": \"&a < g\"");
+  static const char builtin[]
+    = FACTS (", \"locale_provider\": \"builtin\", \"builtin_locale\": \"PG_UNICODE_FAST\"");
+
+  assert_locale ("{}", 150018, COMMON ("C.UTF-8") " LOCALE_PROVIDER libc");
+  assert_locale (libc, 140001, COMMON ("es_ES"));
+  assert_locale (libc, 150000, COMMON ("es_ES") " LOCALE_PROVIDER libc");
+  assert_locale (libc, 170002, COMMON ("es_ES") " LOCALE_PROVIDER libc");
+  assert_locale (icu, 150018, COMMON ("es_ES") " LOCALE_PROVIDER icu ICU_LOCALE 'es'");
+  assert_locale (icu, 160000,
+                 COMMON ("es_ES") " LOCALE_PROVIDER icu ICU_LOCALE 'es' ICU_RULES '&a < g'");
+  assert_locale (FACTS (", \"locale_provider\": \"icu\", \"icu_locale\": \"es\""), 170000,
+                 COMMON ("es_ES") " LOCALE_PROVIDER icu ICU_LOCALE 'es'");
+  assert_locale (builtin, 180001,
+                 COMMON ("es_ES") " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'PG_UNICODE_FAST'");
+  assert_locale (FACTS (", \"locale_provider\": \"builtin\""), 170000,
+                 COMMON ("es_ES") " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'");
+  assert_locale ("{\"encoding\": \"LATIN1\", \"locale_provider\": \"builtin\"}", 170000,
+                 "ENCODING 'LATIN1' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+                 " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C'");
+}
+
 /* roles */
 
 /* As where the server belongs to a provider: systemUser makes databases, and is no superuser. */
@@ -201,8 +308,11 @@ main (int argc, char **argv)
   ADD ("own-tablespace", test_own_tablespace);
   ADD ("forbidden-tablespace", test_forbidden_tablespace);
   ADD ("missing-tablespace", test_missing_tablespace);
+  ADD ("libc-to-icu", test_libc_to_icu);
+  ADD ("icu-to-libc", test_icu_to_libc);
   ADD ("not-superuser", test_not_superuser);
 #undef ADD
+  g_test_add_func ("/database-elsewhere/locale", test_locale);
   status = g_test_run ();
   server_stop ();
   return status;

@@ -57,7 +57,7 @@ static char *
 facts_text (JsonObject *facts)
 {
   static const char *const members[]
-    = { "owner", "encoding", "lc_collate", "lc_ctype", "locale_provider",
+    = { "owner", "encoding", "lc_collate", "lc_ctype", "locale_provider", "icu_locale",
         "tablespace", "tablespaces", "settings", "comment", "connection_limit", "roles",
         "extensions", "modules", "application", "activation_key", "attachments",
         "large_objects" };
