@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-pack.h"
 #include "ob-pack-check.h"
 #include "ob-wait.h"
 
@@ -37,11 +38,10 @@ static gboolean
 add_loose (const char *name, guint64 size, gpointer user_data)
 {
   Adoption *self = user_data;
-  const char *slash = strrchr (name, '/');
   Loose loose = { .size = size };
   guint32 number;
 
-  if (slash != NULL && ob_id_from_hex (slash + 1, &loose.id)
+  if (ob_pack_parse_name (name, &loose.id)
       && !ob_index_find_pack (self->index, &loose.id, &number))
     g_array_append_val (self->loose, loose);
   return TRUE;

@@ -48,6 +48,18 @@ ob_id_from_hex (const char *hex, ObId *id)
   return digit_values[(guchar) hex[2 * OB_ID_SIZE]] == 0;
 }
 
+gboolean
+ob_id_from_name (const char *name, ObId *id)
+{
+  const char *slash = strrchr (name, '/');
+  char hex[OB_ID_HEX_SIZE];
+
+  if (slash == NULL || !ob_id_from_hex (slash + 1, id))
+    return FALSE;
+  ob_id_to_hex (id, hex);
+  return strcmp (hex, slash + 1) == 0;
+}
+
 guint
 ob_id_hash (gconstpointer id)
 {

@@ -93,7 +93,11 @@ ob_key_search (ObStore *store, GPtrArray *names, GBytes *sealed, const char *pas
   for (guint i = 0; i < names->len; i++)
     {
       g_autoptr (GError) failure = NULL;
+      ObId id;
 
+      /* Somebody may have put a key aside. */
+      if (!ob_id_from_name (g_ptr_array_index (names, i), &id))
+        continue;
       if (try_key (&self, g_ptr_array_index (names, i), key, config, &failure))
         return TRUE;
       if (g_cancellable_is_cancelled (cancellable))

@@ -131,9 +131,11 @@ write_file (ObRepository *repository, const ObLockFile *file, ObId *id, GCancell
 static gboolean
 add_name (const char *name, guint64 size, gpointer user_data)
 {
-  /* A store that does not write as a whole may leave an empty file behind; restic ignores it
-   * too. */
-  if (size > 0)
+  ObId id;
+
+  /* A store that does not write as a whole may leave an empty file behind; restic ignores it too,
+   * and what is not called like a lock. */
+  if (size > 0 && ob_id_from_name (name, &id))
     g_ptr_array_add (user_data, g_strdup (name));
   return TRUE;
 }

@@ -15,6 +15,9 @@ GByteArray *ob_pack_build_header (ObCrypto *crypto, GArray *entries);
 GArray *ob_pack_parse_header (ObCrypto *crypto, const guint8 *sealed, gsize size,
                               guint64 pack_size, GError **error);
 
+/* The id in "data/ab/abcd…"; FALSE where the name is none of a pack. Any thread. */
+gboolean ob_pack_parse_name (const char *name, ObId *id);
+
 /* The bytes that a blob takes in a header; @plain_length as in ObBlobLocation. */
 gsize ob_pack_get_entry_size (guint32 plain_length);
 

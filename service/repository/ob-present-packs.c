@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ob-present-packs.h"
 
-#include <string.h>
-
 #include "ob-error.h"
+#include "ob-pack.h"
 #include "ob-repository-private.h"
 
 /* Another job may replace the index in between, where somebody pruned. */
@@ -20,12 +19,11 @@ static gboolean
 add_pack (const char *name, guint64 size, gpointer user_data)
 {
   Looking *self = user_data;
-  const char *slash = strrchr (name, '/');
   guint64 expected;
   guint32 number;
   ObId id, actual;
 
-  if (slash != NULL && ob_id_from_hex (slash + 1, &id)
+  if (ob_pack_parse_name (name, &id)
       && ob_index_find_pack (self->index, &id, &number)
       && ob_index_get_pack (self->index, number, &actual, &expected) && size == expected)
     ob_bitmap_set (self->there, number);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-pack.h"
 #include "ob-pack-check.h"
 #include "ob-used-blobs.h"
 #include "ob-wait.h"
@@ -81,14 +82,6 @@ ob_prune_plan_get_place (ObPrunePlan *self, ObBlobType type, guint32 number)
   return place;
 }
 
-static gboolean
-get_last_id (const char *name, ObId *id)
-{
-  const char *slash = strrchr (name, '/');
-
-  return slash != NULL && ob_id_from_hex (slash + 1, id);
-}
-
 /* What is not called like a pack is none of ours: it stays. */
 static gboolean
 add_pack (const char *name, guint64 size, gpointer user_data)
@@ -97,7 +90,7 @@ add_pack (const char *name, guint64 size, gpointer user_data)
   ObLoosePack pack = { .size = size };
   guint32 number;
 
-  if (!get_last_id (name, &pack.id))
+  if (!ob_pack_parse_name (name, &pack.id))
     return TRUE;
   self->figures.n_packs++;
   self->figures.stored_bytes += size;
@@ -114,7 +107,7 @@ add_index_file (const char *name, guint64 size, gpointer user_data)
   ObPrunePlan *self = user_data;
   ObId id;
 
-  if (get_last_id (name, &id))
+  if (ob_id_from_name (name, &id))
     g_ptr_array_add (self->index_files, g_strdup (name));
   return TRUE;
 }

@@ -242,7 +242,10 @@ repair_unused_pack (Work *work, const ObUnusedPack *unused, GError **error)
 static gboolean
 add_name (const char *name, guint64 size, gpointer user_data)
 {
-  g_ptr_array_add (user_data, g_strdup (name));
+  ObId id;
+
+  if (ob_id_from_name (name, &id))
+    g_ptr_array_add (user_data, g_strdup (name));
   return TRUE;
 }
 

@@ -38,10 +38,14 @@ ob_snapshot_cache_free (ObSnapshotCache *self)
   g_free (self);
 }
 
+/* What is not called like a snapshot is none; restic lets it lie, too. */
 static gboolean
 add_name (const char *name, guint64 size, gpointer user_data)
 {
-  g_hash_table_add (user_data, g_strdup (name));
+  ObId id;
+
+  if (ob_id_from_name (name, &id) && strlen (name) == strlen (DIRECTORY) + OB_ID_HEX_SIZE - 1)
+    g_hash_table_add (user_data, g_strdup (name));
   return TRUE;
 }
 

@@ -57,9 +57,8 @@ ob_unpacked_file_put_under_hash (ObStore *store, const char *directory, const vo
 gboolean
 ob_unpacked_file_has_right_name (const char *name, GBytes *stored)
 {
-  const char *slash = strrchr (name, '/');
   ObId wanted, actual;
 
   ob_id_of (g_bytes_get_data (stored, NULL), g_bytes_get_size (stored), &actual);
-  return slash != NULL && ob_id_from_hex (slash + 1, &wanted) && ob_id_equal (&wanted, &actual);
+  return ob_id_from_name (name, &wanted) && ob_id_equal (&wanted, &actual);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-pack.h"
 #include "ob-verify-private.h"
 
 #define DIRECTORY "data/"
@@ -39,16 +40,6 @@ put_place (ObVerify *self, guint32 pack, guint32 place)
     self->places[self->first_place[pack]++] = place;
 }
 
-/* The id in "data/ab/abcd…"; FALSE where the name is none of a pack. */
-static gboolean
-parse_name (const char *name, ObId *id)
-{
-  const char *directory = name + strlen (DIRECTORY);
-
-  return strlen (name) == strlen (DIRECTORY) + 3 + OB_ID_HEX_SIZE - 1 && directory[2] == '/'
-         && strncmp (directory, directory + 3, 2) == 0 && ob_id_from_hex (directory + 3, id);
-}
-
 static gboolean
 add_pack (const char *name, guint64 size, gpointer user_data)
 {
@@ -57,7 +48,7 @@ add_pack (const char *name, guint64 size, gpointer user_data)
   guint32 number;
 
   /* What has another name is none of the repository's. */
-  if (!parse_name (name, &unused.id))
+  if (!ob_pack_parse_name (name, &unused.id))
     return TRUE;
   if (!ob_index_find_pack (self->index, &unused.id, &number))
     {

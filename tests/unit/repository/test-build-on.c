@@ -72,6 +72,48 @@ test_build_on_missing (Pipeline *pipeline, gconstpointer path)
   check_build_on (pipeline, verify_remove_pack, path);
 }
 
+/* Somebody looks into a pack, or does not trust it any more. */
+static void
+rename_pack (Pipeline *pipeline, const ObId *pack, const char *directory, const char *suffix)
+{
+  g_autofree char *name = ob_pack_get_name (pack);
+  g_autofree char *aside = g_strconcat (directory, name + strlen ("data/"), suffix, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes
+    = ob_store_get (pipeline->core.store, name, 64 * 1024 * 1024, NULL, &error);
+
+  g_assert_no_error (error);
+  core_fixture_put (&pipeline->core, aside, g_bytes_get_data (bytes, NULL),
+                    g_bytes_get_size (bytes));
+  core_fixture_remove (&pipeline->core, name);
+}
+
+static void
+put_aside (Pipeline *pipeline, const ObId *pack)
+{
+  rename_pack (pipeline, pack, "data/", ".damaged");
+}
+
+static void
+put_elsewhere (Pipeline *pipeline, const ObId *pack)
+{
+  rename_pack (pipeline, pack, "data/aside/", "");
+}
+
+static void
+test_build_on_renamed (Pipeline *pipeline, gconstpointer path)
+{
+  verify_make_source (pipeline);
+  check_build_on (pipeline, put_aside, path);
+}
+
+static void
+test_build_on_moved (Pipeline *pipeline, gconstpointer path)
+{
+  verify_make_source (pipeline);
+  check_build_on (pipeline, put_elsewhere, path);
+}
+
 static void
 test_build_on_cut (Pipeline *pipeline, gconstpointer path)
 {
@@ -289,6 +331,9 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD_FOR ("missing-data", test_build_on_missing, "a/one");
   ADD_FOR ("missing-trees", test_build_on_missing, "a");
+  ADD_FOR ("renamed-data", test_build_on_renamed, "a/one");
+  ADD_FOR ("renamed-trees", test_build_on_renamed, "a");
+  ADD_FOR ("moved-data", test_build_on_moved, "a/one");
   ADD_FOR ("cut-data", test_build_on_cut, "a/one");
   ADD_FOR ("cut-trees", test_build_on_cut, "a");
   ADD ("reused", test_reused);

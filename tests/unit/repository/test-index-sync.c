@@ -189,7 +189,13 @@ test_strangers (CoreFixture *fixture, gconstpointer data)
 {
   g_autoptr (ObRepository) other = open_again (fixture);
 
+  g_autoptr (GPtrArray) names = NULL;
+  g_autofree char *aside = NULL;
+
   save (fixture->repository, 1, 10);
+  names = core_fixture_list (fixture, "index");
+  aside = g_strconcat (g_ptr_array_index (names, 0), ".bad", NULL);
+  core_fixture_put (fixture, aside, "x", 1);
   core_fixture_put (fixture, "index/.DS_Store", "x", 1);
   core_fixture_put (fixture, "index/0123", "x", 1);
   core_fixture_put (fixture, "index/ab/abcd", "x", 1);

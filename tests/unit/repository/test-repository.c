@@ -6,6 +6,7 @@
 #include "core-fixture.h"
 #include "ob-error.h"
 #include "ob-key.h"
+#include "ob-lock.h"
 #include "ob-snapshot.h"
 #include "ob-writer.h"
 #include "restic-vectors.h"
@@ -440,6 +441,49 @@ test_snapshots (CoreFixture *fixture, gconstpointer data)
     }
 }
 
+/* A copy of the only file below @directory, under its name with something behind it. */
+static void
+put_aside (CoreFixture *fixture, const char *directory)
+{
+  g_autoptr (GPtrArray) names = core_fixture_list (fixture, directory);
+  g_autofree char *aside = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (names->len, ==, 1);
+  aside = g_strconcat (g_ptr_array_index (names, 0), ".old", NULL);
+  bytes = ob_store_get (fixture->store, g_ptr_array_index (names, 0), 1 << 20, NULL, &error);
+  g_assert_no_error (error);
+  core_fixture_put (fixture, aside, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+}
+
+/* What somebody has put aside is none of the repository's: it does not count twice, nor does it
+ * bar anybody. */
+static void
+test_put_aside (CoreFixture *fixture, gconstpointer data)
+{
+  g_autoptr (ObSnapshot) snapshot = save_snapshot (fixture, 1000);
+  g_autoptr (GPtrArray) snapshots = NULL;
+  g_autoptr (ObRepository) repository = NULL;
+  g_autoptr (ObLock) lock = NULL;
+  g_autoptr (GError) error = NULL;
+
+  put_aside (fixture, "snapshots");
+  put_aside (fixture, "keys");
+  lock = ob_lock_acquire (fixture->repository, FALSE, NULL, &error);
+  g_assert_no_error (error);
+  put_aside (fixture, "locks");
+  g_clear_pointer (&lock, ob_lock_release);
+
+  repository = open_with (fixture, CORE_PASSPHRASE, -1);
+  snapshots = ob_repository_list_snapshots (repository, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (snapshots->len, ==, 1);
+  lock = ob_lock_acquire (repository, TRUE, NULL, &error);
+  g_assert_no_error (error);
+  open_with (fixture, "wrong", OB_ERROR_WRONG_PASSPHRASE);
+}
+
 /* One that does not open is told, and the others are there. */
 static void
 test_damaged_snapshot (CoreFixture *fixture, gconstpointer data)
@@ -485,6 +529,7 @@ main (int argc, char **argv)
   ADD ("cancelled", core_fixture_set_up, test_cancelled);
   ADD ("restic", core_fixture_set_up_restic, test_restic);
   ADD ("snapshots", core_fixture_set_up, test_snapshots);
+  ADD ("put-aside", core_fixture_set_up, test_put_aside);
   ADD ("damaged-snapshot", core_fixture_set_up, test_damaged_snapshot);
   return g_test_run ();
 }
