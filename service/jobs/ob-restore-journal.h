@@ -20,7 +20,8 @@ typedef enum
   OB_RESTORE_SWAPPED,  /* all is in place; the application may be stopped, or not yet well */
   OB_RESTORE_RETURNING, /* the application was not well: all is being exchanged back */
   OB_RESTORE_RETURNED, /* all is back; the application may be stopped */
-  OB_RESTORE_DONE,     /* a former state is kept */
+  OB_RESTORE_DONE,     /* the application was well, or there is no way back; all that is left to do
+                        * is to remove what is not needed any more, and to keep the former state */
 } ObRestorePhase;
 
 /* A part nested in a unit that was not asked for: the living one moves into the new tree. */
@@ -70,6 +71,7 @@ typedef struct
   GPtrArray *units;      /* of ObRestoreUnit */
 
   /* Not written down. */
+  gboolean resumed;     /* by who did not begin it: the application may run already */
   gint64 stopped_at;    /* monotonic microseconds, for the downtime */
   gint64 well_at;
   char *doomed_database; /* name that one gets before it is dropped; follows from that of moving */

@@ -189,6 +189,21 @@ finish_exchange (ObRestoreJournal *journal, ObInstance *instance, ObContext *con
   return TRUE;
 }
 
+/* Where we were cut off after its start it runs, and one that is started by a command may refuse to
+ * start once more: that says nothing of what was restored. */
+static gboolean
+start_application (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
+                   GError **error)
+{
+  if (ob_application_start (instance, context->command_timeout, NULL,
+                            journal->resumed ? NULL : error))
+    return TRUE;
+  if (!journal->resumed)
+    return FALSE;
+  ob_application_stop (instance, context->command_timeout, NULL, NULL);
+  return ob_application_start (instance, context->command_timeout, NULL, error);
+}
+
 static gboolean
 start_and_wait (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
                 ObProgress *progress, GError **error)
@@ -196,17 +211,20 @@ start_and_wait (ObRestoreJournal *journal, ObInstance *instance, ObContext *cont
   if (!journal->control)
     return TRUE;
   ob_progress_set_phase (progress, "starting");
-  if (!ob_application_start (instance, context->command_timeout, NULL, error))
+  if (!start_application (journal, instance, context, error))
     return FALSE;
   ob_progress_set_phase (progress, "waiting for the application");
   return ob_application_wait_healthy (instance, NULL, error);
 }
 
-/* The record of the former state; what is not needed for a way back any more is removed. */
+/* The record of the former state; what is not needed for a way back any more is removed, so from the
+ * first step on there is none. */
 static gboolean
 keep (ObRestoreJournal *journal, ObInstance *instance, ObContext *context, ObProgress *progress,
       GError **error)
 {
+  if (!ob_restore_journal_advance (journal, context, OB_RESTORE_DONE, error))
+    return FALSE;
   for (guint i = 0; i < journal->units->len; i++)
     ob_restore_unit_tidy (g_ptr_array_index (journal->units, i));
   if (journal->oid != 0)
@@ -273,6 +291,9 @@ ob_restore_resolve (ObRestoreJournal *journal, ObInstance *instance, ObContext *
 {
   gboolean forwards = journal->phase == OB_RESTORE_SWAPPED;
 
+  journal->resumed = TRUE;
+  if (journal->phase == OB_RESTORE_DONE)
+    return keep (journal, instance, context, progress, error);
   if (journal->phase == OB_RESTORE_SWAPPING)
     {
       if (!is_past (journal, instance, &forwards, error))
