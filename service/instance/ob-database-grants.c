@@ -19,7 +19,9 @@ static const char server_plan_sql[]
     "       format('REVOKE CREATE ON TABLESPACE %I FROM %I;', t.spcname, $1::text)"
     "  FROM pg_tablespace t"
     " WHERE t.spcname !~ '^pg_'"
-    "   AND NOT has_tablespace_privilege($1::text::name, t.oid, 'CREATE')";
+    "   AND NOT has_tablespace_privilege($1::text::name, t.oid, 'CREATE')"
+    /* bbdd.systemUser may be no superuser, and may give only what it was given to give. */
+    "   AND has_tablespace_privilege(t.oid, 'CREATE WITH GRANT OPTION')";
 
 /* Statements that give what is lacking, and those that take it back. */
 static const char plan_sql[]

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "ob-database-exchange.h"
-#include "ob-database-survey.h"
 
 #define SETTINGS                                                                                   \
   "ALTER DATABASE %s SET search_path TO public, \"Odd name\";"                                     \
@@ -552,32 +551,6 @@ test_renames (Exchange *exchange, gconstpointer data)
   assert_is (exchange, "erp", "erp", 71);
 }
 
-static void
-test_sessions (Exchange *exchange, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *sessions = NULL;
-  ObDatabaseConfig *config = exchange->base.config;
-  PGconn *connection = NULL;
-  g_autofree char *conninfo = NULL;
-
-  database_or_skip (&exchange->base);
-  g_assert_true (ob_database_find_sessions (config, &sessions, NULL, &error));
-  g_assert_no_error (error);
-  g_assert_null (sessions);
-  conninfo = g_strdup_printf ("host=%s port=%u dbname=%s user=%s password=%s"
-                              " application_name='of a test'",
-                              config->host, config->port, config->name, config->user,
-                              config->password);
-  connection = PQconnectdb (conninfo);
-  g_assert_cmpint (PQstatus (connection), ==, CONNECTION_OK);
-  g_assert_true (ob_database_find_sessions (config, &sessions, NULL, &error));
-  g_assert_no_error (error);
-  g_assert_nonnull (sessions);
-  g_assert_nonnull (strstr (sessions, "of a test"));
-  PQfinish (connection);
-}
-
 #define ADD(name, function, data)                                                                  \
   g_test_add ("/database-exchange/" name, Exchange, data, exchange_set_up, function,               \
               exchange_tear_down)
@@ -598,7 +571,6 @@ main (int argc, char **argv)
   ADD ("nothing-is-left", test_nothing_is_left, NULL);
   ADD ("nothing-to-come", test_nothing_to_come, NULL);
   ADD ("renames", test_renames, NULL);
-  ADD ("sessions", test_sessions, NULL);
   for (int i = 0; i < (int) G_N_ELEMENTS (crashes); i++)
     {
       g_autofree char *forward = g_strconcat ("/database-exchange/forward/", crashes[i].name, NULL);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "ob-database-survey.h"
+
 /* Above the size from which a table is dumped by name, in five tables of every kind of name. */
 static const char odd_names[]
   = "CREATE SCHEMA \"Sch.e\"\"ma$ *\";"
@@ -493,6 +495,32 @@ test_attack (Database *database, gconstpointer data)
   g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
 }
 
+static void
+test_sessions (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *sessions = NULL;
+  ObDatabaseConfig *config = database->config;
+  PGconn *connection = NULL;
+  g_autofree char *conninfo = NULL;
+
+  database_or_skip (database);
+  g_assert_true (ob_database_find_sessions (config, &sessions, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_null (sessions);
+  conninfo = g_strdup_printf ("host=%s port=%u dbname=%s user=%s password=%s"
+                              " application_name='of a test'",
+                              config->host, config->port, config->name, config->user,
+                              config->password);
+  connection = PQconnectdb (conninfo);
+  g_assert_cmpint (PQstatus (connection), ==, CONNECTION_OK);
+  g_assert_true (ob_database_find_sessions (config, &sessions, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_nonnull (sessions);
+  g_assert_nonnull (strstr (sessions, "of a test"));
+  PQfinish (connection);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -514,6 +542,7 @@ main (int argc, char **argv)
   ADD ("forced-row-security", test_forced_row_security);
   ADD ("attachments", test_attachments);
   ADD ("attack", test_attack);
+  ADD ("sessions", test_sessions);
 #undef ADD
   status = g_test_run ();
   server_stop ();
