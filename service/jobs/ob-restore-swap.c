@@ -288,22 +288,31 @@ is_untouched (const ObRestoreUnit *unit)
          && get_inode (staging, OB_RESTORE_PREVIOUS) == 0 && !has_carried (unit, staging);
 }
 
+/* The staging directory in *@staging; -1 where it is gone already. */
+static gboolean
+open_staging_if_there (const ObRestoreUnit *unit, int *staging, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  *staging = ob_restore_unit_open_staging (unit, &local);
+  if (*staging >= 0 || g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
 /* Removes @name of the staging directory, and that one. */
 static gboolean
 remove_staged (const ObRestoreUnit *unit, const char *name, GCancellable *cancellable,
                GError **error)
 {
-  g_autoptr (GError) local = NULL;
   ob_autofd int parent = -1;
-  ob_autofd int staging = ob_restore_unit_open_staging (unit, &local);
+  ob_autofd int staging = -1;
 
+  if (!open_staging_if_there (unit, &staging, error))
+    return FALSE;
   if (staging < 0)
-    {
-      if (g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
-        return TRUE;
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
+    return TRUE;
   if (!ob_remove_tree_at (staging, name, cancellable, error))
     return FALSE;
   parent = ob_path_open (unit->staging_parent, O_RDONLY | O_DIRECTORY, error);
@@ -320,17 +329,11 @@ remove_staged (const ObRestoreUnit *unit, const char *name, GCancellable *cancel
 static gboolean
 give_up_previous (const ObRestoreUnit *unit, GError **error)
 {
-  g_autoptr (GError) local = NULL;
-  ob_autofd int staging = ob_restore_unit_open_staging (unit, &local);
+  ob_autofd int staging = -1;
 
-  if (staging < 0)
-    {
-      if (g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
-        return TRUE;
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
-  if (get_inode (staging, OB_RESTORE_PREVIOUS) == 0)
+  if (!open_staging_if_there (unit, &staging, error))
+    return FALSE;
+  if (staging < 0 || get_inode (staging, OB_RESTORE_PREVIOUS) == 0)
     return TRUE;
   if (!move (staging, OB_RESTORE_PREVIOUS, staging, RELEASED, unit->path, error))
     return FALSE;
