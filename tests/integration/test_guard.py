@@ -327,12 +327,17 @@ class Changes(GuardTest):
         ran = self.directory / "ran"
         guard = start_ctl("guard", "erp", "--stop", "--", "touch", ran)
         wait_until(called.exists, "the application is not stopped")
-        for _ in range(times):
-            guard.send_signal(signal.SIGINT)
-            time.sleep(0.5)
+        guard.send_signal(signal.SIGINT)
+        told = guard.stderr.readline()
+        self.assertIn("Cancelling", told)
         if times == 1:
             may.touch()
-        _, told = guard.communicate(timeout=60)
+        else:
+            guard.send_signal(signal.SIGINT)
+        told += guard.stderr.read()
+        guard.wait(60)
+        guard.stdout.close()
+        guard.stderr.close()
         may.touch()
         wait_until(lambda: not any(job["State"] in ("queued", "running")
                                    for job in self.json("jobs")), "the job does not end")
