@@ -42,7 +42,7 @@ typedef struct
   char *texts[N_STATES];
   guint64 new_bytes; /* that the next backup stores where nothing is wrong */
   guint calls[FAULT_N_CALLS];
-  guint trials, failures, survived;
+  guint trials, failures;
 } Faults;
 
 /* What is to go wrong. */
@@ -191,14 +191,6 @@ assert_told (Faults *faults, const Fault *fault, const GError *error)
   faults->failures++;
 }
 
-/* One read that fails may be made good by another one. */
-static void
-count_survived (Faults *faults, const Fault *fault, ObStore *store)
-{
-  faults->survived += fault->call == FAULT_READ && fault->kind == FAULT_EIO && !fault->lasting
-                      && fault_store_has_struck (FAULT_STORE (store));
-}
-
 /* The next backup: with what is still open, or, where that is of no use any more, anew. */
 static void
 check_next (Faults *faults, ObRepository *repository, ObStore *inner, gboolean succeeded,
@@ -246,8 +238,6 @@ try_backup (Faults *faults, const Fault *fault)
       g_assert_true (fault_store_has_struck (FAULT_STORE (store)));
       assert_told (faults, fault, error);
     }
-  else
-    count_survived (faults, fault, store);
   fault_store_disarm (FAULT_STORE (store));
   n = check_whole (faults, inner);
   /* One that was reported as failed may be there: the answer was lost. */
@@ -289,8 +279,6 @@ try_restore (Faults *faults, const Fault *fault)
       g_assert_true (fault_store_has_struck (FAULT_STORE (store)));
       assert_told (faults, fault, error);
     }
-  else
-    count_survived (faults, fault, store);
   fault_store_disarm (FAULT_STORE (store));
   /* What is open has kept nothing of it. */
   if (repository == NULL)
@@ -374,8 +362,6 @@ try_prune (Faults *faults, const Fault *fault)
       g_assert_true (fault_store_has_struck (FAULT_STORE (store)));
       assert_told (faults, fault, error);
     }
-  else
-    count_survived (faults, fault, store);
   fault_store_disarm (FAULT_STORE (store));
   g_assert_cmpuint (check_whole (faults, inner), ==, 1);
 
