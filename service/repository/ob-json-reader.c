@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Bytes in the text for one of the string: "\u0041". */
+#define LONGEST_ESCAPE 6
+
 void
 ob_json_reader_init (ObJsonReader *self, const void *data, gsize size)
 {
@@ -258,7 +261,7 @@ ob_json_reader_dup_string (ObJsonReader *self, gsize max)
 
   if (!ob_json_reader_read_string (self, &slice))
     return NULL;
-  if (slice.size > max || !g_utf8_validate_len (slice.data, slice.size, NULL))
+  if (slice.size / LONGEST_ESCAPE > max || !g_utf8_validate_len (slice.data, slice.size, NULL))
     {
       ob_json_reader_fail (self);
       return NULL;
@@ -275,6 +278,12 @@ ob_json_reader_dup_string (ObJsonReader *self, gsize max)
           ob_json_reader_fail (self);
           return NULL;
         }
+    }
+  /* Of the string, not of how it is written: what was read can be written and read again. */
+  if (text->len > max)
+    {
+      ob_json_reader_fail (self);
+      return NULL;
     }
 
   return g_string_free (g_steal_pointer (&text), FALSE);

@@ -57,7 +57,7 @@ gboolean ob_json_reader_read_id (ObJsonReader *reader, ObId *value);
 gboolean ob_json_reader_read_uint (ObJsonReader *reader, guint64 max, guint64 *value);
 gboolean ob_json_reader_read_boolean (ObJsonReader *reader, gboolean *value);
 
-/* A string with its escapes resolved, valid UTF-8 without NUL, of at most @max bytes in the text.
+/* A string with its escapes resolved, valid UTF-8 without NUL, of at most @max bytes.
  * Transfer full; NULL on failure. */
 char *ob_json_reader_dup_string (ObJsonReader *reader, gsize max);
 

@@ -96,7 +96,8 @@ test_strings (void)
 static void
 test_append (void)
 {
-  static const char *const values[] = { "", "a", "\"\\/", "\n\t\x01\x1f\x7f", "é€😀" };
+  g_autofree char *longest = g_strnfill (100, '\x7f');
+  const char *const values[] = { "", "a", "\"\\/", "\n\t\x01\x1f\x7f", "é€😀", longest };
   g_autoptr (GString) invalid = g_string_new (NULL);
 
   for (gsize i = 0; i < G_N_ELEMENTS (values); i++)
