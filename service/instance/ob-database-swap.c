@@ -182,3 +182,18 @@ ob_database_drop (const ObDatabaseConfig *config, const char *name, GCancellable
            && ob_postgres_runf (postgres, cancellable, error, "DROP DATABASE IF EXISTS %I", name);
   }
 }
+
+gboolean
+ob_database_release (const ObDatabaseConfig *config, const char *name, const char *doomed,
+                     GError **error)
+{
+  g_autoptr (ObPostgres) postgres = ob_database_connect_admin (config, NULL, error);
+  gboolean is_gone = FALSE;
+  guint n_ended = 0;
+
+  if (postgres == NULL || !name_is_free (postgres, name, &is_gone, NULL, error)
+      || (!is_gone
+          && !ob_database_rename_pair (postgres, name, doomed, NULL, &n_ended, NULL, error)))
+    return FALSE;
+  return ob_database_drop (config, doomed, NULL, error);
+}

@@ -176,6 +176,12 @@ gboolean ob_database_swap (const ObDatabaseConfig *config, const char *staged, c
 gboolean ob_database_drop (const ObDatabaseConfig *config, const char *name,
                            GCancellable *cancellable, GError **error);
 
+/* Drops @name for good: renames it to @doomed first, since one whose drop is cut off may look like a
+ * whole one. A former call may have come so far, so what has that name is dropped, too. Not to be
+ * cancelled. */
+gboolean ob_database_release (const ObDatabaseConfig *config, const char *name, const char *doomed,
+                              GError **error);
+
 /* The facts to warn of before a swap: whether AD_SYSTEM.ACTIVATION_KEY is set in config->name.
  * A missing database or table has none. */
 gboolean ob_database_has_activation_key (const ObDatabaseConfig *config, gboolean *has_key,

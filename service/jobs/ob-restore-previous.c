@@ -267,8 +267,8 @@ ob_restore_previous_release (ObContext *context, ObInstance *instance, ObRestore
                              GCancellable *cancellable, GError **error)
 {
   if (record->kept_database != NULL
-      && !ob_database_drop (ob_instance_get_database (instance), record->kept_database,
-                            cancellable, error))
+      && !ob_database_release (ob_instance_get_database (instance), record->kept_database,
+                               record->doomed_database, error))
     return FALSE;
   for (guint i = 0; i < record->units->len; i++)
     if (!ob_restore_unit_release (g_ptr_array_index (record->units, i), cancellable, error))
