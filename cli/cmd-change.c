@@ -98,7 +98,8 @@ run_end (ObClient *client, int argc, char **argv)
     { "succeeded", 0, 0, G_OPTION_ARG_NONE, &succeeded, "Keep what there is", NULL },
     { "failed", 0, 0, G_OPTION_ARG_NONE, &failed, "Go back to how it was before", NULL },
     { "force", 0, 0, G_OPTION_ARG_NONE, &force,
-      "Go back although the application has been in use for long", NULL },
+      "Go back although the application has been in use for long, or keep what there is although "
+      "it does not come up", NULL },
     G_OPTION_ENTRY_NULL,
   };
   char **operands;

@@ -103,12 +103,18 @@ check_health (ObInstance *instance, gboolean *hopeless, GCancellable *cancellabl
 /* public methods */
 
 gboolean
+ob_application_can_be_seen (ObInstance *instance)
+{
+  /* The query alone tells of the database. */
+  return instance->unit != NULL || instance->health_url != NULL;
+}
+
+gboolean
 ob_application_is_seen_well (ObInstance *instance, GCancellable *cancellable)
 {
   gboolean hopeless = FALSE;
 
-  /* The query alone tells of the database. */
-  return (instance->unit != NULL || instance->health_url != NULL)
+  return ob_application_can_be_seen (instance)
          && check_health (instance, &hopeless, cancellable, NULL);
 }
 

@@ -131,3 +131,14 @@ ob_application_start (ObInstance *instance,
   return control (instance, "start", ob_instance_get_start_command (instance), timeout,
                   cancellable, error);
 }
+
+gboolean
+ob_application_start_surely (ObInstance *instance,
+                             guint timeout,
+                             GError **error)
+{
+  if (ob_application_start (instance, timeout, NULL, NULL))
+    return TRUE;
+  ob_application_stop (instance, timeout, NULL, NULL);
+  return ob_application_start (instance, timeout, NULL, error);
+}

@@ -144,9 +144,17 @@ gboolean ob_application_stop (ObInstance *instance, guint timeout, GCancellable 
 gboolean ob_application_start (ObInstance *instance, guint timeout, GCancellable *cancellable,
                                GError **error);
 
+/* Starts an application that may run already, though nobody here started it, where a command may
+ * refuse to start it twice: what cannot be started is stopped, and started once more. Blocks up to
+ * three times @timeout. Errors: as ob_application_start(). */
+gboolean ob_application_start_surely (ObInstance *instance, guint timeout, GError **error);
+
+/* Whether it can be seen that the application runs: its unit or its URL is configured. */
+gboolean ob_application_can_be_seen (ObInstance *instance);
+
 /* Whether the application is seen to run and to be well at this moment, by what is configured of
- * what ob_application_wait_healthy() looks at; FALSE where neither its unit nor its URL is. Blocks
- * for some seconds. */
+ * what ob_application_wait_healthy() looks at; FALSE where it cannot be seen. Blocks for some
+ * seconds. */
 gboolean ob_application_is_seen_well (ObInstance *instance, GCancellable *cancellable);
 
 /* Waits until the application, which was started, is well, as far as that is configured: its

@@ -54,7 +54,7 @@ start_again (const Data *data, const ObChange *change, ObJob *job)
 {
   g_autoptr (GError) error = NULL;
 
-  if (ob_application_start (data->instance, data->context->command_timeout, NULL, &error))
+  if (ob_application_start_surely (data->instance, data->context->command_timeout, &error))
     return;
   ob_progress_warn (ob_job_get_progress (job), FALSE, "%s", error->message);
   ob_restore_stopped_set (data->context, change->instance, error->message);
@@ -203,13 +203,15 @@ roll_back (const Data *data, const ObChange *change, ObJob *job, GCancellable *c
   return restore != NULL && ob_restore_data_run (restore, job, cancellable, error);
 }
 
+/* Where we are cut off meanwhile, nobody else would tell that the application is stopped. */
 static gboolean
 start_application (const Data *data, const ObChange *change, ObJob *job, GError **error)
 {
-  if (!change->stopped)
-    return TRUE;
   ob_progress_set_phase (ob_job_get_progress (job), "starting");
-  if (ob_application_start (data->instance, data->context->command_timeout, NULL, error)
+  ob_restore_stopped_set (data->context, change->instance,
+                          "The service was cut off when a change had succeeded and the "
+                          "application was about to be started again.");
+  if (ob_application_start_surely (data->instance, data->context->command_timeout, error)
       && ob_application_wait_healthy (data->instance, NULL, error))
     {
       ob_restore_stopped_clear (data->context, change->instance);
@@ -219,20 +221,41 @@ start_application (const Data *data, const ObChange *change, ObJob *job, GError 
   return FALSE;
 }
 
-/* It is over, whether or not the application comes up. Where we do not come so far as to start it,
- * nobody else would tell that it is stopped. */
+/* An application that does not come up with what was changed is best taken back: until that is
+ * decided, the change stays open. */
 static gboolean
 end_as_succeeded (const Data *data, const ObChange *change, ObJob *job, GError **error)
 {
-  if (change->stopped)
-    ob_restore_stopped_set (data->context, change->instance,
-                            "The service was cut off when a change had succeeded and the "
-                            "application was about to be started again.");
-  if (ob_change_end (change, data->context, "succeeded", error))
-    return start_application (data, change, job, error);
-  if (change->stopped)
-    ob_restore_stopped_clear (data->context, change->instance);
-  return FALSE;
+  g_autoptr (GError) unwell = NULL;
+
+  if (change->stopped && !start_application (data, change, job, &unwell))
+    {
+      if (!data->force)
+        {
+          g_propagate_prefixed_error (error, g_steal_pointer (&unwell),
+                                      "The change stays open, since the application does not come "
+                                      "up. \"obbackupctl change end %s --failed\" goes back, and "
+                                      "\"--succeeded --force\" ends it all the same: ",
+                                      change->id);
+          return FALSE;
+        }
+      ob_progress_warn (ob_job_get_progress (job), FALSE, "%s", unwell->message);
+    }
+  return ob_change_end (change, data->context, "succeeded", error);
+}
+
+/* The restore that goes back was cut off, or could not be written down, and was finished since. */
+static gboolean
+end_as_rolled_back (const Data *data, const ObChange *change, GError **error)
+{
+  if (!ob_change_end (change, data->context, "was rolled back", error))
+    return FALSE;
+  if (data->succeeded)
+    g_set_error (error, OB_ERROR, OB_ERROR_FAILED,
+                 "Going back had been begun before, and was finished: the change was rolled back. "
+                 "\"obbackupctl undo-restore %s\" puts in place what it had made.",
+                 change->instance);
+  return !data->succeeded;
 }
 
 static gboolean
@@ -247,6 +270,8 @@ run_end (ObJob *job, gpointer pointer, GCancellable *cancellable, GError **error
   change = ob_change_find (data->context, data->id, error);
   if (change == NULL)
     return FALSE;
+  if (ob_change_is_rolled_back (change, data->context))
+    return end_as_rolled_back (data, change, error);
   if (!data->succeeded)
     return roll_back (data, change, job, cancellable, error)
            && ob_change_end (change, data->context, "was rolled back", error);

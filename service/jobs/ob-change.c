@@ -174,23 +174,7 @@ find_end (ObContext *context, const char *id)
   return NULL;
 }
 
-/* Whether the restore that the change's rollback is has come to its end. */
-static gboolean
-is_rolled_back (ObContext *context, const ObChange *change)
-{
-  g_autoptr (GPtrArray) files = ob_restore_journal_list_kept (context, change->instance);
-
-  for (guint i = 0; i < files->len; i++)
-    {
-      g_autoptr (ObRestoreJournal) record
-        = ob_restore_journal_load (context, g_ptr_array_index (files, i), NULL);
-
-      if (record != NULL && g_strcmp0 (record->change, change->id) == 0)
-        return TRUE;
-    }
-  return FALSE;
-}
-
+/* A stop command may still be at work, and one that starts may refuse what runs already. */
 static void
 start_again (ObContext *context, const ObChange *change, GPtrArray *deeds)
 {
@@ -198,6 +182,8 @@ start_again (ObContext *context, const ObChange *change, GPtrArray *deeds)
   g_autoptr (ObInstance) instance
     = ob_instance_load (context->instances_fd, change->instance, &error);
 
+  if (instance != NULL)
+    ob_application_stop (instance, context->command_timeout, NULL, NULL);
   if (instance != NULL
       && ob_application_start (instance, context->command_timeout, NULL, &error))
     {
@@ -222,7 +208,7 @@ recover_one (ObContext *context, const char *name, GPtrArray *deeds)
     }
   if (change->state == OB_CHANGE_BEGINNING)
     how = "never began";
-  else if (is_rolled_back (context, change))
+  else if (ob_change_is_rolled_back (change, context))
     how = "was rolled back";
   if (how == NULL && change->state == OB_CHANGE_ENDING)
     {
@@ -322,6 +308,22 @@ ob_change_needs (ObContext *context, const char *backup, char **instance)
         continue;
       *instance = g_strdup (change->instance);
       return TRUE;
+    }
+  return FALSE;
+}
+
+gboolean
+ob_change_is_rolled_back (const ObChange *change, ObContext *context)
+{
+  g_autoptr (GPtrArray) files = ob_restore_journal_list_kept (context, change->instance);
+
+  for (guint i = 0; i < files->len; i++)
+    {
+      g_autoptr (ObRestoreJournal) record
+        = ob_restore_journal_load (context, g_ptr_array_index (files, i), NULL);
+
+      if (record != NULL && g_strcmp0 (record->change, change->id) == 0)
+        return TRUE;
     }
   return FALSE;
 }

@@ -48,6 +48,9 @@ ObChange *ob_change_find (ObContext *context, const char *id, GError **error);
  * *@instance then (transfer full). */
 gboolean ob_change_needs (ObContext *context, const char *backup, char **instance);
 
+/* Whether the restore that is its rollback has come to its end. */
+gboolean ob_change_is_rolled_back (const ObChange *change, ObContext *context);
+
 /* It is over: @how is "succeeded", "was rolled back" or "never began". */
 gboolean ob_change_end (const ObChange *change, ObContext *context, const char *how,
                         GError **error);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ob-database-survey.h"
 #include "ob-error.h"
 #include "ob-operations.h"
 #include "ob-restore-recover.h"
@@ -21,6 +22,18 @@ free_data (gpointer pointer)
   g_free (data);
 }
 
+/* Of an application of which nothing else can be seen: whether it is connected. */
+static gboolean
+is_connected (ObInstance *instance, GCancellable *cancellable)
+{
+  g_autofree char *sessions = NULL;
+
+  return !ob_application_can_be_seen (instance)
+         && ob_database_find_sessions (ob_instance_get_database (instance), &sessions, cancellable,
+                                       NULL)
+         && sessions != NULL;
+}
+
 /* Somebody may have started the application meanwhile. */
 static void
 look_at_application (const Data *data, GCancellable *cancellable)
@@ -28,7 +41,9 @@ look_at_application (const Data *data, GCancellable *cancellable)
   const char *name = ob_instance_get_name (data->instance);
   g_autofree char *stopped = ob_restore_stopped_get (data->context, name);
 
-  if (stopped != NULL && ob_application_is_seen_well (data->instance, cancellable))
+  if (stopped != NULL
+      && (ob_application_is_seen_well (data->instance, cancellable)
+          || is_connected (data->instance, cancellable)))
     ob_restore_stopped_clear (data->context, name);
 }
 

@@ -18,6 +18,26 @@
 
 /* internal methods */
 
+/* Also where a change keeps it stopped: somebody may have started it since, as a host does when it
+ * starts. To be stopped twice it may refuse. */
+static gboolean
+stop_surely (ObRestoreTask *task, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  if (ob_application_stop (task->instance, task->context->command_timeout, task->cancellable,
+                           &local))
+    return TRUE;
+  if (task->stopped && !g_error_matches (local, OB_ERROR, OB_ERROR_CANCELLED))
+    {
+      ob_job_log (task->job, "The application was stopped for the change, and not once more: %s",
+                  local->message);
+      return TRUE;
+    }
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
 static gboolean
 stop_application (ObRestoreTask *task, ObRestoreJournal *journal, GError **error)
 {
@@ -31,9 +51,7 @@ stop_application (ObRestoreTask *task, ObRestoreJournal *journal, GError **error
     }
   ob_progress_set_phase (task->progress, "stopping");
   return ob_restore_journal_advance (journal, task->context, OB_RESTORE_STOPPING, error)
-         && (task->stopped
-             || ob_application_stop (task->instance, task->context->command_timeout,
-                                     task->cancellable, error));
+         && stop_surely (task, error);
 }
 
 /* An application that goes on writing would write into what is taken away. */

@@ -72,6 +72,7 @@ typedef struct
 
   /* Not written down. */
   gboolean resumed;     /* by who did not begin it: the application may run already */
+  gboolean lived;       /* what was restored may have been worked with since */
   gint64 stopped_at;    /* monotonic microseconds, for the downtime */
   gint64 well_at;
   char *doomed_database; /* name that one gets before it is dropped; follows from that of moving */

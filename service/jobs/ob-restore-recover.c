@@ -58,23 +58,24 @@ keep_again (ObRestoreJournal *journal, ObProgress *progress)
     }
 }
 
-static void
-drop_staged_database (ObRestoreJournal *journal, ObInstance *instance, ObProgress *progress)
+static gboolean
+drop_staged_database (ObRestoreJournal *journal, ObInstance *instance, GError **error)
 {
-  g_autoptr (GError) error = NULL;
-
-  if (journal->staged_database != NULL
-      && !ob_database_drop (ob_instance_get_database (instance), journal->staged_database, NULL,
-                            &error))
-    ob_progress_warn (progress, FALSE,
-                      "The database %s of the restore may be left; drop it by hand: %s",
-                      journal->staged_database, error->message);
+  if (journal->staged_database == NULL
+      || ob_database_drop (ob_instance_get_database (instance), journal->staged_database, NULL,
+                           error))
+    return TRUE;
+  g_prefix_error (error, "The database %s of the restore may be left; drop it by hand: ",
+                  journal->staged_database);
+  return FALSE;
 }
 
 /* What cannot be removed is in nobody's way but that of the disk. */
 static void
 discard (ObRestoreJournal *journal, ObInstance *instance, ObProgress *progress)
 {
+  g_autoptr (GError) drop_error = NULL;
+
   if (journal->undo)
     {
       keep_again (journal, progress);
@@ -92,7 +93,20 @@ discard (ObRestoreJournal *journal, ObInstance *instance, ObProgress *progress)
                           "hand: %s",
                           staging, error->message);
     }
-  drop_staged_database (journal, instance, progress);
+  if (!drop_staged_database (journal, instance, &drop_error))
+    ob_progress_warn (progress, FALSE, "%s", drop_error->message);
+}
+
+/* Nothing is known of an application of which another process was to take care: the host may have
+ * started it meanwhile, or a stop command may still be at work. It must not run while we exchange
+ * what it lives from; and one that does not run may refuse to be stopped. */
+static void
+stop_again (ObInstance *instance, ObContext *context, ObProgress *progress)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!ob_application_stop (instance, context->command_timeout, NULL, &error))
+    ob_progress_warn (progress, FALSE, "%s", error->message);
 }
 
 /* Starts the application as it was. */
@@ -104,7 +118,7 @@ start_former (ObRestoreJournal *journal, ObInstance *instance, ObContext *contex
 
   if (!journal->control)
     return;
-  if (ob_application_start (instance, context->command_timeout, NULL, &error))
+  if (ob_application_start_surely (instance, context->command_timeout, &error))
     {
       ob_restore_stopped_clear (context, journal->instance);
       return;
@@ -189,19 +203,16 @@ finish_exchange (ObRestoreJournal *journal, ObInstance *instance, ObContext *con
   return TRUE;
 }
 
-/* Where we were cut off after its start it runs, and one that is started by a command may refuse to
- * start once more: that says nothing of what was restored. */
+/* Where we were cut off after its start it runs, and is left alone if it is well. That a command
+ * refuses to start it once more says nothing of what was restored. */
 static gboolean
 start_application (ObRestoreJournal *journal, ObInstance *instance, ObContext *context,
                    GError **error)
 {
-  if (ob_application_start (instance, context->command_timeout, NULL,
-                            journal->resumed ? NULL : error))
-    return TRUE;
   if (!journal->resumed)
-    return FALSE;
-  ob_application_stop (instance, context->command_timeout, NULL, NULL);
-  return ob_application_start (instance, context->command_timeout, NULL, error);
+    return ob_application_start (instance, context->command_timeout, NULL, error);
+  return ob_application_is_seen_well (instance, NULL)
+         || ob_application_start_surely (instance, context->command_timeout, error);
 }
 
 static gboolean
@@ -223,23 +234,41 @@ static gboolean
 keep (ObRestoreJournal *journal, ObInstance *instance, ObContext *context, ObProgress *progress,
       GError **error)
 {
+  g_autoptr (GError) drop_error = NULL;
+
   if (!ob_restore_journal_advance (journal, context, OB_RESTORE_DONE, error))
     return FALSE;
   for (guint i = 0; i < journal->units->len; i++)
     ob_restore_unit_tidy (g_ptr_array_index (journal->units, i));
-  if (journal->oid != 0)
-    drop_staged_database (journal, instance, progress);
+  if (journal->oid != 0 && !drop_staged_database (journal, instance, &drop_error))
+    {
+      /* The journal alone knows of it, and nobody may read what the service says at its start. */
+      if (journal->resumed)
+        {
+          g_propagate_error (error, g_steal_pointer (&drop_error));
+          return FALSE;
+        }
+      ob_progress_warn (progress, FALSE, "%s", drop_error->message);
+    }
   ob_restore_previous_measure (journal, instance);
   return ob_restore_journal_keep (journal, context, error);
 }
 
-/* The application does not come up with what is in place, and there is nothing to go back to. */
+/* The application does not come up with what is in place, and it is not taken back by itself. */
 static gboolean
 stay (ObRestoreJournal *journal, ObInstance *instance, ObContext *context, ObProgress *progress,
       GError *unwell, GError **error)
 {
-  g_prefix_error (&unwell, "The backup is restored and in place, but the application does not run "
-                           "with it, and there was no state before to go back to: ");
+  if (journal->lived)
+    g_prefix_error (&unwell,
+                    "The backup is restored and in place, but the application does not run with it "
+                    "at the moment. Somebody may have worked with it since, so it is not taken "
+                    "back; what was before is kept, and \"obbackupctl undo-restore %s\" puts it in "
+                    "place: ",
+                    journal->instance);
+  else
+    g_prefix_error (&unwell, "The backup is restored and in place, but the application does not "
+                             "run with it, and there was no state before to go back to: ");
   ob_restore_stopped_set (context, journal->instance, unwell->message);
   if (!keep (journal, instance, context, progress, NULL))
     ob_progress_warn (progress, FALSE, "What is kept of it could not be written down");
@@ -257,6 +286,7 @@ recover (ObContext *context, const char *file, ObProgress *progress, GPtrArray *
 
   if (journal == NULL)
     return FALSE;
+  journal->resumed = TRUE;
   instance = ob_restore_journal_load_instance (journal, context, error);
   if (instance == NULL || !ob_restore_resolve (journal, instance, context, progress, error))
     {
@@ -291,9 +321,13 @@ ob_restore_resolve (ObRestoreJournal *journal, ObInstance *instance, ObContext *
 {
   gboolean forwards = journal->phase == OB_RESTORE_SWAPPED;
 
-  journal->resumed = TRUE;
   if (journal->phase == OB_RESTORE_DONE)
     return keep (journal, instance, context, progress, error);
+  journal->lived = journal->resumed && forwards && !journal->undo;
+  if (journal->resumed && journal->control
+      && (journal->phase == OB_RESTORE_STOPPING || journal->phase == OB_RESTORE_SWAPPING
+          || journal->phase == OB_RESTORE_RETURNING))
+    stop_again (instance, context, progress);
   if (journal->phase == OB_RESTORE_SWAPPING)
     {
       if (!is_past (journal, instance, &forwards, error))
@@ -317,9 +351,13 @@ ob_restore_finish (ObRestoreJournal *journal, ObInstance *instance, ObContext *c
       journal->well_at = g_get_monotonic_time ();
       journal->whole = journal->control && !journal->lossy;
       ob_restore_stopped_clear (context, journal->instance);
-      return keep (journal, instance, context, progress, error);
+      if (keep (journal, instance, context, progress, error))
+        return TRUE;
+      g_prefix_error (error, "All is restored and in place, but that cannot be written down, which "
+                             "is tried again before the next job and when the service starts: ");
+      return FALSE;
     }
-  if (!ob_restore_journal_has_former (journal))
+  if (journal->lived || !ob_restore_journal_has_former (journal))
     return stay (journal, instance, context, progress, unwell, error);
   ob_progress_set_phase (progress, "taking back");
   if (take_back (journal, instance, context, progress, &back_error))

@@ -300,22 +300,8 @@ class Changes(GuardTest):
         self.assert_same_installation(before, self.describe())
 
     def hold(self, verb):
-        """The application's start or stop takes until may is there; returns (called, may), and
-        what lets it be as before."""
-        program, run = self.installation.programs / "application.py", self.installation.programs / "run"
-        text = program.read_text()
-        called, may = run / f"{verb}-called", run / f"{verb}-may"
-
-        def let_go():
-            program.write_text(text)
-            for file in (called, may):
-                file.unlink(missing_ok=True)
-
+        called, may, let_go = self.installation.hold_application(verb)
         self.addCleanup(let_go)
-        program.write_text(text.replace(f"def {verb}(options):", f"""def {verb}(options):
-    Path("{called}").touch()
-    while not Path("{may}").exists():
-        time.sleep(0.01)"""))
         return called, may, let_go
 
     def stop_option(self):
@@ -373,8 +359,8 @@ class Changes(GuardTest):
         self.assert_runs()
 
     def test_cut_off_before_the_start(self):
-        """It was ended as succeeded, and the application was about to be started: that it is not
-        is told, until it is seen to run."""
+        """It was to be ended as succeeded, and the application was about to be started: that it is not
+        is told, until it is seen to run; and the change is open still."""
         change = self.begin(**self.stop_option())
         self.assertFalse(self.installation.application_runs())
         called, _, let_go = self.hold("start")
@@ -383,7 +369,7 @@ class Changes(GuardTest):
         self.kill_service()
         details = self.json("instance", "show", "erp")
         self.assertRegex(details["stopped"], "about to be started")
-        self.assertEqual(self.changes(), [])
+        self.assertEqual([entry["id"] for entry in self.changes()], [change])
         let_go()
         url = f"http://127.0.0.1:{self.installation.http_port}/"
         self.ok("instance", "edit", "erp", "--health-url", url)
@@ -485,17 +471,55 @@ class Changes(GuardTest):
 
     def test_rollback_that_fails_leaves_it_open(self):
         change = self.begin()
-        program = self.installation.programs / "application.py"
-        text = program.read_text()
-        program.write_text("#!/bin/sh\necho 'the port is on fire' >&2\nexit 3\n")
+        mend = self.installation.break_application("the port is on fire")
         try:
             self.refused(FAILED, "the port is on fire", "change", "end", change, "--failed")
         finally:
-            program.write_text(text)
+            mend()
         self.assertEqual([entry["id"] for entry in self.changes()], [change])
         self.installation.stop_application()
         self.installation.start_application()
         self.ok("change", "end", change, "--failed")
+
+    def test_rollback_stops_what_runs_again(self):
+        """Whoever started the application meanwhile: the host when it booted, or the module itself."""
+        before = self.describe()
+        change = self.begin(**self.stop_option())
+        self.installation.query("UPDATE c_bpartner SET name = 'changed'")
+        self.installation.start_application()
+        self.ok("change", "end", change, "--failed")
+        self.assert_same_installation(before, self.describe())
+        self.assert_runs()
+
+    def test_success_of_what_runs_again(self):
+        change = self.begin(**self.stop_option())
+        self.installation.start_application()
+        self.ok("change", "end", change, "--succeeded")
+        self.assert_runs()
+        self.assertNotIn("stopped", self.json("instance", "show", "erp"))
+
+    def test_application_does_not_come_up(self):
+        """Then the change has not succeeded after all, and there is a way back."""
+        before = self.describe()
+        for way in ("--failed", "--succeeded"):
+            change = self.begin(**self.stop_option())
+            self.installation.query("UPDATE c_bpartner SET name = 'changed'")
+            mend = self.installation.break_application("the port is on fire")
+            try:
+                self.refused(FAILED, "stays open.*does not come up.*the port is on fire",
+                             "change", "end", change, "--succeeded")
+                self.assertEqual([entry["id"] for entry in self.changes()], [change])
+                if way == "--succeeded":
+                    self.ok("change", "end", change, way, "--force")
+            finally:
+                mend()
+            if way == "--failed":
+                self.ok("change", "end", change, way)
+                self.assert_same_installation(before, self.describe())
+                self.assert_runs()
+            self.assertEqual(self.changes(), [])
+        self.assertRegex(self.json("instance", "show", "erp")["stopped"], "the port is on fire")
+        self.installation.start_application()
 
     def test_instance_with_an_open_change_is_not_removed(self):
         change = self.begin()

@@ -167,6 +167,19 @@ class Restore(RestoreTest):
         self.try_all("sendto")
 
 
+class Booted(RestoreTest):
+    """The host stood still in the middle of the exchange, and starts the application when it starts:
+    it does not run while the rest is exchanged."""
+
+    def test_started_by_the_host(self):
+        living, oid = self.prepare(), self.number()
+        path, _ = self.trace("renameat2", "signal=KILL:when=1")
+        self.installation.start_application()
+        self.called.unlink()
+        self.assert_ended(living, oid, path)
+        self.assertTrue(self.called.exists(), "the application was not stopped")
+
+
 class RestoreWithNumber(RestoreTest):
     activation_key = "a key"
 

@@ -226,6 +226,35 @@ safe.mode=false
         common = [str(program), "--port", str(self.http_port), "--run", str(self.programs / "run")]
         return ([*common, "--webapp", str(self.webapp), "start"], [*common, "stop"])
 
+    def hold_application(self, verb):
+        """The application's start or stop takes until the second file is there; returns the file in
+        which it leaves a line when it is called, that other one, and what lets all be as before."""
+        program, run = self.programs / "application.py", self.programs / "run"
+        text = program.read_text()
+        called, may = run / f"{verb}-called", run / f"{verb}-may"
+
+        def let_go():
+            program.write_text(text)
+            for file in (called, may):
+                file.unlink(missing_ok=True)
+
+        # What is held when all is let go gives up: else it would start the application at any later time.
+        program.write_text(text.replace(f"def {verb}(options):", f"""def {verb}(options):
+    with open("{called}", "a") as file:
+        file.write("called\\n")
+    while not Path("{may}").exists():
+        if not Path("{called}").exists():
+            sys.exit("let go")
+        time.sleep(0.01)"""))
+        return called, may, let_go
+
+    def break_application(self, words):
+        """Whatever it is asked for fails with these; returns what mends it."""
+        program = self.programs / "application.py"
+        text = program.read_text()
+        program.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 3\n")
+        return lambda: program.write_text(text)
+
     def run_application_command(self, command):
         return subprocess.run(command, user=self.uid, group=self.gid, extra_groups=[], cwd="/",
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
