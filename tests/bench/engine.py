@@ -131,6 +131,14 @@ class Bench:
 
     # the database
 
+    def encrypted(self, work):
+        """Ours as a peer of itself."""
+        def measure():
+            with self.installation.server.wanting_encryption():
+                return work()
+
+        return {"obbackup, encrypted": measure} if self.options.encrypted else {}
+
     def back_up_database_anew(self):
         self.ours.renew()
         self.postgres.checkpoint()
@@ -151,6 +159,7 @@ class Bench:
                  "pg_dump -Fc -Z0 | restic": self.dump_to_restic_anew}
         if self.pgbackrest is not None:
             peers["pgbackrest, zst 3, of the cluster"] = self.back_up_cluster_anew
+        peers |= self.encrypted(self.back_up_database_anew)
         self.compare("database", self.back_up_database_anew, peers)
 
     def database_restore(self):
@@ -172,7 +181,11 @@ class Bench:
             if "database" not in self.options.only:
                 self.back_up_cluster_anew()
             peers["pgbackrest, of the cluster"] = self.pgbackrest.restore
-        self.compare("database-restore", lambda: and_drop(self.ours.restore_database), peers)
+
+        def ours():
+            return and_drop(self.ours.restore_database)
+
+        self.compare("database-restore", ours, peers | self.encrypted(ours))
 
     # all of it
 
@@ -277,6 +290,8 @@ def measure(options, sandbox, stack):
     data = options.data.absolute() if options.data else sandbox / "data"
     installation = open_installation(data, options.size, options.seed)
     stack.callback(installation.server.stop)
+    if options.encrypted:
+        installation.server.encrypt()
     directory = sandbox / "bench"
     directory.mkdir()
     server = start_s3(options, sandbox, stack) if options.s3 else None

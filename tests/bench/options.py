@@ -58,6 +58,10 @@ def parse(arguments):
     parser.add_argument("--distance", type=positive, metavar="MS",
                         help="with --s3: each answer takes so many milliseconds longer, as from "
                              "a server far away")
+    parser.add_argument("--encrypted", action="store_true",
+                        help="the database server offers encryption, as Debian's does; beside the "
+                             "peers, obbackup is measured where the server wants it even of "
+                             "connections from its own host")
     parser.add_argument("--data", type=Path, metavar="DIR",
                         help="make the data there and keep it, or use what an earlier run kept")
     parser.add_argument("--seed", type=int, default=1, metavar="N",
@@ -73,6 +77,8 @@ def parse(arguments):
         parser.error("--distance goes with --s3")
     if options.s3 and not set(options.only) <= set(ON_S3):
         parser.error(f"with --s3 there are {', '.join(ON_S3)}")
+    if options.encrypted and not {"database", "database-restore"} & set(options.only):
+        parser.error("--encrypted goes with database and database-restore")
     return options
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A throw-away PostgreSQL 15 server on loopback, stopped exactly as it was started."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -133,6 +134,19 @@ class Postgres:
         connections alone."""
         (self.data / "pg_hba.conf").write_text(f"{kind} all all {addresses} scram-sha-256\n")
         self._reload()
+
+    @contextlib.contextmanager
+    def wanting_encryption(self):
+        """Meanwhile it lets nobody in over TCP who does not encrypt."""
+        file = self.data / "pg_hba.conf"
+        text = file.read_text()
+        file.write_text(re.sub("^host ", "hostssl ", text, flags=re.MULTILINE))
+        self._reload()
+        try:
+            yield
+        finally:
+            file.write_text(text)
+            self._reload()
 
     def read_log(self, start=0):
         """What it wrote from this byte on."""
