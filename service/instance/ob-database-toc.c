@@ -262,7 +262,8 @@ place (Cutting *cutting, const char *line)
     add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
 }
 
-/* What is made otherwise, or only says something of what is named itself where it is left out. */
+/* What is made otherwise, or only says something of what is named itself where it is left out. (Of
+ * the schema that is there anyway an entry only tells the owner.) */
 static gboolean
 is_minor (const char *line)
 {
@@ -280,7 +281,9 @@ place_owned (Cutting *cutting, const char *line)
   gboolean doubtful
     = owned ? is_for_superuser (cutting, role, line) : role == NULL && g_str_has_suffix (line, " ");
 
-  if ((!owned && is_minor (line)) || (cutting->creates_public && is_public (role, line)))
+  if (!owned && (is_minor (line) || is_public (role, line)))
+    return;
+  if (cutting->creates_public && is_public (role, line))
     return;
   if (is_rights (line))
     g_string_append_printf (cutting->cut->rights, "%s\n", line);

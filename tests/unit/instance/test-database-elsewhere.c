@@ -295,6 +295,25 @@ test_not_superuser (Database *database, gconstpointer data)
   assert_answer (database, "copy", "SELECT count(*) FROM pg_db_role_setting", "0");
 }
 
+/* As every server up to PostgreSQL 14 has it, and every one that was upgraded since. The archive
+ * makes nothing of it. */
+static void
+test_public_of_superuser (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+
+  database_or_skip (database);
+  database_run (database, OB_ROLE_SUPERUSER, NULL,
+                "ALTER SCHEMA public OWNER TO postgres; GRANT ALL ON SCHEMA public TO PUBLIC");
+  fill (database);
+  archives = dump (database);
+  archives_restore (archives, database->no_superuser, "copy", database->progress, &error);
+  g_assert_no_error (error);
+  assert_answer (database, "copy", "SELECT count(*) FROM public.t", "100");
+  g_assert_cmpuint (database->warnings->len, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -311,6 +330,7 @@ main (int argc, char **argv)
   ADD ("libc-to-icu", test_libc_to_icu);
   ADD ("icu-to-libc", test_icu_to_libc);
   ADD ("not-superuser", test_not_superuser);
+  ADD ("public-of-superuser", test_public_of_superuser);
 #undef ADD
   g_test_add_func ("/database-elsewhere/locale", test_locale);
   status = g_test_run ();

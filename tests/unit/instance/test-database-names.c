@@ -330,6 +330,8 @@ test_cut_public (void)
       g_autoptr (ObTocCut) cut = ob_restore_cut_list (list, roles, "tad", FALSE, NULL, NULL);
       g_autoptr (ObTocCut) new_cut
         = ob_restore_cut_list (new_list, roles, "tad", FALSE, NULL, NULL);
+      g_autoptr (ObTocCut) other_cut
+        = ob_restore_cut_list (new_list, roles, "x postgres", TRUE, NULL, NULL);
 
       g_assert_cmpuint (cut->runs->len, ==, 2);
       assert_run (cut, 0, OB_TOC_BY_USER, NULL, "2; 2615 2 SCHEMA - public x tad\n");
@@ -337,6 +339,10 @@ test_cut_public (void)
       g_assert_cmpuint (new_cut->runs->len, ==, 3);
       assert_run (new_cut, 0, OB_TOC_BY_SUPERUSER, NULL, "1; 2615 1 SCHEMA - public tad\n");
       assert_run (new_cut, 1, OB_TOC_BY_USER, NULL, "2; 2615 2 SCHEMA - public x tad\n");
+      g_assert_cmpuint (other_cut->runs->len, ==, 0);
+      g_assert_cmpuint (other_cut->left_out->len, ==, 1);
+      g_assert_cmpstr (g_ptr_array_index (other_cut->left_out, 0), ==,
+                       "SCHEMA - public x tad");
     }
 }
 
