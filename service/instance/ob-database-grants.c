@@ -13,12 +13,15 @@ struct _ObRestoreGrants
   GString *server_revokes; /* of what does not go with the database if it fails */
 };
 
-/* As plan_sql, of what belongs to the whole server. */
+/* As plan_sql, of what belongs to the whole server. The tablespace that the database lies in is for
+ * everybody who may make something in the database; in pg_global nobody can. */
 static const char server_plan_sql[]
   = "SELECT format('GRANT CREATE ON TABLESPACE %I TO %I;', t.spcname, $1::text),"
     "       format('REVOKE CREATE ON TABLESPACE %I FROM %I;', t.spcname, $1::text)"
     "  FROM pg_tablespace t"
-    " WHERE t.spcname !~ '^pg_'"
+    " WHERE t.spcname <> 'pg_global'"
+    "   AND t.oid <> (SELECT d.dattablespace FROM pg_database d"
+    "                  WHERE d.datname = current_database())"
     "   AND NOT has_tablespace_privilege($1::text::name, t.oid, 'CREATE')"
     /* bbdd.systemUser may be no superuser, and may give only what it was given to give. */
     "   AND has_tablespace_privilege(t.oid, 'CREATE WITH GRANT OPTION')";

@@ -304,8 +304,8 @@ gboolean ob_restore_find_tablespace (ObPostgres *postgres, const char *database,
 gboolean ob_restore_choose_tablespace (ObRestoreRun *run, ObPostgres *postgres,
                                        GCancellable *cancellable, GError **error);
 
-/* Sets run->no_tablespaces where one is missing that the backup's tables or indexes lie in, and
- * warns of it. */
+/* Sets run->no_tablespaces where one is missing that the backup's tables or indexes lie in, or gives
+ * bbdd.user no room, and warns of it. After ob_restore_choose_tablespace(). */
 gboolean ob_restore_check_tablespaces (ObRestoreRun *run, ObPostgres *postgres,
                                        GCancellable *cancellable, GError **error);
 

@@ -14,19 +14,26 @@
 
 /* internal methods */
 
-/* *@state: "t" where the role of @postgres may put something there, "f" where it may not, NULL
- * where there is none of the name. Transfer full. */
+/* Whether the role of the connection may put something into the tablespace $1. */
+static const char own_right_sql[]
+  = "SELECT has_tablespace_privilege (oid, 'CREATE') FROM pg_tablespace WHERE spcname = $1";
+
+/* Whether $2 may, or is given that right for the restore by the role of the connection. */
+static const char right_sql[]
+  = "SELECT has_tablespace_privilege (t.oid, 'CREATE WITH GRANT OPTION')"
+    "       OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = $2"
+    "                     AND has_tablespace_privilege (r.oid, t.oid, 'CREATE'))"
+    "  FROM pg_tablespace t WHERE t.spcname = $1";
+
+/* *@state: what @sql says of the tablespace, "t" or "f"; NULL where there is none of the name.
+ * Transfer full. */
 static gboolean
-look_for (ObPostgres *postgres, const char *name, char **state, GCancellable *cancellable,
-          GError **error)
+look_for (ObPostgres *postgres, const char *sql, const char *const *parameters, char **state,
+          GCancellable *cancellable, GError **error)
 {
-  const char *parameters[] = { name, NULL };
   g_autoptr (GError) local_error = NULL;
 
-  *state = ob_postgres_get_text (
-    postgres,
-    "SELECT has_tablespace_privilege (oid, 'CREATE') FROM pg_tablespace WHERE spcname = $1",
-    parameters, cancellable, &local_error);
+  *state = ob_postgres_get_text (postgres, sql, parameters, cancellable, &local_error);
   if (local_error == NULL)
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&local_error));
@@ -47,26 +54,31 @@ find_wanted (ObRestoreRun *run, ObPostgres *postgres, char **name, GCancellable 
   return TRUE;
 }
 
-/* Those that things of the backup's database lie in and the server has not, "a, b"; "" for none.
- * Transfer full. */
-static char *
-list_missing (ObPostgres *postgres, JsonArray *names, GCancellable *cancellable, GError **error)
+/* Of those that things of the backup's database lie in: what the server has not, and what bbdd.user
+ * may put nothing into, "a, b". */
+static gboolean
+list_unusable (ObRestoreRun *run, ObPostgres *postgres, JsonArray *names, GString *missing,
+               GString *closed, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (GString) missing = g_string_new (NULL);
+  const char *own = run->tablespace != NULL ? run->tablespace : DEFAULT_TABLESPACE;
 
   for (guint i = 0; i < json_array_get_length (names); i++)
     {
       const char *name = json_array_get_string_element (names, i);
+      const char *parameters[] = { name, run->config->user, NULL };
       g_autofree char *state = NULL;
+      GString *list;
 
-      if (name == NULL)
+      /* For the database's own nobody needs a right. */
+      if (name == NULL || strcmp (name, own) == 0)
         continue;
-      if (!look_for (postgres, name, &state, cancellable, error))
-        return NULL;
-      if (state == NULL)
-        g_string_append_printf (missing, "%s%s", missing->len > 0 ? ", " : "", name);
+      if (!look_for (postgres, right_sql, parameters, &state, cancellable, error))
+        return FALSE;
+      list = state == NULL ? missing : closed;
+      if (g_strcmp0 (state, "t") != 0)
+        g_string_append_printf (list, "%s%s", list->len > 0 ? ", " : "", name);
     }
-  return g_string_free (g_steal_pointer (&missing), FALSE);
+  return TRUE;
 }
 
 /* methods of this room */
@@ -94,12 +106,14 @@ ob_restore_choose_tablespace (ObRestoreRun *run, ObPostgres *postgres, GCancella
 {
   g_autofree char *name = NULL;
   g_autofree char *state = NULL;
+  const char *parameters[] = { NULL, NULL };
 
   if (!find_wanted (run, postgres, &name, cancellable, error))
     return FALSE;
   if (name == NULL || strcmp (name, DEFAULT_TABLESPACE) == 0)
     return TRUE;
-  if (!look_for (postgres, name, &state, cancellable, error))
+  parameters[0] = name;
+  if (!look_for (postgres, own_right_sql, parameters, &state, cancellable, error))
     return FALSE;
   if (g_strcmp0 (state, "t") == 0)
     run->tablespace = g_steal_pointer (&name);
@@ -122,21 +136,27 @@ ob_restore_check_tablespaces (ObRestoreRun *run, ObPostgres *postgres, GCancella
                               GError **error)
 {
   JsonObject *facts = run->request->facts;
-  g_autofree char *missing = NULL;
+  g_autoptr (GString) missing = g_string_new (NULL);
+  g_autoptr (GString) closed = g_string_new (NULL);
   g_autofree char *count = NULL;
 
   if (json_object_has_member (facts, "tablespaces"))
     {
-      missing = list_missing (postgres, json_object_get_array_member (facts, "tablespaces"),
-                              cancellable, error);
-      if (missing == NULL)
+      if (!list_unusable (run, postgres, json_object_get_array_member (facts, "tablespaces"),
+                          missing, closed, cancellable, error))
         return FALSE;
-      run->no_tablespaces = *missing != '\0';
-      if (run->no_tablespaces)
+      run->no_tablespaces = missing->len > 0 || closed->len > 0;
+      if (missing->len > 0)
         ob_progress_warn (run->progress, FALSE,
                           "Tablespaces that the backup's tables or indexes lie in are missing on "
                           "this server (%s): all of them are restored to where the database is",
-                          missing);
+                          missing->str);
+      else if (closed->len > 0)
+        ob_progress_warn (run->progress, FALSE,
+                          "The backup's tables or indexes lie in tablespaces in which the role %s "
+                          "may create nothing (%s): all of them are restored to where the database "
+                          "is",
+                          run->config->user, closed->str);
       return TRUE;
     }
 

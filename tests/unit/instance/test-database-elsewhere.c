@@ -143,6 +143,37 @@ test_forbidden_tablespace (Database *database, gconstpointer data)
   assert_warned (database, "GRANT CREATE ON TABLESPACE");
 }
 
+/* The database lies in a tablespace, and some of it in the server's own directory, in which its
+ * owner has no right of his own then. */
+static void
+test_default_tablespace (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+
+  database_or_skip (database);
+  make_tablespace (database, "wide");
+  run_beside (database, "ALTER DATABASE erp SET TABLESPACE wide");
+  fill (database);
+  database_run (database, OB_ROLE_SUPERUSER, NULL,
+                "ALTER TABLE public.t SET TABLESPACE pg_default");
+  archives = dump (database);
+  restore (database, archives);
+  assert_answer (database, NULL, TABLESPACE_OF_COPY, "wide");
+  assert_answer (database, "copy", TABLESPACES_IN_COPY, "pg_default -");
+  assert_answer (database, NULL,
+                 "SELECT coalesce (spcacl::text, '-') FROM pg_tablespace"
+                 " WHERE spcname = 'pg_default'",
+                 "{postgres=C/postgres}");
+  g_assert_cmpuint (database->warnings->len, ==, 0);
+
+  run_beside (database, "DROP DATABASE copy");
+  archives_restore (archives, database->no_superuser, "copy", database->progress, &error);
+  g_assert_no_error (error);
+  assert_answer (database, "copy", TABLESPACES_IN_COPY, "- -");
+  assert_warned (database, "may create nothing (pg_default)");
+}
+
 /* Those of tables and indexes; the server has another one than those. */
 static void
 test_missing_tablespace (Database *database, gconstpointer data)
@@ -326,6 +357,7 @@ main (int argc, char **argv)
               database_tear_down)
   ADD ("own-tablespace", test_own_tablespace);
   ADD ("forbidden-tablespace", test_forbidden_tablespace);
+  ADD ("default-tablespace", test_default_tablespace);
   ADD ("missing-tablespace", test_missing_tablespace);
   ADD ("libc-to-icu", test_libc_to_icu);
   ADD ("icu-to-libc", test_icu_to_libc);
