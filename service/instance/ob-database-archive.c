@@ -18,8 +18,9 @@
  * - Rows by bbdd.user, always: a COPY runs CHECK constraints, domain checks, defaults, generated
  *   columns and partition expressions. Large objects run nothing, and are loaded by the superuser,
  *   who may write those of everybody.
- * - Rights (GRANT, REVOKE) by the superuser, last: they evaluate nothing. Behind them come event
- *   triggers alone, which would see all that is changed, and may forbid it.
+ * - Rights (GRANT, REVOKE) by the superuser, when all is made: they evaluate nothing. Behind them
+ *   come materialized views, which are filled with the rights of their owners, and event triggers,
+ *   which would see all that is changed, and may forbid it.
  *
  * Index builds and refreshes of others' tables switch to the owner of the table by themselves, in a
  * state in which they cannot switch back (PostgreSQL 15, "CREATE INDEX", "REFRESH MATERIALIZED
@@ -89,6 +90,8 @@ build_argv (ObRestoreRun *run, const ObRestoreCommand *command)
     }
   if (command->no_owner)
     g_ptr_array_add (argv, g_strdup ("--no-owner"));
+  if (command->row_security)
+    g_ptr_array_add (argv, g_strdup ("--enable-row-security"));
   if (command->section != NULL)
     g_ptr_array_add (argv, g_strconcat ("--section=", command->section, NULL));
   if (run->no_tablespaces && command->output == OB_RESTORE_TO_DATABASE)
@@ -290,6 +293,24 @@ restore_as_admin (ObRestoreRun *run, GString *list, GCancellable *cancellable, G
   return restore_list (run, command, list, cancellable, error);
 }
 
+/* Fills materialized views. The rights are there by then, so that bbdd.user needs no others. */
+static gboolean
+refresh (ObRestoreRun *run, GPtrArray *refreshes, GCancellable *cancellable, GError **error)
+{
+  for (guint i = 0; i < refreshes->len; i++)
+    {
+      const ObTocRun *entries = g_ptr_array_index (refreshes, i);
+      ObRestoreCommand command
+        = { .role = entries->maker == OB_TOC_BY_SUPERUSER ? OB_ROLE_SUPERUSER : OB_ROLE_OWNER,
+            .row_security = TRUE,
+            .n_jobs = run->request->n_parallel };
+
+      if (!restore_list (run, command, entries->lines, cancellable, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 /* In the schema where it was, which has to be there. */
 static gboolean
 create_extension (ObPostgres *postgres, JsonObject *extension, GCancellable *cancellable,
@@ -382,5 +403,6 @@ ob_restore_post_data (ObRestoreRun *run, GCancellable *cancellable, GError **err
          && ob_restore_owners_give (run->owners, run, cancellable, error)
          && (run->admin == OB_ROLE_OWNER || restore_as_admin (run, run->rights, cancellable, error))
          && restore_as_admin (run, cut->rights, cancellable, error)
+         && refresh (run, cut->refreshes, cancellable, error)
          && restore_as_admin (run, cut->event_triggers, cancellable, error);
 }

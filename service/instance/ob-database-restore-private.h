@@ -52,6 +52,7 @@ typedef struct
   int archive_fd;      /* memfd; -1: the archive comes through @stdin_fd */
   int list_fd;         /* memfd with entries to restore; -1: all */
   gboolean no_owner;   /* all stays with @role */
+  gboolean row_security; /* what is read is what its reader may see, and not all or nothing */
   int stdin_fd;        /* 0: none */
   int stdout_fd;       /* 0: none; a list is captured */
   guint n_jobs;
@@ -150,6 +151,8 @@ typedef struct
 {
   GPtrArray *runs; /* of ObTocRun */
   GString *rights; /* GRANT and REVOKE: after the last run */
+  GPtrArray *refreshes; /* of ObTocRun, which fill materialized views: when all have their own, and
+                         * the rights that they read with; empty where there is no superuser */
   GString *event_triggers; /* for the superuser, after all else */
   GPtrArray *left_out; /* "KIND SCHEMA NAME OWNER" of what only a superuser could make another's */
 } ObTocCut;

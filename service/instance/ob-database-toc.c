@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define DEFAULT_ACL_CLASS "826 " /* pg_default_acl */
+#define NO_CLASS "0 "
 
 typedef struct
 {
@@ -140,6 +141,15 @@ is_remark (const char *line)
   return has_kind (line, kinds);
 }
 
+/* A materialized view in a schema "DATA" looks like it, but for its class. */
+static gboolean
+is_refresh (const char *line)
+{
+  static const char *const kinds[] = { "MATERIALIZED VIEW DATA ", NULL };
+
+  return has_kind (line, kinds) && g_str_has_prefix (get_class (line), NO_CLASS);
+}
+
 /* The role that a line belongs to; NULL where none is known by that name. */
 static const Role *
 find_owner (const Cutting *cutting, const char *line)
@@ -199,9 +209,8 @@ is_user (const Cutting *cutting, const Role *role)
 
 /* @owner: NULL for bbdd.user. */
 static void
-add_line (Cutting *cutting, ObTocMaker maker, const char *owner, const char *line)
+append_line (GPtrArray *runs, ObTocMaker maker, const char *owner, const char *line)
 {
-  GPtrArray *runs = cutting->cut->runs;
   ObTocRun *last = runs->len > 0 ? g_ptr_array_index (runs, runs->len - 1) : NULL;
 
   if (last == NULL || last->maker != maker || g_strcmp0 (last->owner, owner) != 0)
@@ -213,6 +222,12 @@ add_line (Cutting *cutting, ObTocMaker maker, const char *owner, const char *lin
       g_ptr_array_add (runs, last);
     }
   g_string_append_printf (last->lines, "%s\n", line);
+}
+
+static void
+add_line (Cutting *cutting, ObTocMaker maker, const char *owner, const char *line)
+{
+  append_line (cutting->cut->runs, maker, owner, line);
 }
 
 /* Whether the superuser makes it, for what its owner @role is, and what it is itself. */
@@ -242,6 +257,17 @@ get_heir (const Cutting *cutting, const Role *role)
   return role->name;
 }
 
+/* By a superuser's statement a view is filled with the rights of its owner, who may read what
+ * bbdd.user may not, and other rows. */
+static void
+place_refresh (Cutting *cutting, const Role *role, const char *line)
+{
+  gboolean of_another = (role != NULL && role->superuser) || get_heir (cutting, role) != NULL;
+
+  append_line (cutting->cut->refreshes, of_another ? OB_TOC_BY_SUPERUSER : OB_TOC_BY_USER, NULL,
+               line);
+}
+
 static void
 place (Cutting *cutting, const char *line)
 {
@@ -252,6 +278,8 @@ place (Cutting *cutting, const char *line)
     g_string_append_printf (cutting->cut->rights, "%s\n", line);
   else if (is_event_trigger (line))
     g_string_append_printf (cutting->cut->event_triggers, "%s\n", line);
+  else if (is_refresh (line))
+    place_refresh (cutting, role, line);
   else if (is_remark (line) && (!owned || is_remark_on_public (line)))
     g_string_append_printf (cutting->remarks, "%s\n", line);
   else if (is_public (role, line) && cutting->creates_public)
@@ -339,6 +367,7 @@ ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *user, gboo
                       .remarks = remarks };
 
   cut->runs = g_ptr_array_new_with_free_func (free_run);
+  cut->refreshes = g_ptr_array_new_with_free_func (free_run);
   cut->left_out = g_ptr_array_new_with_free_func (g_free);
   cut->rights = g_string_new (NULL);
   cut->event_triggers = g_string_new (NULL);
@@ -361,6 +390,7 @@ void
 ob_toc_cut_free (ObTocCut *cut)
 {
   g_ptr_array_unref (cut->runs);
+  g_ptr_array_unref (cut->refreshes);
   g_ptr_array_unref (cut->left_out);
   g_string_free (cut->rights, TRUE);
   g_string_free (cut->event_triggers, TRUE);

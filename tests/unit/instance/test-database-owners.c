@@ -127,6 +127,9 @@ test_given_away (Database *database, gconstpointer data)
             "ALTER VIEW public.trap_reader OWNER TO " READER ";"
             "CREATE VIEW public.trap_blank AS SELECT '{x}'::public.evil_constant[] AS things;"
             "ALTER VIEW public.trap_blank OWNER TO \"x postgres\";"
+            "CREATE MATERIALIZED VIEW public.trap_refresh AS"
+            "  SELECT public.evil ('refresh') AS sprung;"
+            "ALTER MATERIALIZED VIEW public.trap_refresh OWNER TO " READER ";"
             "CREATE FUNCTION public.trap_atomic (\"a\n    LANGUAGE c\" integer) RETURNS text[]"
             "  LANGUAGE sql BEGIN ATOMIC SELECT '{x}'::public.evil_constant[]; END;"
             "ALTER FUNCTION public.trap_atomic (integer) OWNER TO " READER ";"
@@ -231,6 +234,39 @@ test_column_rights (Database *database, gconstpointer data)
                           "GRANT REFERENCES (id) ON audit.kinds TO " OWNER);
   as_owner (database, "CREATE TABLE public.t (kind integer REFERENCES audit.kinds)");
   assert_restored (database, database->config);
+}
+
+/* Filled with what its owner may see, and before what reads it. */
+static void
+test_materialized_views (Database *database, gconstpointer data)
+{
+  g_autofree char *rows = NULL;
+
+  database_or_skip (database);
+  as_superuser (database,
+                "CREATE TABLE public.dba_secret (who name, what text);"
+                "INSERT INTO public.dba_secret VALUES ('" OWNER "', 'a'), ('" READER "', 'b');"
+                "ALTER TABLE public.dba_secret ENABLE ROW LEVEL SECURITY;"
+                "CREATE POLICY own ON public.dba_secret USING (who = current_user);"
+                "GRANT SELECT ON public.dba_secret TO " READER ";"
+                "CREATE TABLE public.dba_both AS SELECT * FROM public.dba_secret;"
+                "ALTER TABLE public.dba_both ENABLE ROW LEVEL SECURITY;"
+                "CREATE POLICY own ON public.dba_both USING (who = current_user);"
+                "GRANT SELECT ON public.dba_both TO " READER ", " OWNER ";"
+                "GRANT CREATE ON SCHEMA public TO " READER ";"
+                "CREATE MATERIALIZED VIEW public.of_reader AS SELECT what FROM public.dba_secret"
+                "  UNION ALL SELECT what FROM public.dba_both WITH NO DATA;"
+                "ALTER MATERIALIZED VIEW public.of_reader OWNER TO " READER ";"
+                "GRANT SELECT ON public.of_reader TO " OWNER ";"
+                "REFRESH MATERIALIZED VIEW public.of_reader");
+  as_owner (database, "CREATE MATERIALIZED VIEW public.of_owner AS"
+                      "  SELECT what FROM public.of_reader UNION ALL"
+                      "  SELECT what FROM public.dba_both");
+  assert_restored (database, database->config);
+  rows = database_ask (database, "copy",
+                       "SELECT string_agg (what, ' ') FROM (SELECT what FROM public.of_reader"
+                       " UNION ALL SELECT '|' UNION ALL SELECT what FROM public.of_owner) t");
+  g_assert_cmpstr (rows, ==, "b b | b b a");
 }
 
 static void
@@ -401,6 +437,7 @@ main (int argc, char **argv)
   ADD ("for-superusers", test_for_superusers);
   ADD ("public-schema", test_public_schema);
   ADD ("column-rights", test_column_rights);
+  ADD ("materialized-views", test_materialized_views);
   ADD ("tablespace", test_tablespace);
   ADD ("tablespace-of-failed-restore", test_tablespace_of_failed_restore);
   ADD ("event-triggers", test_event_triggers);
