@@ -12,9 +12,12 @@
  *   give it what is his, and a database's owner is one of pg_database_owner. What bbdd.user made
  *   for another is given to that one in the end (ob-database-owners.c). Where bbdd.user lacks a
  *   right on the things of superusers that its own stand on, it gets that right for as long.
- * - What superusers alone may make, and evaluates nothing, is made by the superuser for everybody.
- *   A trigger belongs to the owner of its table, but TRIGGER is a right that others may have: one
- *   with a condition is made by bbdd.user (ob-database-nature.c).
+ * - What superusers alone may make, and evaluates nothing, is made by the superuser for everybody,
+ *   and so are functions of other roles that evaluate nothing: bbdd.user could put something else
+ *   into one that is to run with its owner's rights. It is made and given in one transaction, since
+ *   before it is given it runs with the superuser's. A trigger belongs to the owner of its table,
+ *   but TRIGGER is a right that others may have: one with a condition is made by bbdd.user
+ *   (ob-database-nature.c).
  * - Rows by bbdd.user, always: a COPY runs CHECK constraints, domain checks, defaults, generated
  *   columns and partition expressions. Large objects run nothing, and are loaded by the superuser,
  *   who may write those of everybody.
@@ -90,6 +93,8 @@ build_argv (ObRestoreRun *run, const ObRestoreCommand *command)
     }
   if (command->no_owner)
     g_ptr_array_add (argv, g_strdup ("--no-owner"));
+  if (command->at_once)
+    g_ptr_array_add (argv, g_strdup ("--single-transaction"));
   if (command->row_security)
     g_ptr_array_add (argv, g_strdup ("--enable-row-security"));
   if (command->section != NULL)
@@ -228,6 +233,10 @@ restore_entries (ObRestoreRun *run, guint n_jobs, const ObTocRun *entries, ObRes
       return restore_as_user (run, n_jobs, entries, grants, cancellable, error);
     case OB_TOC_BY_USER_IF_ALLOWED:
       return try_as_user (run, entries, cancellable, error);
+    case OB_TOC_BY_SUPERUSER_AT_ONCE:
+      command.at_once = TRUE;
+      command.n_jobs = 1;
+      return restore_list (run, command, entries->lines, cancellable, error);
     case OB_TOC_BY_SUPERUSER:
       return restore_list (run, command, entries->lines, cancellable, error);
     default:

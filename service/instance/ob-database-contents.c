@@ -35,33 +35,54 @@ read_roles (ObRestoreRun *run, GCancellable *cancellable, GError **error)
   return roles;
 }
 
+/* What pg_restore's scripts have in front of each entry. */
+#define HEAD "\n--\n-- Name: "
+
+/* Entries of one kind that are not clear without their definitions. */
+typedef struct
+{
+  GPtrArray *lines;
+  gboolean all; /* odd or not */
+} Doubt;
+
 /* What definitions tell. */
 typedef struct
 {
   ObRestoreRun *run;
-  GHashTable *doubtful; /* the first word of a kind, to a GPtrArray of lines */
+  GHashTable *doubtful; /* the first word of a kind, to a Doubt */
   GHashTable *natures;  /* lines, to what they are; all others are plain */
   GCancellable *cancellable;
 } Judging;
 
+static void
+free_doubt (gpointer data)
+{
+  Doubt *doubt = data;
+
+  g_ptr_array_unref (doubt->lines);
+  g_free (doubt);
+}
+
 static ObTocNature
-collect_line (const char *line, const char *kind, gpointer user_data)
+collect_line (const char *line, const char *kind, gboolean of_another, gpointer user_data)
 {
   Judging *judging = user_data;
   g_autofree char *word = g_strndup (kind, strcspn (kind, " ") + 1);
-  GPtrArray *lines = g_hash_table_lookup (judging->doubtful, word);
+  Doubt *doubt = g_hash_table_lookup (judging->doubtful, word);
 
-  if (lines == NULL)
+  if (doubt == NULL)
     {
-      lines = g_ptr_array_new_with_free_func (g_free);
-      g_hash_table_insert (judging->doubtful, g_steal_pointer (&word), lines);
+      doubt = g_new0 (Doubt, 1);
+      doubt->lines = g_ptr_array_new_with_free_func (g_free);
+      g_hash_table_insert (judging->doubtful, g_steal_pointer (&word), doubt);
     }
-  g_ptr_array_add (lines, g_strdup (line));
+  g_ptr_array_add (doubt->lines, g_strdup (line));
+  doubt->all = doubt->all || of_another;
   return OB_TOC_PLAIN;
 }
 
 static ObTocNature
-get_nature (const char *line, const char *kind, gpointer user_data)
+get_nature (const char *line, const char *kind, gboolean of_another, gpointer user_data)
 {
   Judging *judging = user_data;
 
@@ -108,21 +129,42 @@ read_script (Judging *judging, char **lines, guint n, GError **error)
   return g_strdup (ob_child_get_output (child));
 }
 
-/* Halves what has something odd in it, since there is seldom more than a few. */
+/* The scripts of all @n entries, one after the other. NULL where they cannot be told apart, since a
+ * body has a line in it like the head of one. Transfer full. */
+static GStrv
+split_script (const char *script, guint n)
+{
+  g_auto (GStrv) parts = g_strsplit (script, HEAD, -1);
+
+  return g_strv_length (parts) == n + 1 ? g_steal_pointer (&parts) : NULL;
+}
+
+static void
+note_nature (Judging *judging, const char *kind, const char *line, const char *script)
+{
+  ObTocNature nature = ob_toc_judge (kind, script);
+
+  if (nature != OB_TOC_PLAIN)
+    g_hash_table_insert (judging->natures, g_strdup (line), GINT_TO_POINTER (nature));
+}
+
+/* All in one script, or else in halves. */
 static gboolean
 judge_lines (Judging *judging, const char *kind, char **lines, guint n, GError **error)
 {
   g_autofree char *script = read_script (judging, lines, n, error);
+  g_auto (GStrv) parts = script != NULL && n > 1 ? split_script (script, n) : NULL;
 
   if (script == NULL)
     return FALSE;
-  if (!ob_toc_has_odd (kind, script, -1))
-    return TRUE;
-  if (n > 1)
+  if (n == 1)
+    note_nature (judging, kind, *lines, script);
+  else if (parts == NULL)
     return judge_lines (judging, kind, lines, n / 2, error)
            && judge_lines (judging, kind, lines + n / 2, n - n / 2, error);
-  g_hash_table_insert (judging->natures, g_strdup (*lines),
-                       GINT_TO_POINTER (ob_toc_judge (kind, script)));
+  else
+    for (guint i = 0; i < n; i++)
+      note_nature (judging, kind, lines[i], parts[i + 1]);
   return TRUE;
 }
 
@@ -135,10 +177,11 @@ judge_all (Judging *judging, GError **error)
   g_hash_table_iter_init (&iter, judging->doubtful);
   while (g_hash_table_iter_next (&iter, &kind, &value))
     {
-      GPtrArray *lines = value;
-      gboolean odd = FALSE;
+      Doubt *doubt = value;
+      GPtrArray *lines = doubt->lines;
+      gboolean odd = doubt->all;
 
-      if (!look_through (judging->run, kind, &odd, error)
+      if ((!odd && !look_through (judging->run, kind, &odd, error))
           || (odd && !judge_lines (judging, kind, (char **) lines->pdata, lines->len, error)))
         return FALSE;
     }
@@ -151,7 +194,7 @@ cut_list (ObRestoreRun *run, const char *list, GCancellable *cancellable, GError
   g_autoptr (ObTocRoles) roles = read_roles (run, cancellable, error);
   g_autoptr (ObTocCut) first = NULL;
   g_autoptr (GHashTable) doubtful
-    = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
+    = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_doubt);
   g_autoptr (GHashTable) natures = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   Judging judging = { run, doubtful, natures, cancellable };
   gboolean only_owned = run->admin == OB_ROLE_OWNER;

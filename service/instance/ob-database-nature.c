@@ -3,36 +3,34 @@
  * What only a definition tells of an entry: whether a superuser has to make it, and whether it
  * evaluates anything.
  *
- * Definitions are as the server deparsed them for pg_dump, with keywords in capitals. A word in a
- * name or a body that looks like one makes an entry at most one that bbdd.user makes: what a
- * superuser is to make must have none of those words, wherever.
+ * Definitions are as the server deparsed them for pg_dump, with keywords in capitals. Of a function
+ * the clauses are read (pg_dump.c, dumpFunc): each begins a line of its own, outside of what is
+ * quoted, and the body is the last. Of all else a word in a name that looks like one makes an entry
+ * at most one that bbdd.user makes, or one that evaluates nothing by whoever makes it.
  */
 #include "ob-database-restore-private.h"
 
 #include <string.h>
 
-/* Functions of languages that superusers alone may use. */
-#define OTHER_LANGUAGE "\n    LANGUAGE (?!sql\\b|plpgsql\\b)"
+#define CLAUSE "\n    "
+/* Functions of other languages are made by superusers alone. */
+#define TRUSTED_LANGUAGE "(?:sql|plpgsql|plperl|pltcl)(?![\\w\"])"
+#define OTHER_LANGUAGE CLAUSE "LANGUAGE (?!" TRUSTED_LANGUAGE ")"
 #define OF_SERVER "STYPE = internal\\b"
-#define BASE_TYPE "\n    INPUT = "
+#define START_VALUE "\\bM?INITCOND\\b"
+#define BASE_TYPE CLAUSE "INPUT = "
 #define CONDITION "\\bWHEN\\b"
+
+/* Judges the script of one entry. */
+typedef ObTocNature (*Judge) (const char *script);
 
 typedef struct
 {
   const char *kind;
-  const char *odd;        /* of what is not plain */
-  const char *evaluating; /* what is then made by bbdd.user still; NULL: nothing */
-  ObTocNature nature;
+  const char *odd; /* a text without it has nothing that is not plain, or inert */
+  Judge judge;
+  gboolean of_superuser; /* asked of what is a superuser's, or of what is not */
 } Rule;
-
-static const Rule rules[] = {
-  /* Defaults of arguments, and bodies that are parsed at once. */
-  { "FUNCTION ", OTHER_LANGUAGE, "\\b(DEFAULT|ATOMIC|RETURN)\\b", OB_TOC_MIGHTY },
-  { "PROCEDURE ", OTHER_LANGUAGE, "\\b(DEFAULT|ATOMIC|RETURN)\\b", OB_TOC_MIGHTY },
-  { "AGGREGATE ", OF_SERVER, "\\bM?INITCOND\\b", OB_TOC_MIGHTY },
-  { "TYPE ", BASE_TYPE, NULL, OB_TOC_MIGHTY },
-  { "TRIGGER ", CONDITION, NULL, OB_TOC_FOREIGN },
-};
 
 /* internal methods */
 
@@ -44,6 +42,85 @@ matches (const char *pattern, const char *text, gssize size)
   g_assert (regex != NULL);
   return g_regex_match_full (regex, text, size, 0, 0, NULL, NULL);
 }
+
+/* Where the statement begins; what is before it are comments of one line each. NULL for none. */
+static const char *
+find_function (const char *script)
+{
+  const char *function = strstr (script, "\nCREATE FUNCTION ");
+  const char *procedure = strstr (script, "\nCREATE PROCEDURE ");
+
+  if (function == NULL || (procedure != NULL && procedure < function))
+    return procedure;
+  return function;
+}
+
+/* Behind what is quoted at @text. A doubled quote ends it and begins more of it. */
+static const char *
+skip_quoted (const char *text)
+{
+  const char *end = strchr (text + 1, *text);
+
+  return end != NULL ? end + 1 : text + strlen (text);
+}
+
+/* Defaults of arguments are evaluated when they are parsed, and so is a body that is no text. What
+ * is not understood may do anything. */
+static ObTocNature
+judge_function (const char *script)
+{
+  const char *at = find_function (script);
+  ObTocNature nature = OB_TOC_PLAIN;
+
+  while (at != NULL && *at != '\0')
+    if (*at == '"' || *at == '\'')
+      at = skip_quoted (at);
+    else if (g_str_has_prefix (at, " DEFAULT "))
+      return OB_TOC_PLAIN;
+    else if (!g_str_has_prefix (at, CLAUSE))
+      at++;
+    else
+      {
+        const char *clause = at + strlen (CLAUSE);
+
+        if (g_str_has_prefix (clause, "AS "))
+          return nature;
+        if (g_str_has_prefix (clause, "LANGUAGE "))
+          nature = matches ("^LANGUAGE " TRUSTED_LANGUAGE, clause, -1) ? OB_TOC_INERT
+                                                                       : OB_TOC_MIGHTY;
+        else if (!g_str_has_prefix (clause, "SET "))
+          return OB_TOC_PLAIN;
+        at = clause;
+      }
+  return OB_TOC_PLAIN;
+}
+
+static ObTocNature
+judge_aggregate (const char *script)
+{
+  return matches (OF_SERVER, script, -1) && !matches (START_VALUE, script, -1) ? OB_TOC_MIGHTY
+                                                                               : OB_TOC_PLAIN;
+}
+
+static ObTocNature
+judge_type (const char *script)
+{
+  return matches (BASE_TYPE, script, -1) ? OB_TOC_MIGHTY : OB_TOC_PLAIN;
+}
+
+static ObTocNature
+judge_trigger (const char *script)
+{
+  return matches (CONDITION, script, -1) ? OB_TOC_FOREIGN : OB_TOC_PLAIN;
+}
+
+static const Rule rules[] = {
+  { "FUNCTION ", OTHER_LANGUAGE, judge_function, FALSE },
+  { "PROCEDURE ", OTHER_LANGUAGE, judge_function, FALSE },
+  { "AGGREGATE ", OF_SERVER, judge_aggregate, FALSE },
+  { "TYPE ", BASE_TYPE, judge_type, FALSE },
+  { "TRIGGER ", CONDITION, judge_trigger, TRUE },
+};
 
 static const Rule *
 find_rule (const char *kind)
@@ -61,7 +138,7 @@ ob_toc_can_judge (const char *kind, gboolean of_superuser)
 {
   const Rule *rule = find_rule (kind);
 
-  return rule != NULL && (rule->nature == OB_TOC_FOREIGN) == of_superuser;
+  return rule != NULL && rule->of_superuser == of_superuser;
 }
 
 gboolean
@@ -77,8 +154,5 @@ ob_toc_judge (const char *kind, const char *script)
 {
   const Rule *rule = find_rule (kind);
 
-  if (!ob_toc_has_odd (kind, script, -1)
-      || (rule->evaluating != NULL && matches (rule->evaluating, script, -1)))
-    return OB_TOC_PLAIN;
-  return rule->nature;
+  return rule != NULL ? rule->judge (script) : OB_TOC_PLAIN;
 }

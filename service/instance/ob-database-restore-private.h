@@ -52,6 +52,7 @@ typedef struct
   int archive_fd;      /* memfd; -1: the archive comes through @stdin_fd */
   int list_fd;         /* memfd with entries to restore; -1: all */
   gboolean no_owner;   /* all stays with @role */
+  gboolean at_once;    /* in one transaction, over one connection */
   gboolean row_security; /* what is read is what its reader may see, and not all or nothing */
   int stdin_fd;        /* 0: none */
   int stdout_fd;       /* 0: none; a list is captured */
@@ -136,6 +137,7 @@ typedef enum
 {
   OB_TOC_BY_USER,      /* bbdd.user */
   OB_TOC_BY_SUPERUSER,
+  OB_TOC_BY_SUPERUSER_AT_ONCE, /* in one transaction, so that nobody sees it as a superuser's */
   OB_TOC_BY_USER_IF_ALLOWED, /* one by one, where there is no superuser */
 } ObTocMaker;
 
@@ -145,6 +147,7 @@ typedef struct
   ObTocMaker maker;
   char *owner; /* whose they are in the end, where bbdd.user makes them for another; else NULL */
   GString *lines;
+  guint n_lines;
 } ObTocRun;
 
 typedef struct
@@ -164,12 +167,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObTocCut, ob_toc_cut_free)
 typedef enum
 {
   OB_TOC_PLAIN,
-  OB_TOC_MIGHTY,  /* superusers alone may make it, and no expression is evaluated by that */
+  OB_TOC_INERT,   /* no expression is evaluated by whoever makes it */
+  OB_TOC_MIGHTY,  /* as that, and superusers alone may make it */
   OB_TOC_FOREIGN, /* an expression is evaluated that may be another's than the owner's */
 } ObTocNature;
 
-/* @kind: what is behind the numbers of @line, as "FUNCTION public f() tad". */
-typedef ObTocNature (*ObTocJudge) (const char *line, const char *kind, gpointer user_data);
+/* @kind: what is behind the numbers of @line, as "FUNCTION public f() tad". @of_another: it belongs
+ * to neither bbdd.user nor a superuser, so that it matters whether it is inert. */
+typedef ObTocNature (*ObTocJudge) (const char *line, const char *kind, gboolean of_another,
+                                   gpointer user_data);
 
 /* The roles of the server. */
 typedef struct _ObTocRoles ObTocRoles;
@@ -197,7 +203,8 @@ ObTocCut *ob_restore_read_contents (ObRestoreRun *run, const char *section,
 /* Whether an entry with such a @kind, as "FUNCTION public f() tad", may be anything but plain. */
 gboolean ob_toc_can_judge (const char *kind, gboolean of_superuser);
 
-/* Whether any definition of such a kind in a text, of an archive or a script, may be. */
+/* Whether any definition of such a kind in a text, of an archive or a script, may be anything but
+ * plain or inert. */
 gboolean ob_toc_has_odd (const char *kind, const char *text, gssize size);
 
 /* @script: what pg_restore makes of that entry alone. */

@@ -15,6 +15,9 @@
 
 #define DEFAULT_ACL_CLASS "826 " /* pg_default_acl */
 #define NO_CLASS "0 "
+/* In one transaction, which keeps a lock for each and more; the server has some thousands of them
+ * (PostgreSQL, "max_locks_per_transaction"). */
+#define MOST_AT_ONCE 200
 
 typedef struct
 {
@@ -213,7 +216,8 @@ append_line (GPtrArray *runs, ObTocMaker maker, const char *owner, const char *l
 {
   ObTocRun *last = runs->len > 0 ? g_ptr_array_index (runs, runs->len - 1) : NULL;
 
-  if (last == NULL || last->maker != maker || g_strcmp0 (last->owner, owner) != 0)
+  if (last == NULL || last->maker != maker || g_strcmp0 (last->owner, owner) != 0
+      || (maker == OB_TOC_BY_SUPERUSER_AT_ONCE && last->n_lines == MOST_AT_ONCE))
     {
       last = g_new0 (ObTocRun, 1);
       last->maker = maker;
@@ -222,6 +226,7 @@ append_line (GPtrArray *runs, ObTocMaker maker, const char *owner, const char *l
       g_ptr_array_add (runs, last);
     }
   g_string_append_printf (last->lines, "%s\n", line);
+  last->n_lines++;
 }
 
 static void
@@ -230,22 +235,8 @@ add_line (Cutting *cutting, ObTocMaker maker, const char *owner, const char *lin
   append_line (cutting->cut->runs, maker, owner, line);
 }
 
-/* Whether the superuser makes it, for what its owner @role is, and what it is itself. */
-static gboolean
-is_for_superuser (const Cutting *cutting, const Role *role, const char *line)
-{
-  gboolean of_superuser = role != NULL && role->superuser;
-  ObTocNature nature = OB_TOC_PLAIN;
-
-  if (needs_superuser (line))
-    return TRUE;
-  if (cutting->judge != NULL && ob_toc_can_judge (get_kind (line), of_superuser))
-    nature = cutting->judge (line, get_kind (line), cutting->user_data);
-  return of_superuser ? nature != OB_TOC_FOREIGN : nature == OB_TOC_MIGHTY;
-}
-
-/* Who gets it in the end, where bbdd.user makes what belongs to @role; NULL: bbdd.user keeps it, or
- * is a superuser and gives it himself. */
+/* Whose it is in the end, where @role is another than bbdd.user and none of them is a superuser;
+ * else NULL. */
 static const char *
 get_heir (const Cutting *cutting, const Role *role)
 {
@@ -255,6 +246,33 @@ get_heir (const Cutting *cutting, const Role *role)
       || (user != NULL && user->superuser))
     return NULL;
   return role->name;
+}
+
+/* Whether the superuser makes it, for what its owner @role is, and what it is itself. */
+static gboolean
+is_for_superuser (const Cutting *cutting, const Role *role, const char *line)
+{
+  gboolean of_superuser = role != NULL && role->superuser;
+  gboolean of_another = get_heir (cutting, role) != NULL;
+  ObTocNature nature = OB_TOC_PLAIN;
+
+  if (needs_superuser (line))
+    return TRUE;
+  if (cutting->judge != NULL && ob_toc_can_judge (get_kind (line), of_superuser))
+    nature = cutting->judge (line, get_kind (line), of_another, cutting->user_data);
+  if (of_superuser)
+    return nature != OB_TOC_FOREIGN;
+  return nature == OB_TOC_MIGHTY || (nature == OB_TOC_INERT && of_another);
+}
+
+/* pg_restore makes a thing, and then gives it to its owner. In between a function that runs with
+ * the rights of its owner would run with those of the superuser, for bbdd.user, too. */
+static void
+add_for_superuser (Cutting *cutting, const Role *role, const char *line)
+{
+  add_line (cutting,
+            role != NULL && !role->superuser ? OB_TOC_BY_SUPERUSER_AT_ONCE : OB_TOC_BY_SUPERUSER,
+            NULL, line);
 }
 
 /* By a superuser's statement a view is filled with the rights of its owner, who may read what
@@ -284,8 +302,10 @@ place (Cutting *cutting, const char *line)
     g_string_append_printf (cutting->remarks, "%s\n", line);
   else if (is_public (role, line) && cutting->creates_public)
     return;
-  else if (is_public (role, line) || is_for_superuser (cutting, role, line))
+  else if (is_public (role, line))
     add_line (cutting, OB_TOC_BY_SUPERUSER, NULL, line);
+  else if (is_for_superuser (cutting, role, line))
+    add_for_superuser (cutting, role, line);
   else
     add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
 }

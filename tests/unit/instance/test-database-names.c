@@ -252,14 +252,15 @@ test_cut_list (void)
   g_autoptr (ObTocCut) cut = ob_restore_cut_list (list, roles, "tad", FALSE, NULL, NULL);
   g_autoptr (ObTocCut) own = ob_restore_cut_list (list, roles, "tad", TRUE, NULL, NULL);
 
-  g_assert_cmpuint (cut->runs->len, ==, 4);
+  g_assert_cmpuint (cut->runs->len, ==, 5);
   assert_run (cut, 0, OB_TOC_BY_SUPERUSER, NULL, "3; 3079 16403 EXTENSION - pg_trgm \n");
   assert_run (cut, 1, OB_TOC_BY_USER, NULL,
               "9; 2615 16399 SCHEMA - ext tad\n215; 1259 16400 TABLE public a tad\n");
   assert_run (cut, 2, OB_TOC_BY_SUPERUSER, NULL,
-              "217; 1259 16402 TABLE public ACL x postgre postgres\n"
+              "217; 1259 16402 TABLE public ACL x postgre postgres\n");
+  assert_run (cut, 3, OB_TOC_BY_SUPERUSER_AT_ONCE, NULL,
               "218; 2616 16410 OPERATOR CLASS public c tad\n");
-  assert_run (cut, 3, OB_TOC_BY_USER, NULL, "216; 1259 16401 TABLE public b evil tad\n");
+  assert_run (cut, 4, OB_TOC_BY_USER, NULL, "216; 1259 16401 TABLE public b evil tad\n");
   g_assert_cmpstr (cut->rights->str, ==,
                    "900; 0 0 ACL - SCHEMA ext tad\n"
                    "901; 826 16420 DEFAULT ACL public DEFAULT PRIVILEGES FOR TABLES postgres\n");
@@ -347,8 +348,11 @@ test_cut_public (void)
 }
 
 static ObTocNature
-judge_by_name (const char *line, const char *kind, gpointer user_data)
+judge_by_name (const char *line, const char *kind, gboolean of_another, gpointer user_data)
 {
+  g_assert_cmpint (of_another, ==, g_str_has_suffix (kind, " x postgres"));
+  if (strstr (kind, "inert") != NULL)
+    return OB_TOC_INERT;
   if (strstr (kind, "mighty") != NULL)
     return OB_TOC_MIGHTY;
   return strstr (kind, "foreign") != NULL ? OB_TOC_FOREIGN : OB_TOC_PLAIN;
@@ -360,39 +364,87 @@ test_cut_by_nature (void)
   static const char list[] = "1; 1255 1 FUNCTION public mighty() tad\n"
                              "2; 1255 2 FUNCTION public plain() tad\n"
                              "3; 2620 3 TRIGGER public log foreign postgres\n"
-                             "4; 2620 4 TRIGGER public log plain postgres\n";
+                             "4; 2620 4 TRIGGER public log plain postgres\n"
+                             "5; 1255 5 FUNCTION public inert() tad\n"
+                             "6; 1255 6 FUNCTION public plain() x postgres\n"
+                             "7; 1255 7 FUNCTION public inert() x postgres\n"
+                             "8; 1255 8 FUNCTION public mighty() postgres\n";
   g_autoptr (ObTocRoles) roles = make_roles ();
   g_autoptr (ObTocCut) cut
     = ob_restore_cut_list (list, roles, "tad", FALSE, judge_by_name, NULL);
 
-  g_assert_cmpuint (cut->runs->len, ==, 3);
-  assert_run (cut, 0, OB_TOC_BY_SUPERUSER, NULL, "1; 1255 1 FUNCTION public mighty() tad\n");
+  g_assert_cmpuint (cut->runs->len, ==, 7);
+  assert_run (cut, 0, OB_TOC_BY_SUPERUSER_AT_ONCE, NULL,
+              "1; 1255 1 FUNCTION public mighty() tad\n");
   assert_run (cut, 1, OB_TOC_BY_USER, NULL,
               "2; 1255 2 FUNCTION public plain() tad\n"
               "3; 2620 3 TRIGGER public log foreign postgres\n");
   assert_run (cut, 2, OB_TOC_BY_SUPERUSER, NULL,
               "4; 2620 4 TRIGGER public log plain postgres\n");
+  assert_run (cut, 3, OB_TOC_BY_USER, NULL, "5; 1255 5 FUNCTION public inert() tad\n");
+  assert_run (cut, 4, OB_TOC_BY_USER, "x postgres",
+              "6; 1255 6 FUNCTION public plain() x postgres\n");
+  assert_run (cut, 5, OB_TOC_BY_SUPERUSER_AT_ONCE, NULL,
+              "7; 1255 7 FUNCTION public inert() x postgres\n");
+  assert_run (cut, 6, OB_TOC_BY_SUPERUSER, NULL,
+              "8; 1255 8 FUNCTION public mighty() postgres\n");
+}
+
+/* A transaction does not outgrow the server's locks. */
+static void
+test_cut_many (void)
+{
+  g_autoptr (ObTocRoles) roles = make_roles ();
+  g_autoptr (GString) list = g_string_new (NULL);
+  g_autoptr (ObTocCut) cut = NULL;
+
+  for (guint i = 0; i < 1000; i++)
+    g_string_append_printf (list, "%u; 1255 %u FUNCTION public mighty%u() tad\n", i, i, i);
+  cut = ob_restore_cut_list (list->str, roles, "tad", FALSE, judge_by_name, NULL);
+  g_assert_cmpuint (cut->runs->len, ==, 5);
+  for (guint i = 0; i < cut->runs->len; i++)
+    g_assert_cmpuint (((ObTocRun *) cut->runs->pdata[i])->n_lines, ==, 200);
 }
 
 static void
 assert_nature (const char *kind, const char *script, ObTocNature nature)
 {
   g_assert_cmpint (ob_toc_judge (kind, script), ==, nature);
-  g_assert_true (nature == OB_TOC_PLAIN || ob_toc_has_odd (kind, script, -1));
-  g_assert_true (nature == OB_TOC_PLAIN
+  g_assert_true (nature <= OB_TOC_INERT || ob_toc_has_odd (kind, script, -1));
+  g_assert_true (nature <= OB_TOC_INERT
                  || ob_toc_can_judge (kind, g_str_has_suffix (kind, " postgres")));
 }
 
 static void
 test_nature (void)
 {
-#define FUNCTION(header) "CREATE FUNCTION public.f(" header ") RETURNS integer\n    LANGUAGE "
+#define FUNCTION(header)                                                                           \
+  "--\n-- Name: f(); Type: FUNCTION; Schema: public; Owner: tad\n--\n\n"                           \
+  "CREATE FUNCTION public.f(" header ") RETURNS integer\n    LANGUAGE "
   assert_nature ("FUNCTION public f() tad", FUNCTION ("") "c\n    AS 'lib', 'f';", OB_TOC_MIGHTY);
-  assert_nature ("PROCEDURE public f() tad", FUNCTION ("") "plperlu\n    AS '';", OB_TOC_MIGHTY);
-  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "sql\n    AS 'f';", OB_TOC_PLAIN);
-  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "plpgsql IMMUTABLE\n    AS 'f';",
-                 OB_TOC_PLAIN);
+  assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("") "plperlu SECURITY DEFINER\n    SET x.y TO 'a\n    AS b'\n    AS '';",
+                 OB_TOC_MIGHTY);
+  assert_nature ("PROCEDURE public f() tad",
+                 "\n\nCREATE PROCEDURE public.f()\n    LANGUAGE \"c\"\n    AS '';", OB_TOC_MIGHTY);
+  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "c\n    AS 'DEFAULT ', 'RETURN';",
+                 OB_TOC_MIGHTY);
+  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "sql\n    AS 'f';", OB_TOC_INERT);
+  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "plperl\n    AS 'f';", OB_TOC_INERT);
+  assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("") "plpgsql IMMUTABLE\n    SET search_path TO 'a'\n    AS $$f$$;",
+                 OB_TOC_INERT);
+  /* What the body says of a language. */
+  assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("") "plpgsql SECURITY DEFINER\n    AS $$ /*\n    LANGUAGE c\n*/ $$;",
+                 OB_TOC_INERT);
+  assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("\"a\n    LANGUAGE c\n    AS \" integer") "sql\n    AS 'f';",
+                 OB_TOC_INERT);
   assert_nature ("FUNCTION public f() tad", FUNCTION ("a text DEFAULT 'x'::text") "c\n    AS 'f';",
+                 OB_TOC_PLAIN);
+  assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("\" \"\" DEFAULT '\" text DEFAULT 'x'::text") "sql\n    AS 'f';",
                  OB_TOC_PLAIN);
   assert_nature ("FUNCTION public f() tad",
                  FUNCTION ("\"a\n    LANGUAGE c\" integer") "sql\n"
@@ -400,6 +452,7 @@ test_nature (void)
                  OB_TOC_PLAIN);
   assert_nature ("FUNCTION public f() tad",
                  FUNCTION ("\"a\n    LANGUAGE c\" integer") "sql\n    RETURN 1;", OB_TOC_PLAIN);
+  assert_nature ("FUNCTION public f() tad", "nothing", OB_TOC_PLAIN);
 #undef FUNCTION
   assert_nature ("AGGREGATE public a(integer) tad",
                  "CREATE AGGREGATE public.a(integer) (\n    SFUNC = f,\n    STYPE = internal\n);",
@@ -463,6 +516,7 @@ main (int argc, char **argv)
   g_test_add_func ("/database-names/cut-others", test_cut_others);
   g_test_add_func ("/database-names/cut-public", test_cut_public);
   g_test_add_func ("/database-names/cut-by-nature", test_cut_by_nature);
+  g_test_add_func ("/database-names/cut-many", test_cut_many);
   g_test_add_func ("/database-names/nature", test_nature);
   g_test_add_func ("/database-names/split-list-setting", test_split_list_setting);
   status = g_test_run ();

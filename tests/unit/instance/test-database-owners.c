@@ -43,6 +43,14 @@ static const char owners_sql[]
     "                          pg_describe_object (classoid, objoid, objsubid), description)"
     "   FROM pg_description WHERE objoid >= 16384) t";
 
+/* Functions by whether they were made and given to their owner in one transaction: what they depend
+ * on is noted when they are made. */
+static const char at_once_sql[]
+  = "SELECT string_agg (format ('%s %s', proname, p.xmin = d.xmin), ' ' ORDER BY proname)"
+    "  FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid"
+    "                                 AND d.refclassid = 'pg_namespace'::regclass"
+    " WHERE p.oid >= 16384";
+
 /* What a restore must not leave on the server, whatever it did meanwhile. */
 static const char roles_sql[]
   = "SELECT string_agg (line, E'\\n' ORDER BY line) FROM ("
@@ -207,6 +215,32 @@ test_for_superusers (Database *database, gconstpointer data)
     "GRANT SELECT ON public.words TO " OWNER ";"
     "INSERT INTO public.words (word, short) VALUES ('a', 'b')");
   assert_restored (database, database->config);
+}
+
+/* What runs with its owner's rights, and never with the superuser's, not even for a moment; but for
+ * what bbdd.user makes. */
+static void
+test_rights_of_owner (Database *database, gconstpointer data)
+{
+  g_autofree char *at_once = NULL;
+
+  database_or_skip (database);
+  as_owner (database,
+            "CREATE FUNCTION public.comment () RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
+            "  AS $$ /*\n    LANGUAGE c\n*/ BEGIN END $$");
+  as_superuser (database,
+                "CREATE FUNCTION public.low (integer) RETURNS integer LANGUAGE internal"
+                "  SECURITY DEFINER AS 'int4abs';"
+                "ALTER FUNCTION public.low (integer) OWNER TO " OWNER ";"
+                "CREATE FUNCTION public.of_reader () RETURNS integer LANGUAGE plpgsql"
+                "  SECURITY DEFINER SET search_path TO pg_catalog"
+                "  AS $$ -- not this:\n--\n-- Name: x\nBEGIN RETURN 1; END $$;"
+                "CREATE PROCEDURE public.of_reader_too () LANGUAGE sql SECURITY DEFINER AS '';"
+                "ALTER FUNCTION public.of_reader () OWNER TO " READER ";"
+                "ALTER PROCEDURE public.of_reader_too () OWNER TO " READER);
+  assert_restored (database, database->config);
+  at_once = database_ask (database, "copy", at_once_sql);
+  g_assert_cmpstr (at_once, ==, "comment t low t of_reader t of_reader_too t");
 }
 
 /* The schema that every database has, where it was given to one and the database to another. */
@@ -435,6 +469,7 @@ main (int argc, char **argv)
   ADD ("given-away", test_given_away);
   ADD ("other-user", test_other_user);
   ADD ("for-superusers", test_for_superusers);
+  ADD ("rights-of-owner", test_rights_of_owner);
   ADD ("public-schema", test_public_schema);
   ADD ("column-rights", test_column_rights);
   ADD ("materialized-views", test_materialized_views);
