@@ -189,9 +189,9 @@ restore_as_user (ObRestoreRun *run, guint n_jobs, const ObTocRun *entries,
                                .no_owner = entries->owner != NULL };
 
   return ob_restore_grants_give (grants, cancellable, error)
-         && ob_restore_owners_begin (run->owners, run, entries->owner, cancellable, error)
+         && ob_restore_owners_begin (run->owners, run, entries, cancellable, error)
          && restore_list (run, command, entries->lines, cancellable, error)
-         && ob_restore_owners_end (run->owners, run, entries->owner, cancellable, error);
+         && ob_restore_owners_end (run->owners, run, entries, cancellable, error);
 }
 
 /* Without a superuser: what bbdd.user may make or not, by what else it owns. */

@@ -216,13 +216,17 @@ ObTocNature ob_toc_judge (const char *kind, const char *script);
  * its own, so that it needs no right of those others. Needs the superuser. */
 ObRestoreOwners *ob_restore_owners_new (void);
 
-/* Around a run of @owner's, which is NULL for bbdd.user itself: what was made in it is noted. */
-gboolean ob_restore_owners_begin (ObRestoreOwners *owners, ObRestoreRun *run, const char *owner,
-                                  GCancellable *cancellable, GError **error);
-gboolean ob_restore_owners_end (ObRestoreOwners *owners, ObRestoreRun *run, const char *owner,
-                                GCancellable *cancellable, GError **error);
+/* Around the restore of @entries: what was made meanwhile, and they name, is noted as their
+ * owner's. */
+gboolean ob_restore_owners_begin (ObRestoreOwners *owners, ObRestoreRun *run,
+                                  const ObTocRun *entries, GCancellable *cancellable,
+                                  GError **error);
+gboolean ob_restore_owners_end (ObRestoreOwners *owners, ObRestoreRun *run,
+                                const ObTocRun *entries, GCancellable *cancellable,
+                                GError **error);
 
-/* Gives to each what is his. */
+/* Gives to each what is his. Warns of functions that do not run with their owner's rights then, as
+ * they did. */
 gboolean ob_restore_owners_give (ObRestoreOwners *owners, ObRestoreRun *run,
                                  GCancellable *cancellable, GError **error);
 void ob_restore_owners_free (ObRestoreOwners *owners);

@@ -115,6 +115,22 @@ assert_restored (Database *database, const ObDatabaseConfig *config)
   assert_same_lines (before, after);
 }
 
+/* The one warning of @database that has @part. */
+static const char *
+find_warning (Database *database, const char *part)
+{
+  const char *found = NULL;
+
+  for (guint i = 0; i < database->warnings->len; i++)
+    if (strstr (g_ptr_array_index (database->warnings, i), part) != NULL)
+      {
+        g_assert_null (found);
+        found = g_ptr_array_index (database->warnings, i);
+      }
+  g_assert_nonnull (found);
+  return found;
+}
+
 /* tests */
 
 /* The owner's code in things that are another's: each makes him superuser if a superuser makes it.
@@ -241,6 +257,52 @@ test_rights_of_owner (Database *database, gconstpointer data)
   assert_restored (database, database->config);
   at_once = database_ask (database, "copy", at_once_sql);
   g_assert_cmpstr (at_once, ==, "comment t low t of_reader t of_reader_too t");
+}
+
+/* bbdd.user's code runs while things of others are made; what it makes then is no other's, and
+ * nothing that he can write runs with the rights of another. */
+static void
+test_made_meanwhile (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+  g_autofree char *made = NULL;
+  const char *warning;
+
+  database_or_skip (database);
+  as_owner (database,
+            "CREATE FUNCTION public.steal (text) RETURNS boolean LANGUAGE plpgsql AS $steal$ BEGIN"
+            "  IF current_database () = 'copy' AND to_regproc ('public.stolen') IS NULL THEN"
+            "    CREATE FUNCTION public.stolen () RETURNS name LANGUAGE sql SECURITY DEFINER"
+            "      AS 'SELECT current_user';"
+            "    CREATE VIEW public.stolen_view AS SELECT current_user;"
+            "  END IF;"
+            "  RETURN true; END $steal$;"
+            "CREATE DOMAIN public.thief AS text CHECK (public.steal (VALUE))");
+  as_superuser (database,
+                "CREATE VIEW public.of_reader AS SELECT '{x}'::public.thief[] AS things;"
+                "CREATE FUNCTION public.by_default (a integer DEFAULT 1) RETURNS name LANGUAGE sql"
+                "  SECURITY DEFINER AS 'SELECT current_user';"
+                "ALTER VIEW public.of_reader OWNER TO " READER ";"
+                "ALTER FUNCTION public.by_default (integer) OWNER TO " READER);
+  archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
+  g_assert_no_error (error);
+  archives_restore (archives, database->config, "copy", database->progress, &error);
+  g_assert_no_error (error);
+
+  made = database_ask (database, "copy",
+                       "SELECT string_agg (format ('%s %s %s', thing, owner::regrole, definer), ' '"
+                       "                           ORDER BY thing)"
+                       "  FROM (SELECT proname AS thing, proowner AS owner, prosecdef AS definer"
+                       "          FROM pg_proc WHERE proname IN ('stolen', 'by_default')"
+                       "        UNION ALL SELECT relname, relowner, NULL FROM pg_class"
+                       "          WHERE relname IN ('stolen_view', 'of_reader')) t");
+  g_assert_cmpstr (made, ==,
+                   "by_default " READER " f of_reader " READER "  stolen " OWNER
+                   " t stolen_view " OWNER " ");
+  g_assert_cmpuint (database->warnings->len, ==, 1);
+  warning = find_warning (database, "public.by_default(integer)");
+  g_assert_true (g_str_has_prefix (warning, "LOST: "));
 }
 
 /* The schema that every database has, where it was given to one and the database to another. */
@@ -391,22 +453,6 @@ test_event_triggers (Database *database, gconstpointer data)
   assert_restored (database, database->config);
 }
 
-/* The one warning of @database that has @part. */
-static const char *
-find_warning (Database *database, const char *part)
-{
-  const char *found = NULL;
-
-  for (guint i = 0; i < database->warnings->len; i++)
-    if (strstr (g_ptr_array_index (database->warnings, i), part) != NULL)
-      {
-        g_assert_null (found);
-        found = g_ptr_array_index (database->warnings, i);
-      }
-  g_assert_nonnull (found);
-  return found;
-}
-
 /* Without a superuser nothing is lost in silence, and what needs none is there. */
 static void
 test_no_superuser (Database *database, gconstpointer data)
@@ -470,6 +516,7 @@ main (int argc, char **argv)
   ADD ("other-user", test_other_user);
   ADD ("for-superusers", test_for_superusers);
   ADD ("rights-of-owner", test_rights_of_owner);
+  ADD ("made-meanwhile", test_made_meanwhile);
   ADD ("public-schema", test_public_schema);
   ADD ("column-rights", test_column_rights);
   ADD ("materialized-views", test_materialized_views);
