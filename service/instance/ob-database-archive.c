@@ -279,15 +279,14 @@ static ObTocCut *
 restore_section (ObRestoreRun *run, const char *section, guint n_jobs, GCancellable *cancellable,
                  GError **error)
 {
-  g_autoptr (ObRestoreGrants) grants = ob_restore_grants_new (run, cancellable, error);
-  g_autoptr (ObTocCut) cut = NULL;
+  g_autoptr (ObTocCut) cut = ob_restore_read_contents (run, section, cancellable, error);
+  g_autoptr (ObRestoreGrants) grants = NULL;
 
-  if (grants == NULL)
+  if (cut == NULL)
     return NULL;
-  cut = ob_restore_read_contents (run, section, cancellable, error);
-  if (cut != NULL)
-    warn_of_left_out (run, cut->left_out);
-  return cut != NULL && restore_runs (run, n_jobs, cut->runs, grants, cancellable, error)
+  warn_of_left_out (run, cut->left_out);
+  grants = ob_restore_grants_new (run, cut, cancellable, error);
+  return grants != NULL && restore_runs (run, n_jobs, cut->runs, grants, cancellable, error)
              && ob_restore_grants_take_back (grants, cancellable, error)
            ? g_steal_pointer (&cut)
            : NULL;

@@ -106,29 +106,6 @@ look_through (ObRestoreRun *run, const char *kind, gboolean *odd, GError **error
   return TRUE;
 }
 
-/* What pg_restore makes of the @n entries from @lines on. Transfer full. */
-static char *
-read_script (Judging *judging, char **lines, guint n, GError **error)
-{
-  g_autoptr (GString) list = g_string_new (NULL);
-  ob_autofd int list_fd = -1;
-  ObRestoreCommand command = { .archive_fd = judging->run->schema_fd,
-                               .stdout_fd = OB_CHILD_CAPTURE,
-                               .output = OB_RESTORE_TO_SCRIPT };
-  g_autoptr (ObChild) child = NULL;
-
-  for (guint i = 0; i < n; i++)
-    g_string_append_printf (list, "%s\n", lines[i]);
-  list_fd = ob_restore_make_list (list, error);
-  if (list_fd < 0)
-    return NULL;
-  command.list_fd = list_fd;
-  child = ob_restore_start_pg_restore (judging->run, &command, error);
-  if (child == NULL || !ob_child_wait (child, judging->cancellable, error))
-    return NULL;
-  return g_strdup (ob_child_get_output (child));
-}
-
 /* The scripts of all @n entries, one after the other. NULL where they cannot be told apart, since a
  * body has a line in it like the head of one. Transfer full. */
 static GStrv
@@ -152,7 +129,7 @@ note_nature (Judging *judging, const char *kind, const char *line, const char *s
 static gboolean
 judge_lines (Judging *judging, const char *kind, char **lines, guint n, GError **error)
 {
-  g_autofree char *script = read_script (judging, lines, n, error);
+  g_autofree char *script = ob_restore_read_script (judging->run, lines, n, judging->cancellable, error);
   g_auto (GStrv) parts = script != NULL && n > 1 ? split_script (script, n) : NULL;
 
   if (script == NULL)
@@ -211,6 +188,29 @@ cut_list (ObRestoreRun *run, const char *list, GCancellable *cancellable, GError
 }
 
 /* methods of this room */
+
+char *
+ob_restore_read_script (ObRestoreRun *run, char **lines, guint n, GCancellable *cancellable,
+                        GError **error)
+{
+  g_autoptr (GString) list = g_string_new (NULL);
+  ob_autofd int list_fd = -1;
+  ObRestoreCommand command = { .archive_fd = run->schema_fd,
+                               .stdout_fd = OB_CHILD_CAPTURE,
+                               .output = OB_RESTORE_TO_SCRIPT };
+  g_autoptr (ObChild) child = NULL;
+
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (list, "%s\n", lines[i]);
+  list_fd = ob_restore_make_list (list, error);
+  if (list_fd < 0)
+    return NULL;
+  command.list_fd = list_fd;
+  child = ob_restore_start_pg_restore (run, &command, error);
+  if (child == NULL || !ob_child_wait (child, cancellable, error))
+    return NULL;
+  return g_strdup (ob_child_get_output (child));
+}
 
 ObTocCut *
 ob_restore_read_contents (ObRestoreRun *run, const char *section, GCancellable *cancellable,

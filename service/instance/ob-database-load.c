@@ -363,7 +363,7 @@ load_streams (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 gboolean
 ob_restore_data (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (ObRestoreGrants) grants = ob_restore_grants_new (run, cancellable, error);
+  g_autoptr (ObRestoreGrants) grants = ob_restore_grants_new (run, NULL, cancellable, error);
 
   return grants != NULL && ob_restore_grants_give (grants, cancellable, error)
          && load_streams (run, cancellable, error)

@@ -157,6 +157,8 @@ typedef struct
   GPtrArray *refreshes; /* of ObTocRun, which fill materialized views: when all have their own, and
                          * the rights that they read with; empty where there is no superuser */
   GString *event_triggers; /* for the superuser, after all else */
+  GString *triggers; /* of the runs, those on tables of superusers */
+  GString *foreign_triggers; /* of these, what bbdd.user makes */
   GPtrArray *left_out; /* "KIND SCHEMA NAME OWNER" of what only a superuser could make another's */
 } ObTocCut;
 
@@ -197,6 +199,10 @@ ObTocCut *ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *
 /* The section's entries by who restores them. Transfer full. */
 ObTocCut *ob_restore_read_contents (ObRestoreRun *run, const char *section,
                                     GCancellable *cancellable, GError **error);
+
+/* What pg_restore makes of the @n entries from @lines on. Transfer full. */
+char *ob_restore_read_script (ObRestoreRun *run, char **lines, guint n, GCancellable *cancellable,
+                              GError **error);
 
 /* ---- ob-database-nature.c: what a definition tells */
 
@@ -239,12 +245,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ObRestoreOwners, ob_restore_owners_free)
  * tablespaces are taken back by that, whatever was cancelled, with a warning where it fails. */
 typedef struct _ObRestoreGrants ObRestoreGrants;
 
-ObRestoreGrants *ob_restore_grants_new (ObRestoreRun *run, GCancellable *cancellable,
-                                        GError **error);
+/* For a section's @cut, which has to outlive it; NULL for rows. */
+ObRestoreGrants *ob_restore_grants_new (ObRestoreRun *run, const ObTocCut *cut,
+                                        GCancellable *cancellable, GError **error);
 
 /* Gives what is lacking by now; what was made meanwhile may lack it again. */
 gboolean ob_restore_grants_give (ObRestoreGrants *grants, GCancellable *cancellable,
                                  GError **error);
+
+/* Drops what bbdd.user could put on tables of superusers meanwhile, and warns of it. */
 gboolean ob_restore_grants_take_back (ObRestoreGrants *grants, GCancellable *cancellable,
                                       GError **error);
 void ob_restore_grants_free (ObRestoreGrants *grants);

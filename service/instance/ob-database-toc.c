@@ -275,6 +275,19 @@ add_for_superuser (Cutting *cutting, const Role *role, const char *line)
             NULL, line);
 }
 
+/* @by_user: since it is to be made so. */
+static void
+note_trigger (Cutting *cutting, const Role *role, gboolean by_user, const char *line)
+{
+  static const char *const kinds[] = { "TRIGGER ", NULL };
+
+  if (role == NULL || !role->superuser || !has_kind (line, kinds))
+    return;
+  g_string_append_printf (cutting->cut->triggers, "%s\n", line);
+  if (by_user)
+    g_string_append_printf (cutting->cut->foreign_triggers, "%s\n", line);
+}
+
 /* By a superuser's statement a view is filled with the rights of its owner, who may read what
  * bbdd.user may not, and other rows. */
 static void
@@ -291,6 +304,7 @@ place (Cutting *cutting, const char *line)
 {
   const Role *role = find_owner (cutting, line);
   gboolean owned = is_user (cutting, role);
+  gboolean for_superuser;
 
   if (is_rights (line))
     g_string_append_printf (cutting->cut->rights, "%s\n", line);
@@ -304,10 +318,15 @@ place (Cutting *cutting, const char *line)
     return;
   else if (is_public (role, line))
     add_line (cutting, OB_TOC_BY_SUPERUSER, NULL, line);
-  else if (is_for_superuser (cutting, role, line))
-    add_for_superuser (cutting, role, line);
   else
-    add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
+    {
+      for_superuser = is_for_superuser (cutting, role, line);
+      note_trigger (cutting, role, !for_superuser, line);
+      if (for_superuser)
+        add_for_superuser (cutting, role, line);
+      else
+        add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
+    }
 }
 
 /* What is made otherwise, or only says something of what is named itself where it is left out. (Of
@@ -391,6 +410,8 @@ ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *user, gboo
   cut->left_out = g_ptr_array_new_with_free_func (g_free);
   cut->rights = g_string_new (NULL);
   cut->event_triggers = g_string_new (NULL);
+  cut->triggers = g_string_new (NULL);
+  cut->foreign_triggers = g_string_new (NULL);
   for (gsize i = 0; lines[i] != NULL; i++)
     {
       if (*get_kind (lines[i]) == '\0')
@@ -414,5 +435,7 @@ ob_toc_cut_free (ObTocCut *cut)
   g_ptr_array_unref (cut->left_out);
   g_string_free (cut->rights, TRUE);
   g_string_free (cut->event_triggers, TRUE);
+  g_string_free (cut->triggers, TRUE);
+  g_string_free (cut->foreign_triggers, TRUE);
   g_free (cut);
 }

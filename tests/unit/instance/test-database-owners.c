@@ -51,6 +51,10 @@ static const char at_once_sql[]
     "                                 AND d.refclassid = 'pg_namespace'::regclass"
     " WHERE p.oid >= 16384";
 
+static const char triggers_sql[]
+  = "SELECT string_agg (format ('%s %s', tgname, proname), ', ' ORDER BY tgname)"
+    "  FROM pg_trigger JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal";
+
 /* What a restore must not leave on the server, whatever it did meanwhile. */
 static const char roles_sql[]
   = "SELECT string_agg (line, E'\\n' ORDER BY line) FROM ("
@@ -305,6 +309,61 @@ test_made_meanwhile (Database *database, gconstpointer data)
   g_assert_true (g_str_has_prefix (warning, "LOST: "));
 }
 
+/* For one trigger of bbdd.user's on a table of the administrator's it may put others there, which
+ * everybody runs who changes the table. */
+static void
+test_traps (Database *database, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Archives) archives = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  const char *warning;
+
+  database_or_skip (database);
+  as_superuser (database,
+                "CREATE TABLE public.dba_log (what text);"
+                "CREATE TABLE public.\"dba plain\" (what text);"
+                "CREATE FUNCTION public.dba_trigger () RETURNS trigger LANGUAGE plpgsql"
+                "  AS $$ BEGIN RETURN NEW; END $$;"
+                "CREATE TRIGGER always BEFORE INSERT ON public.dba_log FOR EACH ROW"
+                "  EXECUTE FUNCTION public.dba_trigger ();"
+                "CREATE TRIGGER often BEFORE INSERT ON public.dba_log FOR EACH ROW"
+                "  EXECUTE FUNCTION public.dba_trigger ();"
+                "GRANT TRIGGER ON public.dba_log TO " OWNER);
+  as_owner (
+    database,
+    "CREATE FUNCTION public.trap () RETURNS trigger LANGUAGE plpgsql"
+    "  AS $$ BEGIN RETURN NEW; END $$;"
+    "CREATE FUNCTION public.lay () RETURNS boolean LANGUAGE plpgsql AS $lay$ BEGIN"
+    "  IF current_database () = 'copy' THEN"
+    "    CREATE TRIGGER trap BEFORE INSERT ON public.dba_log FOR EACH ROW"
+    "      EXECUTE FUNCTION public.trap ();"
+    "    CREATE OR REPLACE TRIGGER often BEFORE INSERT ON public.dba_log FOR EACH ROW"
+    "      EXECUTE FUNCTION public.trap ();"
+    "    BEGIN"
+    "      CREATE TRIGGER trap BEFORE INSERT ON public.\"dba plain\" FOR EACH ROW"
+    "        EXECUTE FUNCTION public.trap ();"
+    "    EXCEPTION WHEN insufficient_privilege THEN"
+    "    END;"
+    "  END IF;"
+    "  RETURN true; END $lay$;"
+    "CREATE DOMAIN public.layer AS text CHECK (public.lay ());"
+    "CREATE TRIGGER when_laid BEFORE INSERT ON public.dba_log FOR EACH ROW"
+    "  WHEN ('{x}'::public.layer[] IS NOT NULL) EXECUTE FUNCTION public.trap ()");
+  before = database_ask (database, NULL, triggers_sql);
+  g_assert_cmpstr (before, ==, "always dba_trigger, often dba_trigger, when_laid trap");
+  archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
+  g_assert_no_error (error);
+  archives_restore (archives, database->config, "copy", database->progress, &error);
+  g_assert_no_error (error);
+  after = database_ask (database, "copy", triggers_sql);
+  g_assert_cmpstr (after, ==, "always dba_trigger, when_laid trap");
+  g_assert_cmpuint (database->warnings->len, ==, 1);
+  warning = find_warning (database, "often on public.dba_log; trap on public.dba_log");
+  g_assert_true (g_str_has_prefix (warning, "LOST: "));
+}
+
 /* The schema that every database has, where it was given to one and the database to another. */
 static void
 test_public_schema (Database *database, gconstpointer data)
@@ -517,6 +576,7 @@ main (int argc, char **argv)
   ADD ("for-superusers", test_for_superusers);
   ADD ("rights-of-owner", test_rights_of_owner);
   ADD ("made-meanwhile", test_made_meanwhile);
+  ADD ("traps", test_traps);
   ADD ("public-schema", test_public_schema);
   ADD ("column-rights", test_column_rights);
   ADD ("materialized-views", test_materialized_views);
