@@ -129,7 +129,8 @@ note_nature (Judging *judging, const char *kind, const char *line, const char *s
 static gboolean
 judge_lines (Judging *judging, const char *kind, char **lines, guint n, GError **error)
 {
-  g_autofree char *script = ob_restore_read_script (judging->run, lines, n, judging->cancellable, error);
+  g_autofree char *script
+    = ob_restore_read_script (judging->run, lines, n, judging->cancellable, error);
   g_auto (GStrv) parts = script != NULL && n > 1 ? split_script (script, n) : NULL;
 
   if (script == NULL)

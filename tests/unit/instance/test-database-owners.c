@@ -43,18 +43,6 @@ static const char owners_sql[]
     "                          pg_describe_object (classoid, objoid, objsubid), description)"
     "   FROM pg_description WHERE objoid >= 16384) t";
 
-/* Functions by whether they were made and given to their owner in one transaction: what they depend
- * on is noted when they are made. */
-static const char at_once_sql[]
-  = "SELECT string_agg (format ('%s %s', proname, p.xmin = d.xmin), ' ' ORDER BY proname)"
-    "  FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid"
-    "                                 AND d.refclassid = 'pg_namespace'::regclass"
-    " WHERE p.oid >= 16384";
-
-static const char triggers_sql[]
-  = "SELECT string_agg (format ('%s %s', tgname, proname), ', ' ORDER BY tgname)"
-    "  FROM pg_trigger JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal";
-
 /* What a restore must not leave on the server, whatever it did meanwhile. */
 static const char roles_sql[]
   = "SELECT string_agg (line, E'\\n' ORDER BY line) FROM ("
@@ -235,133 +223,6 @@ test_for_superusers (Database *database, gconstpointer data)
     "GRANT SELECT ON public.words TO " OWNER ";"
     "INSERT INTO public.words (word, short) VALUES ('a', 'b')");
   assert_restored (database, database->config);
-}
-
-/* What runs with its owner's rights, and never with the superuser's, not even for a moment; but for
- * what bbdd.user makes. */
-static void
-test_rights_of_owner (Database *database, gconstpointer data)
-{
-  g_autofree char *at_once = NULL;
-
-  database_or_skip (database);
-  as_owner (database,
-            "CREATE FUNCTION public.comment () RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
-            "  AS $$ /*\n    LANGUAGE c\n*/ BEGIN END $$");
-  as_superuser (database,
-                "CREATE FUNCTION public.low (integer) RETURNS integer LANGUAGE internal"
-                "  SECURITY DEFINER AS 'int4abs';"
-                "ALTER FUNCTION public.low (integer) OWNER TO " OWNER ";"
-                "CREATE FUNCTION public.of_reader () RETURNS integer LANGUAGE plpgsql"
-                "  SECURITY DEFINER SET search_path TO pg_catalog"
-                "  AS $$ -- not this:\n--\n-- Name: x\nBEGIN RETURN 1; END $$;"
-                "CREATE PROCEDURE public.of_reader_too () LANGUAGE sql SECURITY DEFINER AS '';"
-                "ALTER FUNCTION public.of_reader () OWNER TO " READER ";"
-                "ALTER PROCEDURE public.of_reader_too () OWNER TO " READER);
-  assert_restored (database, database->config);
-  at_once = database_ask (database, "copy", at_once_sql);
-  g_assert_cmpstr (at_once, ==, "comment t low t of_reader t of_reader_too t");
-}
-
-/* bbdd.user's code runs while things of others are made; what it makes then is no other's, and
- * nothing that he can write runs with the rights of another. */
-static void
-test_made_meanwhile (Database *database, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (Archives) archives = NULL;
-  g_autofree char *made = NULL;
-  const char *warning;
-
-  database_or_skip (database);
-  as_owner (database,
-            "CREATE FUNCTION public.steal (text) RETURNS boolean LANGUAGE plpgsql AS $steal$ BEGIN"
-            "  IF current_database () = 'copy' AND to_regproc ('public.stolen') IS NULL THEN"
-            "    CREATE FUNCTION public.stolen () RETURNS name LANGUAGE sql SECURITY DEFINER"
-            "      AS 'SELECT current_user';"
-            "    CREATE VIEW public.stolen_view AS SELECT current_user;"
-            "  END IF;"
-            "  RETURN true; END $steal$;"
-            "CREATE DOMAIN public.thief AS text CHECK (public.steal (VALUE))");
-  as_superuser (database,
-                "CREATE VIEW public.of_reader AS SELECT '{x}'::public.thief[] AS things;"
-                "CREATE FUNCTION public.by_default (a integer DEFAULT 1) RETURNS name LANGUAGE sql"
-                "  SECURITY DEFINER AS 'SELECT current_user';"
-                "ALTER VIEW public.of_reader OWNER TO " READER ";"
-                "ALTER FUNCTION public.by_default (integer) OWNER TO " READER);
-  archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
-  g_assert_no_error (error);
-  archives_restore (archives, database->config, "copy", database->progress, &error);
-  g_assert_no_error (error);
-
-  made = database_ask (database, "copy",
-                       "SELECT string_agg (format ('%s %s %s', thing, owner::regrole, definer), ' '"
-                       "                           ORDER BY thing)"
-                       "  FROM (SELECT proname AS thing, proowner AS owner, prosecdef AS definer"
-                       "          FROM pg_proc WHERE proname IN ('stolen', 'by_default')"
-                       "        UNION ALL SELECT relname, relowner, NULL FROM pg_class"
-                       "          WHERE relname IN ('stolen_view', 'of_reader')) t");
-  g_assert_cmpstr (made, ==,
-                   "by_default " READER " f of_reader " READER "  stolen " OWNER
-                   " t stolen_view " OWNER " ");
-  g_assert_cmpuint (database->warnings->len, ==, 1);
-  warning = find_warning (database, "public.by_default(integer)");
-  g_assert_true (g_str_has_prefix (warning, "LOST: "));
-}
-
-/* For one trigger of bbdd.user's on a table of the administrator's it may put others there, which
- * everybody runs who changes the table. */
-static void
-test_traps (Database *database, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (Archives) archives = NULL;
-  g_autofree char *before = NULL;
-  g_autofree char *after = NULL;
-  const char *warning;
-
-  database_or_skip (database);
-  as_superuser (database,
-                "CREATE TABLE public.dba_log (what text);"
-                "CREATE TABLE public.\"dba plain\" (what text);"
-                "CREATE FUNCTION public.dba_trigger () RETURNS trigger LANGUAGE plpgsql"
-                "  AS $$ BEGIN RETURN NEW; END $$;"
-                "CREATE TRIGGER always BEFORE INSERT ON public.dba_log FOR EACH ROW"
-                "  EXECUTE FUNCTION public.dba_trigger ();"
-                "CREATE TRIGGER often BEFORE INSERT ON public.dba_log FOR EACH ROW"
-                "  EXECUTE FUNCTION public.dba_trigger ();"
-                "GRANT TRIGGER ON public.dba_log TO " OWNER);
-  as_owner (
-    database,
-    "CREATE FUNCTION public.trap () RETURNS trigger LANGUAGE plpgsql"
-    "  AS $$ BEGIN RETURN NEW; END $$;"
-    "CREATE FUNCTION public.lay () RETURNS boolean LANGUAGE plpgsql AS $lay$ BEGIN"
-    "  IF current_database () = 'copy' THEN"
-    "    CREATE TRIGGER trap BEFORE INSERT ON public.dba_log FOR EACH ROW"
-    "      EXECUTE FUNCTION public.trap ();"
-    "    CREATE OR REPLACE TRIGGER often BEFORE INSERT ON public.dba_log FOR EACH ROW"
-    "      EXECUTE FUNCTION public.trap ();"
-    "    BEGIN"
-    "      CREATE TRIGGER trap BEFORE INSERT ON public.\"dba plain\" FOR EACH ROW"
-    "        EXECUTE FUNCTION public.trap ();"
-    "    EXCEPTION WHEN insufficient_privilege THEN"
-    "    END;"
-    "  END IF;"
-    "  RETURN true; END $lay$;"
-    "CREATE DOMAIN public.layer AS text CHECK (public.lay ());"
-    "CREATE TRIGGER when_laid BEFORE INSERT ON public.dba_log FOR EACH ROW"
-    "  WHEN ('{x}'::public.layer[] IS NOT NULL) EXECUTE FUNCTION public.trap ()");
-  before = database_ask (database, NULL, triggers_sql);
-  g_assert_cmpstr (before, ==, "always dba_trigger, often dba_trigger, when_laid trap");
-  archives = archives_dump (database->config, 2, 10, database->progress, NULL, &error);
-  g_assert_no_error (error);
-  archives_restore (archives, database->config, "copy", database->progress, &error);
-  g_assert_no_error (error);
-  after = database_ask (database, "copy", triggers_sql);
-  g_assert_cmpstr (after, ==, "always dba_trigger, when_laid trap");
-  g_assert_cmpuint (database->warnings->len, ==, 1);
-  warning = find_warning (database, "often on public.dba_log; trap on public.dba_log");
-  g_assert_true (g_str_has_prefix (warning, "LOST: "));
 }
 
 /* The schema that every database has, where it was given to one and the database to another. */
@@ -574,9 +435,6 @@ main (int argc, char **argv)
   ADD ("given-away", test_given_away);
   ADD ("other-user", test_other_user);
   ADD ("for-superusers", test_for_superusers);
-  ADD ("rights-of-owner", test_rights_of_owner);
-  ADD ("made-meanwhile", test_made_meanwhile);
-  ADD ("traps", test_traps);
   ADD ("public-schema", test_public_schema);
   ADD ("column-rights", test_column_rights);
   ADD ("materialized-views", test_materialized_views);
