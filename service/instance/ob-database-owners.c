@@ -19,6 +19,10 @@ struct _ObRestoreOwners
 /* PostgreSQL 11 has procedures, and a word for all kinds of functions. */
 #define HAS_ROUTINES 110000
 
+/* How many are given in one transaction: it keeps a lock for each, and each of a table's indexes and
+ * sequences (PostgreSQL, "max_locks_per_transaction"). */
+#define AT_ONCE 20
+
 /* With " SCHEMA NAME", as an entry has it, where a thing has both. */
 static const char owned_sql[]
   = "SELECT s.classid || ' ' || s.objid,"
@@ -116,8 +120,15 @@ give_all (ObPostgres *postgres, const PGresult *result, GCancellable *cancellabl
   g_autoptr (GString) statements = g_string_new (NULL);
 
   for (int i = 0; i < PQntuples (result); i++)
-    g_string_append (statements, PQgetvalue (result, i, 0));
-  return statements->len == 0 || ob_postgres_run (postgres, cancellable, error, statements->str);
+    {
+      g_string_append (statements, PQgetvalue (result, i, 0));
+      if ((i + 1) % AT_ONCE != 0 && i + 1 < PQntuples (result))
+        continue;
+      if (!ob_postgres_run (postgres, cancellable, error, statements->str))
+        return FALSE;
+      g_string_truncate (statements, 0);
+    }
+  return TRUE;
 }
 
 /* methods of this room */

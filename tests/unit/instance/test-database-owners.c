@@ -33,6 +33,8 @@ static const char owners_sql[]
     "   FROM pg_operator WHERE oid >= 16384"
     " UNION ALL SELECT format ('operator class %s of %s', opcname, opcowner::regrole)"
     "   FROM pg_opclass WHERE oid >= 16384"
+    " UNION ALL SELECT format ('collation %s of %s', collname, collowner::regrole)"
+    "   FROM pg_collation WHERE oid >= 16384"
     " UNION ALL SELECT format ('statistics %s of %s', stxname, stxowner::regrole)"
     "   FROM pg_statistic_ext"
     " UNION ALL SELECT format ('trigger %s on %s: %s', tgname, tgrelid::regclass, tgenabled)"
@@ -285,6 +287,22 @@ test_materialized_views (Database *database, gconstpointer data)
   g_assert_cmpstr (rows, ==, "b b | b b a");
 }
 
+/* More things of another than the server has locks for one transaction. */
+static void
+test_many (Database *database, gconstpointer data)
+{
+  database_or_skip (database);
+  as_superuser (database, "GRANT CREATE ON SCHEMA public TO " READER);
+  for (guint i = 0; i < 9; i++)
+    as_superuser (database,
+                  "DO $$ DECLARE n integer = (SELECT count(*) FROM pg_collation); BEGIN"
+                  "  FOR i IN n .. n + 999 LOOP"
+                  "    EXECUTE format ('CREATE COLLATION public.c%s (LOCALE = \"C\")', i);"
+                  "    EXECUTE format ('ALTER COLLATION public.c%s OWNER TO " READER "', i);"
+                  "  END LOOP; END $$");
+  assert_restored (database, database->config);
+}
+
 static void
 make_tablespace (Database *database)
 {
@@ -438,6 +456,7 @@ main (int argc, char **argv)
   ADD ("public-schema", test_public_schema);
   ADD ("column-rights", test_column_rights);
   ADD ("materialized-views", test_materialized_views);
+  ADD ("many", test_many);
   ADD ("tablespace", test_tablespace);
   ADD ("tablespace-of-failed-restore", test_tablespace_of_failed_restore);
   ADD ("event-triggers", test_event_triggers);
