@@ -113,18 +113,20 @@ find_stage (Run *run, Stage *stage, GError **error)
 
 /* The server goes on with a statement of ours after we were killed, and holds its locks. A drop is
  * waited for: what it drops is not needed, and were it ended, the rest would have to go all the
- * same. */
+ * same. Another installation's restore may run beside, and the name of a database be that of its
+ * owner: so a name counts only where a database's is. A quote in a name is doubled, so it looks
+ * like no other. */
 static gboolean
 end_statements (Run *run, GError **error)
 {
   const ObDatabaseExchange *exchange = run->exchange;
+  gboolean with_oid = exchange->oid != 0;
   g_autofree char *name = ob_postgres_format ("%I", run->config->name);
-  const char *parameters[] = { exchange->kept,
-                               exchange->staged,
-                               name,
-                               exchange->oid != 0 ? exchange->moving : exchange->kept,
-                               exchange->oid != 0 ? exchange->doomed : exchange->kept,
-                               NULL };
+  g_autofree char *kept = ob_postgres_format ("%I", exchange->kept);
+  g_autofree char *staged = ob_postgres_format ("%I", exchange->staged);
+  g_autofree char *moving = ob_postgres_format ("%I", with_oid ? exchange->moving : "");
+  g_autofree char *doomed = ob_postgres_format ("%I", with_oid ? exchange->doomed : "");
+  const char *parameters[] = { name, kept, staged, moving, doomed, NULL };
 
   for (guint i = 0; i < LOOKS; i++)
     {
@@ -135,8 +137,10 @@ end_statements (Run *run, GError **error)
         "  FROM pg_stat_activity"
         " WHERE application_name = 'obbackup' AND pid <> pg_backend_pid() AND state = 'active'"
         "   AND usename = current_user AND query ~ '^(CREATE|DROP|ALTER) DATABASE '"
-        "   AND (strpos (query, $1) > 0 OR strpos (query, $2) > 0 OR strpos (query, $3) > 0"
-        "        OR strpos (query, $4) > 0 OR strpos (query, $5) > 0)",
+        "   AND EXISTS (SELECT FROM unnest (ARRAY [$1, $2, $3, $4, $5]) AS name,"
+        "                           unnest (ARRAY [' DATABASE ', ' TEMPLATE ', ' RENAME TO '])"
+        "                             AS word"
+        "                WHERE strpos (query, word || name) > 0)",
         parameters, run->cancellable, error);
 
       if (count == NULL)

@@ -425,7 +425,7 @@ test_statement_that_goes_on (Exchange *exchange, gconstpointer data)
   session = ob_postgres_connect (exchange->base.config, OB_ROLE_SUPERUSER, "postgres", NULL, NULL);
   g_assert_nonnull (session);
   g_assert_cmpint (PQsendQuery (ob_postgres_get_connection (session),
-                                "CREATE DATABASE kept OWNER " OWNER " TEMPLATE moving"),
+                                "CREATE DATABASE \"kept\" OWNER \"" OWNER "\" TEMPLATE \"moving\""),
                    ==, 1);
   g_usleep (20000);
   go_back (exchange);

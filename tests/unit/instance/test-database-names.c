@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "ob-database-exchange.h"
 #include "ob-database-restore-private.h"
 
 /* helpers */
@@ -204,6 +205,65 @@ test_check_cancelled (Database *database, gconstpointer data)
   g_assert_false (
     ob_database_check (database->config, &problems, NULL, NULL, cancellable, &error));
   g_assert_ob_error (error, OB_ERROR_CANCELLED);
+}
+
+/* exchange */
+
+typedef struct
+{
+  ObPostgres *postgres;
+  GError *error;
+} Statement;
+
+static gpointer
+create_thief (gpointer data)
+{
+  Statement *statement = data;
+
+  ob_postgres_run (statement->postgres, NULL, &statement->error,
+                   "CREATE DATABASE \"thief\" OWNER \"" OWNER "\"");
+  return NULL;
+}
+
+/* The statement of another installation, of whose owner one's own database has the name. */
+static void
+test_statement_of_another (Database *database, gconstpointer data)
+{
+  static const char waiting_sql[] = "SELECT count(*) FROM pg_stat_activity"
+                                    " WHERE wait_event_type = 'Lock' AND query ~ 'thief'"
+                                    "   AND pid <> pg_backend_pid ()";
+  ObDatabaseExchange exchange = { .staged = "staged", .kept = "kept" };
+  g_autoptr (ObDatabaseConfig) config = NULL;
+  g_autoptr (ObPostgres) holder = NULL;
+  g_autoptr (GError) error = NULL;
+  Statement statement = { NULL, NULL };
+  GThread *thread;
+  gboolean past = TRUE;
+
+  database_or_skip (database);
+  config = ob_database_config_copy (database->config);
+  replace (&config->name, OWNER);
+  holder = database_connect (database, OB_ROLE_SUPERUSER);
+  ob_postgres_run (holder, NULL, &error, "BEGIN; LOCK TABLE pg_database IN SHARE MODE");
+  g_assert_no_error (error);
+  statement.postgres = database_connect (database, OB_ROLE_SUPERUSER);
+  thread = g_thread_new ("thief", create_thief, &statement);
+  for (;;)
+    {
+      g_autofree char *n = database_ask (database, NULL, waiting_sql);
+
+      if (strcmp (n, "1") == 0)
+        break;
+      g_usleep (10 * 1000);
+    }
+  g_assert_true (ob_database_exchange_is_past (config, &exchange, &past, &error));
+  g_assert_no_error (error);
+  g_assert_false (past);
+  ob_postgres_run (holder, NULL, &error, "COMMIT");
+  g_assert_no_error (error);
+  g_thread_join (thread);
+  g_assert_no_error (statement.error);
+  ob_postgres_free (statement.postgres);
 }
 
 /* without a server */
@@ -511,6 +571,7 @@ main (int argc, char **argv)
   ADD ("activation-key", test_activation_key);
   ADD ("check", test_check);
   ADD ("check-cancelled", test_check_cancelled);
+  ADD ("statement-of-another", test_statement_of_another);
 #undef ADD
   g_test_add_func ("/database-names/cut-list", test_cut_list);
   g_test_add_func ("/database-names/cut-others", test_cut_others);
