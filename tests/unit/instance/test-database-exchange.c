@@ -485,7 +485,7 @@ static void
 run_in_data_directory (Exchange *exchange, const char *command)
 {
   g_autofree char *sql
-    = g_strdup_printf ("COPY (SELECT 1) TO PROGRAM '%s base/%u'", command, exchange->exchange.oid);
+    = g_strdup_printf ("COPY pg_seclabel TO PROGRAM '%s base/%u'", command, exchange->exchange.oid);
 
   database_run (&exchange->base, OB_ROLE_SUPERUSER, "postgres", sql);
 }
