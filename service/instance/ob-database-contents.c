@@ -190,6 +190,22 @@ cut_list (ObRestoreRun *run, const char *list, GCancellable *cancellable, GError
 
 /* methods of this room */
 
+ObPostgres *
+ob_restore_connect_as_archive (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+{
+  const char *encoding
+    = json_object_get_string_member_with_default (run->request->facts, "encoding", NULL);
+  g_autoptr (ObPostgres) postgres
+    = ob_postgres_connect (run->config, run->admin, run->request->target, cancellable, error);
+
+  if (postgres == NULL
+      || (encoding != NULL
+          && !ob_postgres_runf (postgres, cancellable, error, "SET client_encoding TO %L",
+                                encoding)))
+    return NULL;
+  return g_steal_pointer (&postgres);
+}
+
 char *
 ob_restore_read_script (ObRestoreRun *run, char **lines, guint n, GCancellable *cancellable,
                         GError **error)

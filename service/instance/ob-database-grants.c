@@ -166,8 +166,9 @@ find_traps (ObRestoreGrants *self, GString *drops, GString *names, GCancellable 
   for (int i = 0; i < PQntuples (result); i++)
     if (!is_in_archive (self, result, i, script))
       {
-        g_string_append_printf (names, "%s%s", names->len > 0 ? "; " : "",
-                                PQgetvalue (result, i, 1));
+        g_autofree char *name = g_utf8_make_valid (PQgetvalue (result, i, 1), -1);
+
+        g_string_append_printf (names, "%s%s", names->len > 0 ? "; " : "", name);
         g_string_append (drops, PQgetvalue (result, i, 2));
       }
   PQclear (result);
@@ -226,8 +227,7 @@ ob_restore_grants_new (ObRestoreRun *run, const ObTocCut *cut, GCancellable *can
   self->server_revokes = g_string_new (NULL);
   if (run->admin == OB_ROLE_OWNER)
     return g_steal_pointer (&self);
-  self->postgres
-    = ob_postgres_connect (run->config, run->admin, run->request->target, cancellable, error);
+  self->postgres = ob_restore_connect_as_archive (run, cancellable, error);
   return self->postgres != NULL ? g_steal_pointer (&self) : NULL;
 }
 

@@ -61,8 +61,7 @@ static PGresult *
 query_owned (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
   const char *parameters[] = { run->config->user, NULL };
-  g_autoptr (ObPostgres) postgres
-    = ob_postgres_connect (run->config, run->admin, run->request->target, cancellable, error);
+  g_autoptr (ObPostgres) postgres = ob_restore_connect_as_archive (run, cancellable, error);
 
   return postgres != NULL ? ob_postgres_query (postgres, owned_sql, parameters, cancellable, error)
                           : NULL;

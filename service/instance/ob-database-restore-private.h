@@ -200,6 +200,11 @@ ObTocCut *ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *
 ObTocCut *ob_restore_read_contents (ObRestoreRun *run, const char *section,
                                     GCancellable *cancellable, GError **error);
 
+/* A connection of the admin's to the database over which a name is the same bytes as in the archive,
+ * which is in the encoding of its database. Transfer full. */
+ObPostgres *ob_restore_connect_as_archive (ObRestoreRun *run, GCancellable *cancellable,
+                                           GError **error);
+
 /* What pg_restore makes of the @n entries from @lines on. Transfer full. */
 char *ob_restore_read_script (ObRestoreRun *run, char **lines, guint n, GCancellable *cancellable,
                               GError **error);

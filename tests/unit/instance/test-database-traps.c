@@ -169,6 +169,35 @@ test_triggers (Database *database, gconstpointer data)
   assert_lost (database, "often on public.dba_log; trap on public.dba_log");
 }
 
+/* What the archive names in other bytes than others have is known all the same. */
+static void
+test_other_encoding (Database *database, gconstpointer data)
+{
+  g_autofree char *triggers = NULL;
+  g_autofree char *owner = NULL;
+
+  database_or_skip (database);
+  database_run (database, OB_ROLE_SUPERUSER, "postgres", "DROP DATABASE erp");
+  database_run (database, OB_ROLE_SUPERUSER, "postgres",
+                "CREATE DATABASE erp OWNER " OWNER " TEMPLATE template0 ENCODING 'LATIN1'"
+                "  LC_COLLATE 'C' LC_CTYPE 'C'");
+  as_superuser (database,
+                "CREATE TABLE public.dba_log (what text);"
+                "CREATE FUNCTION public.dba_trigger () RETURNS trigger LANGUAGE plpgsql"
+                "  AS $$ BEGIN RETURN NEW; END $$;"
+                "CREATE TRIGGER año BEFORE INSERT ON public.dba_log FOR EACH ROW"
+                "  WHEN (NEW.what <> 'ñ') EXECUTE FUNCTION public.dba_trigger ();"
+                "CREATE VIEW public.año AS SELECT 1 AS one;"
+                "ALTER VIEW public.año OWNER TO " READER);
+  restore (database);
+  triggers = database_ask (database, "copy", triggers_sql);
+  g_assert_cmpstr (triggers, ==, "año dba_trigger");
+  owner = database_ask (database, "copy",
+                        "SELECT relowner::regrole FROM pg_class WHERE relname = 'año'");
+  g_assert_cmpstr (owner, ==, READER);
+  g_assert_cmpuint (database->warnings->len, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -182,6 +211,7 @@ main (int argc, char **argv)
   ADD ("rights-of-owner", test_rights_of_owner);
   ADD ("made-meanwhile", test_made_meanwhile);
   ADD ("triggers", test_triggers);
+  ADD ("other-encoding", test_other_encoding);
 #undef ADD
   status = g_test_run ();
   server_stop ();
