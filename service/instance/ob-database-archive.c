@@ -16,8 +16,8 @@
  *   and so are functions of other roles that evaluate nothing: bbdd.user could put something else
  *   into one that is to run with its owner's rights. It is made and given in one transaction, since
  *   before it is given it runs with the superuser's. A trigger belongs to the owner of its table,
- *   but TRIGGER is a right that others may have: one with a condition is made by bbdd.user
- *   (ob-database-nature.c).
+ *   but TRIGGER is a right that others may have: one with a condition is made by bbdd.user, and
+ *   when it fires is set by the superuser (ob-database-nature.c).
  * - Rows by bbdd.user, always: a COPY runs CHECK constraints, domain checks, defaults, generated
  *   columns and partition expressions. Large objects run nothing, and are loaded by the superuser,
  *   who may write those of everybody.
@@ -194,6 +194,46 @@ restore_as_user (ObRestoreRun *run, guint n_jobs, const ObTocRun *entries,
          && ob_restore_owners_end (run->owners, run, entries, cancellable, error);
 }
 
+/* The entry says both how it is made and when it fires; that second is the table owner's to say. */
+static gboolean
+make_trigger (ObRestoreRun *run, char *line, ObPostgres *user, ObPostgres *superuser,
+              GCancellable *cancellable, GError **error)
+{
+  g_autofree char *script = ob_restore_read_script (run, &line, 1, cancellable, error);
+  g_autofree char *definition = NULL;
+  g_autofree char *state = NULL;
+
+  if (script == NULL)
+    return FALSE;
+  ob_toc_split_trigger (script, &definition, &state);
+  if (definition == NULL && state == NULL)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_FAILED, "A trigger is not understood: %s", line);
+      return FALSE;
+    }
+  return (definition == NULL || ob_postgres_run (user, cancellable, error, definition))
+         && (state == NULL || ob_postgres_run (superuser, cancellable, error, state));
+}
+
+static gboolean
+make_triggers (ObRestoreRun *run, const ObTocRun *entries, ObRestoreGrants *grants,
+               GCancellable *cancellable, GError **error)
+{
+  g_auto (GStrv) lines = g_strsplit (entries->lines->str, "\n", -1);
+  g_autoptr (ObPostgres) user
+    = ob_restore_connect_as_archive (run, OB_ROLE_OWNER, cancellable, error);
+  g_autoptr (ObPostgres) superuser = NULL;
+
+  if (user != NULL)
+    superuser = ob_restore_connect_as_archive (run, run->admin, cancellable, error);
+  if (superuser == NULL || !ob_restore_grants_give (grants, cancellable, error))
+    return FALSE;
+  for (gsize i = 0; *lines[i] != '\0'; i++)
+    if (!make_trigger (run, lines[i], user, superuser, cancellable, error))
+      return FALSE;
+  return TRUE;
+}
+
 /* Without a superuser: what bbdd.user may make or not, by what else it owns. */
 static gboolean
 try_as_user (ObRestoreRun *run, const ObTocRun *entries, GCancellable *cancellable, GError **error)
@@ -231,6 +271,8 @@ restore_entries (ObRestoreRun *run, guint n_jobs, const ObTocRun *entries, ObRes
     {
     case OB_TOC_BY_USER:
       return restore_as_user (run, n_jobs, entries, grants, cancellable, error);
+    case OB_TOC_TRIGGERS_BY_USER:
+      return make_triggers (run, entries, grants, cancellable, error);
     case OB_TOC_BY_USER_IF_ALLOWED:
       return try_as_user (run, entries, cancellable, error);
     case OB_TOC_BY_SUPERUSER_AT_ONCE:

@@ -191,12 +191,13 @@ cut_list (ObRestoreRun *run, const char *list, GCancellable *cancellable, GError
 /* methods of this room */
 
 ObPostgres *
-ob_restore_connect_as_archive (ObRestoreRun *run, GCancellable *cancellable, GError **error)
+ob_restore_connect_as_archive (ObRestoreRun *run, ObRole role, GCancellable *cancellable,
+                               GError **error)
 {
   const char *encoding
     = json_object_get_string_member_with_default (run->request->facts, "encoding", NULL);
   g_autoptr (ObPostgres) postgres
-    = ob_postgres_connect (run->config, run->admin, run->request->target, cancellable, error);
+    = ob_postgres_connect (run->config, role, run->request->target, cancellable, error);
 
   if (postgres == NULL
       || (encoding != NULL

@@ -227,7 +227,7 @@ ob_restore_grants_new (ObRestoreRun *run, const ObTocCut *cut, GCancellable *can
   self->server_revokes = g_string_new (NULL);
   if (run->admin == OB_ROLE_OWNER)
     return g_steal_pointer (&self);
-  self->postgres = ob_restore_connect_as_archive (run, cancellable, error);
+  self->postgres = ob_restore_connect_as_archive (run, run->admin, cancellable, error);
   return self->postgres != NULL ? g_steal_pointer (&self) : NULL;
 }
 

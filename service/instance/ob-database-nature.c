@@ -20,6 +20,11 @@
 #define START_VALUE "\\bM?INITCOND\\b"
 #define BASE_TYPE CLAUSE "INPUT = "
 #define CONDITION "\\bWHEN\\b"
+/* A statement that cannot be any other, whoever wrote the names. */
+#define IDENTIFIER "(?:[a-z_][a-z0-9_]*|\"(?:[^\"]|\"\")*\")"
+#define STATE                                                                                      \
+  "^\\s*ALTER (?:FOREIGN )?TABLE " IDENTIFIER "\\." IDENTIFIER                                     \
+  " (?:DISABLE|ENABLE|ENABLE ALWAYS|ENABLE REPLICA) TRIGGER " IDENTIFIER ";"
 
 /* Judges the script of one entry. */
 typedef ObTocNature (*Judge) (const char *script);
@@ -43,16 +48,15 @@ matches (const char *pattern, const char *text, gssize size)
   return g_regex_match_full (regex, text, size, 0, 0, NULL, NULL);
 }
 
-/* Where the statement begins; what is before it are comments of one line each. NULL for none. */
+/* Where the first statement of two kinds begins; what is before it are comments of one line each,
+ * and settings. NULL for none. */
 static const char *
-find_function (const char *script)
+find_statement (const char *script, const char *kind, const char *other)
 {
-  const char *function = strstr (script, "\nCREATE FUNCTION ");
-  const char *procedure = strstr (script, "\nCREATE PROCEDURE ");
+  const char *at = strstr (script, kind);
+  const char *other_at = strstr (script, other);
 
-  if (function == NULL || (procedure != NULL && procedure < function))
-    return procedure;
-  return function;
+  return at == NULL || (other_at != NULL && other_at < at) ? other_at : at;
 }
 
 /* Behind what is quoted at @text. A doubled quote ends it and begins more of it. */
@@ -69,7 +73,7 @@ skip_quoted (const char *text)
 static ObTocNature
 judge_function (const char *script)
 {
-  const char *at = find_function (script);
+  const char *at = find_statement (script, "\nCREATE FUNCTION ", "\nCREATE PROCEDURE ");
   ObTocNature nature = OB_TOC_PLAIN;
 
   while (at != NULL && *at != '\0')
@@ -155,4 +159,24 @@ ob_toc_judge (const char *kind, const char *script)
   const Rule *rule = find_rule (kind);
 
   return rule != NULL ? rule->judge (script) : OB_TOC_PLAIN;
+}
+
+void
+ob_toc_split_trigger (const char *script, char **definition, char **state)
+{
+  g_autoptr (GRegex) regex = g_regex_new (STATE, G_REGEX_RAW, 0, NULL);
+  g_autoptr (GMatchInfo) match = NULL;
+  const char *begin = find_statement (script, "\nCREATE TRIGGER ", "\nCREATE CONSTRAINT TRIGGER ");
+  const char *end = begin;
+
+  g_assert (regex != NULL);
+  while (end != NULL && *end != '\0' && *end != ';')
+    end = *end == '"' || *end == '\'' ? skip_quoted (end) : end + 1;
+  *definition = begin != NULL ? g_strndup (begin, (gsize) (end - begin)) : NULL;
+  if (begin == NULL)
+    end = strstr (script, "\nALTER ");
+  else if (*end == ';')
+    end++;
+  *state = end != NULL && g_regex_match (regex, end, 0, &match) ? g_match_info_fetch (match, 0)
+                                                                : NULL;
 }

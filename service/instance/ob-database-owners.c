@@ -19,8 +19,8 @@ struct _ObRestoreOwners
 /* PostgreSQL 11 has procedures, and a word for all kinds of functions. */
 #define HAS_ROUTINES 110000
 
-/* How many are given in one transaction: it keeps a lock for each, and each of a table's indexes and
- * sequences (PostgreSQL, "max_locks_per_transaction"). */
+/* How many are given in one transaction: it keeps a lock for each, and each of a table's indexes
+ * and sequences (PostgreSQL, "max_locks_per_transaction"). */
 #define AT_ONCE 20
 
 /* With " SCHEMA NAME", as an entry has it, where a thing has both. */
@@ -61,7 +61,8 @@ static PGresult *
 query_owned (ObRestoreRun *run, GCancellable *cancellable, GError **error)
 {
   const char *parameters[] = { run->config->user, NULL };
-  g_autoptr (ObPostgres) postgres = ob_restore_connect_as_archive (run, cancellable, error);
+  g_autoptr (ObPostgres) postgres
+    = ob_restore_connect_as_archive (run, run->admin, cancellable, error);
 
   return postgres != NULL ? ob_postgres_query (postgres, owned_sql, parameters, cancellable, error)
                           : NULL;

@@ -136,6 +136,7 @@ gboolean ob_restore_validate_indexes (ObRestoreRun *run, GCancellable *cancellab
 typedef enum
 {
   OB_TOC_BY_USER,      /* bbdd.user */
+  OB_TOC_TRIGGERS_BY_USER, /* bbdd.user, on tables of superusers, who set when they fire */
   OB_TOC_BY_SUPERUSER,
   OB_TOC_BY_SUPERUSER_AT_ONCE, /* in one transaction, so that nobody sees it as a superuser's */
   OB_TOC_BY_USER_IF_ALLOWED, /* one by one, where there is no superuser */
@@ -200,10 +201,10 @@ ObTocCut *ob_restore_cut_list (const char *list, ObTocRoles *roles, const char *
 ObTocCut *ob_restore_read_contents (ObRestoreRun *run, const char *section,
                                     GCancellable *cancellable, GError **error);
 
-/* A connection of the admin's to the database over which a name is the same bytes as in the archive,
- * which is in the encoding of its database. Transfer full. */
-ObPostgres *ob_restore_connect_as_archive (ObRestoreRun *run, GCancellable *cancellable,
-                                           GError **error);
+/* A connection to the database over which a name is the same bytes as in the archive, which is in
+ * the encoding of its database. Transfer full. */
+ObPostgres *ob_restore_connect_as_archive (ObRestoreRun *run, ObRole role,
+                                           GCancellable *cancellable, GError **error);
 
 /* What pg_restore makes of the @n entries from @lines on. Transfer full. */
 char *ob_restore_read_script (ObRestoreRun *run, char **lines, guint n, GCancellable *cancellable,
@@ -220,6 +221,10 @@ gboolean ob_toc_has_odd (const char *kind, const char *text, gssize size);
 
 /* @script: what pg_restore makes of that entry alone. */
 ObTocNature ob_toc_judge (const char *kind, const char *script);
+
+/* Parts the script of a trigger: how it is defined, and the statement that has it fire at other
+ * times than it does then. NULL for what there is not. Transfer full. */
+void ob_toc_split_trigger (const char *script, char **definition, char **state);
 
 /* ---- ob-database-owners.c */
 
@@ -332,8 +337,8 @@ gboolean ob_restore_find_tablespace (ObPostgres *postgres, const char *database,
 gboolean ob_restore_choose_tablespace (ObRestoreRun *run, ObPostgres *postgres,
                                        GCancellable *cancellable, GError **error);
 
-/* Sets run->no_tablespaces where one is missing that the backup's tables or indexes lie in, or gives
- * bbdd.user no room, and warns of it. After ob_restore_choose_tablespace(). */
+/* Sets run->no_tablespaces where one is missing that the backup's tables or indexes lie in, or
+ * gives bbdd.user no room, and warns of it. After ob_restore_choose_tablespace(). */
 gboolean ob_restore_check_tablespaces (ObRestoreRun *run, ObPostgres *postgres,
                                        GCancellable *cancellable, GError **error);
 

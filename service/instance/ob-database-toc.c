@@ -275,19 +275,6 @@ add_for_superuser (Cutting *cutting, const Role *role, const char *line)
             NULL, line);
 }
 
-/* @by_user: since it is to be made so. */
-static void
-note_trigger (Cutting *cutting, const Role *role, gboolean by_user, const char *line)
-{
-  static const char *const kinds[] = { "TRIGGER ", NULL };
-
-  if (role == NULL || !role->superuser || !has_kind (line, kinds))
-    return;
-  g_string_append_printf (cutting->cut->triggers, "%s\n", line);
-  if (by_user)
-    g_string_append_printf (cutting->cut->foreign_triggers, "%s\n", line);
-}
-
 /* By a superuser's statement a view is filled with the rights of its owner, who may read what
  * bbdd.user may not, and other rows. */
 static void
@@ -299,12 +286,34 @@ place_refresh (Cutting *cutting, const Role *role, const char *line)
                line);
 }
 
+/* By whom, and for whom. */
+static void
+place_definition (Cutting *cutting, const Role *role, const char *line)
+{
+  static const char *const triggers[] = { "TRIGGER ", NULL };
+  gboolean for_superuser = is_for_superuser (cutting, role, line);
+
+  if (role != NULL && role->superuser && has_kind (line, triggers))
+    {
+      g_string_append_printf (cutting->cut->triggers, "%s\n", line);
+      if (!for_superuser)
+        {
+          g_string_append_printf (cutting->cut->foreign_triggers, "%s\n", line);
+          add_line (cutting, OB_TOC_TRIGGERS_BY_USER, NULL, line);
+          return;
+        }
+    }
+  if (for_superuser)
+    add_for_superuser (cutting, role, line);
+  else
+    add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
+}
+
 static void
 place (Cutting *cutting, const char *line)
 {
   const Role *role = find_owner (cutting, line);
   gboolean owned = is_user (cutting, role);
-  gboolean for_superuser;
 
   if (is_rights (line))
     g_string_append_printf (cutting->cut->rights, "%s\n", line);
@@ -319,14 +328,7 @@ place (Cutting *cutting, const char *line)
   else if (is_public (role, line))
     add_line (cutting, OB_TOC_BY_SUPERUSER, NULL, line);
   else
-    {
-      for_superuser = is_for_superuser (cutting, role, line);
-      note_trigger (cutting, role, !for_superuser, line);
-      if (for_superuser)
-        add_for_superuser (cutting, role, line);
-      else
-        add_line (cutting, OB_TOC_BY_USER, get_heir (cutting, role), line);
-    }
+    place_definition (cutting, role, line);
 }
 
 /* What is made otherwise, or only says something of what is named itself where it is left out. (Of

@@ -433,20 +433,20 @@ test_cut_by_nature (void)
   g_autoptr (ObTocCut) cut
     = ob_restore_cut_list (list, roles, "tad", FALSE, judge_by_name, NULL);
 
-  g_assert_cmpuint (cut->runs->len, ==, 7);
+  g_assert_cmpuint (cut->runs->len, ==, 8);
   assert_run (cut, 0, OB_TOC_BY_SUPERUSER_AT_ONCE, NULL,
               "1; 1255 1 FUNCTION public mighty() tad\n");
-  assert_run (cut, 1, OB_TOC_BY_USER, NULL,
-              "2; 1255 2 FUNCTION public plain() tad\n"
+  assert_run (cut, 1, OB_TOC_BY_USER, NULL, "2; 1255 2 FUNCTION public plain() tad\n");
+  assert_run (cut, 2, OB_TOC_TRIGGERS_BY_USER, NULL,
               "3; 2620 3 TRIGGER public log foreign postgres\n");
-  assert_run (cut, 2, OB_TOC_BY_SUPERUSER, NULL,
+  assert_run (cut, 3, OB_TOC_BY_SUPERUSER, NULL,
               "4; 2620 4 TRIGGER public log plain postgres\n");
-  assert_run (cut, 3, OB_TOC_BY_USER, NULL, "5; 1255 5 FUNCTION public inert() tad\n");
-  assert_run (cut, 4, OB_TOC_BY_USER, "x postgres",
+  assert_run (cut, 4, OB_TOC_BY_USER, NULL, "5; 1255 5 FUNCTION public inert() tad\n");
+  assert_run (cut, 5, OB_TOC_BY_USER, "x postgres",
               "6; 1255 6 FUNCTION public plain() x postgres\n");
-  assert_run (cut, 5, OB_TOC_BY_SUPERUSER_AT_ONCE, NULL,
+  assert_run (cut, 6, OB_TOC_BY_SUPERUSER_AT_ONCE, NULL,
               "7; 1255 7 FUNCTION public inert() x postgres\n");
-  assert_run (cut, 6, OB_TOC_BY_SUPERUSER, NULL,
+  assert_run (cut, 7, OB_TOC_BY_SUPERUSER, NULL,
               "8; 1255 8 FUNCTION public mighty() postgres\n");
 }
 
