@@ -259,19 +259,20 @@ connect_to (ObPostgres *self,
   g_autofree char *hosts = NULL;
   g_autofree char *addresses = NULL;
   g_autoptr (GError) local_error = NULL;
-  gboolean refused;
+  gboolean without = ssl_mode != config->ssl_mode;
+  gboolean refused, away;
 
   if (!resolve (config->host, &hosts, &addresses, cancellable, error))
     return FALSE;
   refused = !establish (self, start (config, role, database, hosts, addresses, ssl_mode),
                         cancellable, &local_error);
-  if (refused
-      && (ssl_mode == config->ssl_mode || !ob_postgres_may_want_encryption (self->sqlstate)))
+  if (refused && (!without || !ob_postgres_may_want_encryption (self->sqlstate)))
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
-  if (refused
+  away = !refused && without && !ob_postgres_is_still_here (config, self, cancellable);
+  if ((refused || away)
       && !establish (self, start (config, role, database, hosts, addresses, NULL), cancellable,
                      error))
     return FALSE;

@@ -12,7 +12,8 @@
  * "localhost" does not say that the server is here: a proxy may listen there, and the server be far
  * away. So the first connection is made as to any other server, and the server is asked for the
  * address by which it was reached. That of a tunnel's far end is its loopback, too; but the tunnel
- * encrypts.
+ * encrypts. Each later connection asks it again before anything else, since the server may move
+ * away, behind such a proxy, for as long as we live.
  */
 #include "ob-postgres-private.h"
 
@@ -63,6 +64,17 @@ is_loopback (const char *text)
   return address != NULL && g_inet_address_get_is_loopback (address);
 }
 
+/* Whether it was reached by an address of this host, as it says itself. */
+static gboolean
+is_here (ObPostgres *postgres, GCancellable *cancellable)
+{
+  g_autofree char *address
+    = ob_postgres_get_text (postgres, "SELECT pg_catalog.host (pg_catalog.inet_server_addr ())",
+                            NULL, cancellable, NULL);
+
+  return address != NULL && is_loopback (address);
+}
+
 /* methods of this room */
 
 const char *
@@ -84,18 +96,24 @@ void
 ob_postgres_learn_encryption (const ObDatabaseConfig *config, ObPostgres *postgres,
                               gboolean was_refused, GCancellable *cancellable)
 {
-  g_autofree char *address = NULL;
-
   if (config->ssl_mode != NULL || PQsslInUse (ob_postgres_get_connection (postgres)) == 0)
     return;
   if (was_refused)
     remember (config, WANTS_ENCRYPTION);
   if (was_refused || !ob_postgres_is_local (config) || recall (config) != UNKNOWN)
     return;
-  address = ob_postgres_get_text (postgres, "SELECT pg_catalog.host (pg_catalog.inet_server_addr ())",
-                                  NULL, cancellable, NULL);
-  if (address != NULL && is_loopback (address))
+  if (is_here (postgres, cancellable))
     remember (config, IS_HERE);
+}
+
+gboolean
+ob_postgres_is_still_here (const ObDatabaseConfig *config, ObPostgres *postgres,
+                           GCancellable *cancellable)
+{
+  if (is_here (postgres, cancellable))
+    return TRUE;
+  remember (config, UNKNOWN);
+  return FALSE;
 }
 
 /* public methods */

@@ -104,6 +104,11 @@ const char *ob_postgres_choose_ssl_mode (const ObDatabaseConfig *config, const c
  * with it. */
 gboolean ob_postgres_may_want_encryption (const char *sqlstate);
 
+/* Of a connection that was just made without encryption, since the server was here: whether it is.
+ * If not, that is forgotten. Blocks. */
+gboolean ob_postgres_is_still_here (const ObDatabaseConfig *config, ObPostgres *postgres,
+                                    GCancellable *cancellable);
+
 /* Of a connection that was just made: what it tells of the server. @was_refused: one without
  * encryption had been refused before. Blocks. */
 void ob_postgres_learn_encryption (const ObDatabaseConfig *config, ObPostgres *postgres,

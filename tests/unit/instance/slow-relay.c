@@ -20,6 +20,7 @@ struct _SlowRelay
   GThread *thread;
   GPtrArray *threads; /* of the connections; the relay's thread's own */
   gint n_delays;      /* atomic */
+  gint lies;          /* atomic */
 };
 
 typedef struct
@@ -43,6 +44,18 @@ send_all (int fd, const char *data, gsize size)
     }
 }
 
+static void
+replace_loopback (char *data, gsize size)
+{
+  static const char loopback[] = "127.0.0.1";
+  static const char other[] = "10.20.3.4";
+  gsize length = strlen (other);
+
+  for (gsize i = 0; i + length <= size; i++)
+    if (memcmp (data + i, loopback, length) == 0)
+      memcpy (data + i, other, length);
+}
+
 static gpointer
 relay_way (gpointer data)
 {
@@ -59,6 +72,8 @@ relay_way (gpointer data)
                      ? READY_SIZE
                      : 0;
 
+      if (way->delays && g_atomic_int_get (&way->relay->lies) != 0)
+        replace_loopback (buffer, size);
       send_all (way->to, buffer, size - late);
       if (late == 0)
         continue;
@@ -143,6 +158,12 @@ guint
 slow_relay_get_n_delays (SlowRelay *self)
 {
   return (guint) g_atomic_int_get (&self->n_delays);
+}
+
+void
+slow_relay_lie (SlowRelay *self)
+{
+  g_atomic_int_set (&self->lies, 1);
 }
 
 void

@@ -18,6 +18,10 @@ guint slow_relay_get_port (SlowRelay *relay);
 /* How many times it has kept something back. */
 guint slow_relay_get_n_delays (SlowRelay *relay);
 
+/* From now on the server says that it was reached by an address that is not its loopback, where that
+ * can be read. */
+void slow_relay_lie (SlowRelay *relay);
+
 /* Waits for the connections, which must have been closed. */
 void slow_relay_free (SlowRelay *relay);
 
