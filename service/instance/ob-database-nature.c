@@ -13,9 +13,12 @@
 #include <string.h>
 
 #define CLAUSE "\n    "
-/* Functions of other languages are made by superusers alone. */
+/* Functions of other languages are made by superusers alone, and some others. */
 #define TRUSTED_LANGUAGE "(?:sql|plpgsql|plperl|pltcl)(?![\\w\"])"
-#define OTHER_LANGUAGE CLAUSE "LANGUAGE (?!" TRUSTED_LANGUAGE ")"
+#define OTHER_LANGUAGE "LANGUAGE (?:(?!" TRUSTED_LANGUAGE ")|[^\n]* (?:LEAKPROOF|SUPPORT)\\b)"
+/* Some parameters are for superusers alone to set. */
+#define OTHER_SETTING "SET (?!search_path )"
+#define ODD_FUNCTION CLAUSE "(?:" OTHER_LANGUAGE "|" OTHER_SETTING ")"
 #define OF_SERVER "STYPE = internal\\b"
 #define START_VALUE "\\bM?INITCOND\\b"
 #define BASE_TYPE CLAUSE "INPUT = "
@@ -90,10 +93,11 @@ judge_function (const char *script)
         if (g_str_has_prefix (clause, "AS "))
           return nature;
         if (g_str_has_prefix (clause, "LANGUAGE "))
-          nature = matches ("^LANGUAGE " TRUSTED_LANGUAGE, clause, -1) ? OB_TOC_INERT
-                                                                       : OB_TOC_MIGHTY;
+          nature = matches ("^" OTHER_LANGUAGE, clause, -1) ? OB_TOC_MIGHTY : OB_TOC_INERT;
         else if (!g_str_has_prefix (clause, "SET "))
           return OB_TOC_PLAIN;
+        else if (matches ("^" OTHER_SETTING, clause, -1))
+          nature = OB_TOC_MIGHTY;
         at = clause;
       }
   return OB_TOC_PLAIN;
@@ -119,8 +123,8 @@ judge_trigger (const char *script)
 }
 
 static const Rule rules[] = {
-  { "FUNCTION ", OTHER_LANGUAGE, judge_function, FALSE },
-  { "PROCEDURE ", OTHER_LANGUAGE, judge_function, FALSE },
+  { "FUNCTION ", ODD_FUNCTION, judge_function, FALSE },
+  { "PROCEDURE ", ODD_FUNCTION, judge_function, FALSE },
   { "AGGREGATE ", OF_SERVER, judge_aggregate, FALSE },
   { "TYPE ", BASE_TYPE, judge_type, FALSE },
   { "TRIGGER ", CONDITION, judge_trigger, TRUE },

@@ -492,6 +492,13 @@ test_nature (void)
   assert_nature ("FUNCTION public f() tad", FUNCTION ("") "sql\n    AS 'f';", OB_TOC_INERT);
   assert_nature ("FUNCTION public f() tad", FUNCTION ("") "plperl\n    AS 'f';", OB_TOC_INERT);
   assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("") "sql IMMUTABLE LEAKPROOF COST 1\n    AS 'f';", OB_TOC_MIGHTY);
+  assert_nature ("FUNCTION public f() tad", FUNCTION ("") "sql SUPPORT public.s\n    AS 'f';",
+                 OB_TOC_MIGHTY);
+  assert_nature ("FUNCTION public f() tad",
+                 FUNCTION ("") "plpgsql\n    SET log_statement TO 'all'\n    AS $$f$$;",
+                 OB_TOC_MIGHTY);
+  assert_nature ("FUNCTION public f() tad",
                  FUNCTION ("") "plpgsql IMMUTABLE\n    SET search_path TO 'a'\n    AS $$f$$;",
                  OB_TOC_INERT);
   /* What the body says of a language. */
