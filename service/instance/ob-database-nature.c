@@ -16,6 +16,12 @@
 /* Functions of other languages are made by superusers alone, and some others. */
 #define TRUSTED_LANGUAGE "(?:sql|plpgsql|plperl|pltcl)(?![\\w\"])"
 #define OTHER_LANGUAGE "LANGUAGE (?:(?!" TRUSTED_LANGUAGE ")|[^\n]* (?:LEAKPROOF|SUPPORT)\\b)"
+/* A constant of a type of PostgreSQL's own, which has no schema; its own code alone reads that. */
+#define CONSTANT "(?:-?[0-9]+(?:\\.[0-9]+)?|true|false|NULL|E?'(?:[^']|'')*')"
+#define OWN_TYPE                                                                                   \
+  "(?:text|character varying|character|integer|bigint|smallint|numeric|double precision|real|"     \
+  "boolean|date|timestamp with(?:out)? time zone|uuid|jsonb?)(?:\\([0-9,]+\\))?"
+#define HARMLESS_DEFAULT "^ DEFAULT " CONSTANT "(?:::" OWN_TYPE ")?(?=[,)])"
 /* Some parameters are for superusers alone to set. */
 #define OTHER_SETTING "SET (?!search_path )"
 #define ODD_FUNCTION CLAUSE "(?:" OTHER_LANGUAGE "|" OTHER_SETTING ")"
@@ -62,6 +68,20 @@ find_statement (const char *script, const char *kind, const char *other)
   return at == NULL || (other_at != NULL && other_at < at) ? other_at : at;
 }
 
+/* How long the default of an argument at @text is, where it runs nobody's code; else 0. */
+static gsize
+measure_harmless (const char *text)
+{
+  g_autoptr (GRegex) regex = g_regex_new (HARMLESS_DEFAULT, G_REGEX_RAW, 0, NULL);
+  g_autoptr (GMatchInfo) match = NULL;
+  int end = 0;
+
+  g_assert (regex != NULL);
+  if (!g_regex_match (regex, text, 0, &match) || !g_match_info_fetch_pos (match, 0, NULL, &end))
+    return 0;
+  return (gsize) end;
+}
+
 /* Behind what is quoted at @text. A doubled quote ends it and begins more of it. */
 static const char *
 skip_quoted (const char *text)
@@ -71,8 +91,8 @@ skip_quoted (const char *text)
   return end != NULL ? end + 1 : text + strlen (text);
 }
 
-/* Defaults of arguments are evaluated when they are parsed, and so is a body that is no text. What
- * is not understood may do anything. */
+/* Defaults of arguments may be evaluated when they are parsed, and so is a body that is no text.
+ * What is not understood may do anything. */
 static ObTocNature
 judge_function (const char *script)
 {
@@ -83,7 +103,13 @@ judge_function (const char *script)
     if (*at == '"' || *at == '\'')
       at = skip_quoted (at);
     else if (g_str_has_prefix (at, " DEFAULT "))
-      return OB_TOC_PLAIN;
+      {
+        gsize length = measure_harmless (at);
+
+        if (length == 0)
+          return OB_TOC_PLAIN;
+        at += length;
+      }
     else if (!g_str_has_prefix (at, CLAUSE))
       at++;
     else

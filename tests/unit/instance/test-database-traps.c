@@ -105,21 +105,25 @@ test_made_meanwhile (Database *database, gconstpointer data)
                 "CREATE VIEW public.of_reader AS SELECT '{x}'::public.thief[] AS things;"
                 "CREATE FUNCTION public.by_default (a integer DEFAULT 1) RETURNS name LANGUAGE sql"
                 "  SECURITY DEFINER AS 'SELECT current_user';"
+                "CREATE FUNCTION public.by_thief (a public.thief[] DEFAULT '{x}') RETURNS name"
+                "  LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user';"
                 "ALTER VIEW public.of_reader OWNER TO " READER ";"
-                "ALTER FUNCTION public.by_default (integer) OWNER TO " READER);
+                "ALTER FUNCTION public.by_default (integer) OWNER TO " READER ";"
+                "ALTER FUNCTION public.by_thief (public.thief[]) OWNER TO " READER);
   restore (database);
 
   made = database_ask (database, "copy",
                        "SELECT string_agg (format ('%s %s %s', thing, owner::regrole, definer), ' '"
                        "                           ORDER BY thing)"
                        "  FROM (SELECT proname AS thing, proowner AS owner, prosecdef AS definer"
-                       "          FROM pg_proc WHERE proname IN ('stolen', 'by_default')"
+                       "          FROM pg_proc"
+                       "         WHERE proname IN ('stolen', 'by_default', 'by_thief')"
                        "        UNION ALL SELECT relname, relowner, NULL FROM pg_class"
                        "          WHERE relname IN ('stolen_view', 'of_reader')) t");
   g_assert_cmpstr (made, ==,
-                   "by_default " READER " f of_reader " READER "  stolen " OWNER
-                   " t stolen_view " OWNER " ");
-  assert_lost (database, "public.by_default(integer)");
+                   "by_default " READER " t by_thief " READER " f of_reader " READER
+                   "  stolen " OWNER " t stolen_view " OWNER " ");
+  assert_lost (database, "public.by_thief(public.thief[])");
 }
 
 /* For one trigger of bbdd.user's on a table of the administrator's it may put others there, which
