@@ -23,7 +23,7 @@
   "boolean|date|timestamp with(?:out)? time zone|uuid|jsonb?)(?:\\([0-9,]+\\))?"
 #define HARMLESS_DEFAULT "^ DEFAULT " CONSTANT "(?:::" OWN_TYPE ")?(?=[,)])"
 /* Some parameters are for superusers alone to set. */
-#define OTHER_SETTING "SET (?!search_path )"
+#define OTHER_SETTING "SET (?!search_path )\\S+ TO "
 #define ODD_FUNCTION CLAUSE "(?:" OTHER_LANGUAGE "|" OTHER_SETTING ")"
 #define OF_SERVER "STYPE = internal\\b"
 #define START_VALUE "\\bM?INITCOND\\b"

@@ -281,6 +281,9 @@ test_nature (void)
                  FUNCTION ("\" \"\" DEFAULT '\" text DEFAULT 'x'::text[]") "sql\n    AS 'f';",
                  OB_TOC_PLAIN);
   assert_defaults ();
+  g_assert_false (ob_toc_has_odd ("FUNCTION public f() tad",
+                                  "\n    SET search_path TO 'a'\n    AS $$UPDATE t\n    SET a = 1$$",
+                                  -1));
   assert_nature ("FUNCTION public f() tad",
                  FUNCTION ("\"a\n    LANGUAGE c\" integer") "sql\n"
                  "    BEGIN ATOMIC\n SELECT 1;\nEND;",
