@@ -103,15 +103,6 @@ ob_pack_findings_clear (ObPackFindings *findings)
   g_clear_pointer (&findings->good, g_array_unref);
 }
 
-gint
-ob_pack_entry_compare (gconstpointer a, gconstpointer b)
-{
-  const ObPackEntry *x = a;
-  const ObPackEntry *y = b;
-
-  return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
 char *
 ob_pack_get_name (const ObId *pack)
 {

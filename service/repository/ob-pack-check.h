@@ -50,9 +50,6 @@ gboolean ob_pack_check_run (ObPackCheck *check, const ObId *pack, guint64 size, 
 GArray *ob_pack_check_read_header (ObPackCheck *check, const ObId *pack, guint64 size,
                                    GCancellable *cancellable, GError **error);
 
-/* By offset, for g_array_sort(). */
-gint ob_pack_entry_compare (gconstpointer a, gconstpointer b);
-
 /* "data/ab/abcd…". Transfer full. */
 char *ob_pack_get_name (const ObId *pack);
 

@@ -45,6 +45,31 @@ ob_pack_get_entry_size (guint32 plain_length)
   return 1 + 4 + (plain_length > 0 ? 4 : 0) + OB_ID_SIZE;
 }
 
+gint
+ob_pack_entry_compare (gconstpointer a, gconstpointer b)
+{
+  const ObPackEntry *x = a;
+  const ObPackEntry *y = b;
+
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+gboolean
+ob_pack_entry_equal (const ObPackEntry *a, const ObPackEntry *b)
+{
+  return a->offset == b->offset && a->length == b->length && a->plain_length == b->plain_length
+         && a->type == b->type && ob_id_equal (&a->id, &b->id);
+}
+
+gboolean
+ob_pack_entry_is_among (GArray *entries, const ObPackEntry *entry)
+{
+  guint i;
+
+  return entries->len > 0 && g_array_binary_search (entries, entry, ob_pack_entry_compare, &i)
+         && ob_pack_entry_equal (&g_array_index (entries, ObPackEntry, i), entry);
+}
+
 GByteArray *
 ob_pack_build_header (ObCrypto *crypto, GArray *entries)
 {

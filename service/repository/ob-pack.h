@@ -21,4 +21,12 @@ gboolean ob_pack_parse_name (const char *name, ObId *id);
 /* The bytes that a blob takes in a header; @plain_length as in ObBlobLocation. */
 gsize ob_pack_get_entry_size (guint32 plain_length);
 
+/* By offset, for g_array_sort(). */
+gint ob_pack_entry_compare (gconstpointer a, gconstpointer b);
+
+gboolean ob_pack_entry_equal (const ObPackEntry *a, const ObPackEntry *b);
+
+/* @entries: of ObPackEntry, by offset. */
+gboolean ob_pack_entry_is_among (GArray *entries, const ObPackEntry *entry);
+
 G_END_DECLS

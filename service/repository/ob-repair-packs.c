@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-pack.h"
 #include "ob-packer.h"
 #include "ob-repair.h"
 
@@ -144,7 +145,16 @@ is_loss (Work *work, GError **failure, GError **error)
   return FALSE;
 }
 
-/* Reads a pack that is damaged, or in no index: *@fate tells what is to become of it. */
+/* A pack that is damaged, or in no index. */
+typedef struct
+{
+  ObId id;
+  guint64 size;
+  GArray *listed; /* of ObPackEntry: what the index has in it */
+  GArray *sound;  /* of them: what the verification found good */
+} Suspect;
+
+/* What is to become of it. */
 typedef enum
 {
   FATE_KEEP,    /* it is sound: it comes into the index */
@@ -153,30 +163,78 @@ typedef enum
   FATE_LEAVE,   /* nothing of it can be had now; the file stays where it is */
 } Fate;
 
+static void
+set_doubtful (const ObId *pack, GError **error)
+{
+  char hex[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (pack, hex);
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               "Pack %s was read differently twice: what was good in it at first is not any more. "
+               "What is lost cannot be told, so no backup was changed; look whether the disk or the "
+               "way to it fails, and repair once more (obbackupctl verify --repair)",
+               hex);
+}
+
+/* Whether all that is good now was so before: a disk that does not always say the same may give the
+ * rest another time. */
 static gboolean
-settle_pack (Work *work, const ObId *pack, guint64 size, GArray *listed, GArray **header,
-             Fate *fate, GError **error)
+are_among (GArray *entries, GArray *sound)
+{
+  for (guint i = 0; i < entries->len; i++)
+    if (!ob_pack_entry_is_among (sound, &g_array_index (entries, ObPackEntry, i)))
+      return FALSE;
+  return TRUE;
+}
+
+/* One reading alone says nothing against what another one found good. */
+static gboolean
+count_lost (Work *work, const Suspect *suspect, GArray *bad, GError **error)
+{
+  for (guint i = 0; i < bad->len; i++)
+    {
+      const ObPackEntry *entry = &g_array_index (bad, ObPackEntry, i);
+
+      if (ob_pack_entry_is_among (suspect->sound, entry))
+        {
+          set_doubtful (&suspect->id, error);
+          return FALSE;
+        }
+      if (!is_elsewhere (work, entry))
+        work->repair->repairs->blobs_lost++;
+    }
+  return TRUE;
+}
+
+static gboolean
+settle_pack (Work *work, const Suspect *suspect, GArray **header, Fate *fate, GError **error)
 {
   g_auto (ObPackFindings) findings = { 0 };
   g_autoptr (GError) failure = NULL;
 
   *fate = FATE_LEAVE;
-  if (!ob_pack_check_run (work->check, pack, size, listed, &findings, work->repair->cancellable,
-                          &failure))
-    return is_loss (work, &failure, error);
+  if (!ob_pack_check_run (work->check, &suspect->id, suspect->size, suspect->listed, &findings,
+                          work->repair->cancellable, &failure))
+    {
+      if (!is_loss (work, &failure, error))
+        return FALSE;
+      if (suspect->sound->len > 0)
+        set_doubtful (&suspect->id, error);
+      return suspect->sound->len == 0;
+    }
   if (findings.hash_is_right && findings.header != NULL && findings.bad->len == 0)
     {
       *header = g_steal_pointer (&findings.header);
       *fate = FATE_KEEP;
       return TRUE;
     }
-  for (guint i = 0; i < findings.bad->len; i++)
-    if (!is_elsewhere (work, &g_array_index (findings.bad, ObPackEntry, i)))
-      work->repair->repairs->blobs_lost++;
+  if (!count_lost (work, suspect, findings.bad, error))
+    return FALSE;
   if (findings.good->len == 0 && findings.bad->len == 0)
     return TRUE;
-  *fate = findings.unreadable > 0 ? FATE_RESCUED : FATE_REPLACE;
-  return rescue (work, pack, findings.good, error);
+  *fate = findings.unreadable > 0 || !are_among (findings.good, suspect->sound) ? FATE_RESCUED
+                                                                                : FATE_REPLACE;
+  return rescue (work, &suspect->id, findings.good, error);
 }
 
 static gboolean
@@ -185,24 +243,25 @@ repair_bad_pack (Work *work, guint32 number, GError **error)
   ObVerify *verify = work->repair->verify;
   ObVerifyRepairs *repairs = work->repair->repairs;
   g_autoptr (GArray) listed = ob_verify_get_listed (verify, number);
+  g_autoptr (GArray) sound = ob_verify_get_sound (verify, number);
+  Suspect suspect = { .size = verify->stored[number], .listed = listed, .sound = sound };
   GArray *header = NULL;
   guint64 expected;
   Fate fate = FATE_LEAVE;
-  ObId id;
 
-  if (!ob_index_get_pack (verify->index, number, &id, &expected))
+  if (!ob_index_get_pack (verify->index, number, &suspect.id, &expected))
     return TRUE;
-  if (verify->stored[number] != OB_VERIFY_NOT_THERE
-      && !settle_pack (work, &id, verify->stored[number], listed, &header, &fate, error))
+  if (suspect.size != OB_VERIFY_NOT_THERE
+      && !settle_pack (work, &suspect, &header, &fate, error))
     return FALSE;
   switch (fate)
     {
     case FATE_KEEP:
       repairs->packs_added++;
-      return index_pack (work, &id, header, error);
+      return index_pack (work, &suspect.id, header, error);
     case FATE_REPLACE:
       repairs->packs_replaced++;
-      g_ptr_array_add (work->old_packs, ob_pack_get_name (&id));
+      g_ptr_array_add (work->old_packs, ob_pack_get_name (&suspect.id));
       return TRUE;
     case FATE_RESCUED:
       repairs->packs_replaced++;
@@ -216,21 +275,20 @@ repair_bad_pack (Work *work, guint32 number, GError **error)
     }
 }
 
-/* A pack that no index that can be read lists. */
+/* A pack that no index that can be read lists. It is read for the first time, so whatever is wrong
+ * with it the file stays. */
 static gboolean
 repair_unused_pack (Work *work, const ObUnusedPack *unused, GError **error)
 {
   g_autoptr (GArray) none = g_array_new (FALSE, FALSE, sizeof (ObPackEntry));
+  Suspect suspect = { .id = unused->id, .size = unused->size, .listed = none, .sound = none };
   GArray *header = NULL;
   Fate fate;
 
-  if (!settle_pack (work, &unused->id, unused->size, none, &header, &fate, error))
+  if (!settle_pack (work, &suspect, &header, &fate, error))
     return FALSE;
-  if (fate == FATE_REPLACE)
-    {
-      work->repair->repairs->packs_replaced++;
-      g_ptr_array_add (work->old_packs, ob_pack_get_name (&unused->id));
-    }
+  if (fate == FATE_RESCUED || fate == FATE_REPLACE)
+    work->repair->repairs->packs_replaced++;
   if (fate != FATE_KEEP)
     return TRUE;
   work->repair->repairs->packs_added++;

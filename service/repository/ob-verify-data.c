@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ob-error.h"
+#include "ob-pack.h"
 #include "ob-verify-private.h"
 
 /* Blobs of one pack that are told of one by one. */
@@ -94,30 +95,13 @@ choose_packs (ObVerify *self)
 /* internal methods: what was found */
 
 static gboolean
-is_same (const ObPackEntry *a, const ObPackEntry *b)
-{
-  return a->offset == b->offset && a->length == b->length && a->plain_length == b->plain_length
-         && a->type == b->type && ob_id_equal (&a->id, &b->id);
-}
-
-static gboolean
-is_among (GArray *entries, const ObPackEntry *entry)
-{
-  guint i;
-
-  if (entries == NULL || entries->len == 0
-      || !g_array_binary_search (entries, entry, ob_pack_entry_compare, &i))
-    return FALSE;
-  return is_same (&g_array_index (entries, ObPackEntry, i), entry);
-}
-
-static gboolean
 are_same (GArray *header, GArray *listed)
 {
   if (header->len != listed->len)
     return FALSE;
   for (guint i = 0; i < header->len; i++)
-    if (!is_same (&g_array_index (header, ObPackEntry, i), &g_array_index (listed, ObPackEntry, i)))
+    if (!ob_pack_entry_equal (&g_array_index (header, ObPackEntry, i),
+                              &g_array_index (listed, ObPackEntry, i)))
       return FALSE;
   return TRUE;
 }
@@ -140,7 +124,7 @@ mark_bad_places (ObVerify *self, guint32 pack, GArray *good)
       entry.offset = place.offset;
       entry.length = place.length;
       entry.plain_length = place.plain_length;
-      if (!is_among (good, &entry))
+      if (!ob_pack_entry_is_among (good, &entry))
         ob_bitmap_set (self->bad_places[entry.type], number);
     }
   pthread_mutex_unlock (&self->mutex);
@@ -178,12 +162,13 @@ tell_findings (ObVerify *self, guint32 pack, const char *name, const ObPackFindi
   const char *id = name + strlen ("data/00/");
   gboolean agrees = findings->header != NULL && are_same (findings->header, listed);
 
-  if (findings->hash_is_right && agrees && findings->bad->len == 0
-      && findings->read_problem == NULL)
-    return;
-
-  set_bad_pack (self, pack);
-  mark_bad_places (self, pack, findings->good);
+  /* A pack that is sound, but was had at a second try, is not to be replaced: nothing in it is to
+   * be mended, and another reading can only be worse. */
+  if (!findings->hash_is_right || !agrees || findings->bad->len > 0)
+    {
+      set_bad_pack (self, pack);
+      mark_bad_places (self, pack, findings->good);
+    }
   if (findings->unreadable > 0)
     ob_verify_add_problem (self, OB_VERIFY_PACK_READ, name,
                            "%" G_GUINT64_FORMAT " of the %" G_GUINT64_FORMAT

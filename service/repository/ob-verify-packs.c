@@ -174,8 +174,8 @@ ob_verify_list_damaged (ObVerify *self)
     }
 }
 
-GArray *
-ob_verify_get_listed (ObVerify *self, guint32 pack)
+static GArray *
+get_entries (ObVerify *self, guint32 pack, gboolean sound_only)
 {
   guint32 first = self->first_place[pack];
   guint32 end = self->first_place[pack + 1];
@@ -184,9 +184,11 @@ ob_verify_get_listed (ObVerify *self, guint32 pack)
   for (guint32 i = first; i < end; i++)
     {
       ObBlobType type = self->places[i] & OB_VERIFY_TREE_PLACE ? OB_BLOB_TREE : OB_BLOB_DATA;
+      guint32 number = self->places[i] & ~OB_VERIFY_TREE_PLACE;
       ObIndexPlace place;
 
-      if (ob_index_get_place (self->index, type, self->places[i] & ~OB_VERIFY_TREE_PLACE, &place))
+      if (!(sound_only && ob_bitmap_test (self->bad_places[type], number))
+          && ob_index_get_place (self->index, type, number, &place))
         {
           ObPackEntry entry = { .type = type,
                                 .id = place.id,
@@ -199,6 +201,18 @@ ob_verify_get_listed (ObVerify *self, guint32 pack)
     }
   g_array_sort (listed, ob_pack_entry_compare);
   return listed;
+}
+
+GArray *
+ob_verify_get_listed (ObVerify *self, guint32 pack)
+{
+  return get_entries (self, pack, FALSE);
+}
+
+GArray *
+ob_verify_get_sound (ObVerify *self, guint32 pack)
+{
+  return get_entries (self, pack, TRUE);
 }
 
 gboolean

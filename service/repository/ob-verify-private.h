@@ -94,6 +94,9 @@ void ob_verify_list_damaged (ObVerify *verify);
 /* What the index has in a pack: of ObPackEntry, by offset. Transfer full. */
 GArray *ob_verify_get_listed (ObVerify *verify, guint32 pack);
 
+/* The same without those that were not found good. */
+GArray *ob_verify_get_sound (ObVerify *verify, guint32 pack);
+
 gboolean ob_verify_is_selected (ObVerify *verify, guint32 pack);
 
 /* --- ob-verify-data.c: reading packs --- */

@@ -21,6 +21,11 @@ struct _FaultStore
   guint64 broken_begin, broken_end;
   gint n_broken; /* atomic */
 
+  char *spoilt_name;
+  guint64 spoilt_offset;
+  char *listed_name;
+  guint64 listed_size;
+
   FaultWatch watch; /* set while nobody reads */
   gpointer watch_data;
   FaultWatch removal_watch; /* set while nobody removes */
@@ -106,6 +111,7 @@ fault_store_read (ObStore *store, const char *name, guint64 offset, void *buffer
 {
   FaultStore *self = FAULT_STORE (store);
   FaultKind kind;
+  gssize n;
 
   if (self->watch != NULL)
     self->watch (name, self->watch_data);
@@ -124,7 +130,11 @@ fault_store_read (ObStore *store, const char *name, guint64 offset, void *buffer
         }
       size /= 2;
     }
-  return ob_store_read (self->inner, name, offset, buffer, size, cancellable, error);
+  n = ob_store_read (self->inner, name, offset, buffer, size, cancellable, error);
+  if (g_strcmp0 (name, self->spoilt_name) == 0 && offset <= self->spoilt_offset
+      && (gint64) self->spoilt_offset < (gint64) offset + n)
+    ((guint8 *) buffer)[self->spoilt_offset - offset] ^= 1;
+  return n;
 }
 
 static gboolean
@@ -144,6 +154,7 @@ typedef struct
   ObStoreListFunc func;
   gpointer user_data;
   guint left; /* so many are still told */
+  FaultStore *store;
 } Listing;
 
 static gboolean
@@ -155,15 +166,27 @@ tell_some (const char *name, guint64 size, gpointer user_data)
 }
 
 static gboolean
+tell_otherwise (const char *name, guint64 size, gpointer user_data)
+{
+  Listing *listing = user_data;
+
+  if (g_str_equal (name, listing->store->listed_name))
+    size = listing->store->listed_size;
+  return size == FAULT_UNLISTED || listing->func (name, size, listing->user_data);
+}
+
+static gboolean
 fault_store_list (ObStore *store, const char *directory, ObStoreListFunc func, gpointer user_data,
                   GCancellable *cancellable, GError **error)
 {
   FaultStore *self = FAULT_STORE (store);
-  Listing listing = { .func = func, .user_data = user_data, .left = 1 };
+  Listing listing = { .func = func, .user_data = user_data, .left = 1, .store = self };
   FaultKind kind;
 
   if (!strikes (self, FAULT_LIST, &kind))
-    return ob_store_list (self->inner, directory, func, user_data, cancellable, error);
+    return self->listed_name == NULL
+             ? ob_store_list (self->inner, directory, func, user_data, cancellable, error)
+             : ob_store_list (self->inner, directory, tell_otherwise, &listing, cancellable, error);
   if (kind == FAULT_LATE)
     ob_store_list (self->inner, directory, tell_some, &listing, cancellable, NULL);
   return fail (FAULT_LIST, kind, directory, error);
@@ -215,6 +238,8 @@ fault_store_finalize (GObject *object)
 
   g_object_unref (self->inner);
   g_free (self->broken_name);
+  g_free (self->spoilt_name);
+  g_free (self->listed_name);
   pthread_mutex_destroy (&self->mutex);
   G_OBJECT_CLASS (fault_store_parent_class)->finalize (object);
 }
@@ -303,6 +328,22 @@ fault_store_break (FaultStore *self, const char *name, guint64 offset, guint64 s
   self->broken_name = g_strdup (name);
   self->broken_begin = offset;
   self->broken_end = offset + size;
+}
+
+void
+fault_store_spoil (FaultStore *self, const char *name, guint64 offset)
+{
+  g_free (self->spoilt_name);
+  self->spoilt_name = g_strdup (name);
+  self->spoilt_offset = offset;
+}
+
+void
+fault_store_list_as (FaultStore *self, const char *name, guint64 size)
+{
+  g_free (self->listed_name);
+  self->listed_name = g_strdup (name);
+  self->listed_size = size;
 }
 
 guint

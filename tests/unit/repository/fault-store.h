@@ -54,7 +54,16 @@ gboolean fault_store_has_struck (FaultStore *self);
  * disk has a bad sector; before other threads use it. */
 void fault_store_break (FaultStore *self, const char *name, guint64 offset, guint64 size);
 
-/* How many reads failed for that. Any thread. */
+/* From now on each read of @name that has the byte at @offset gives it wrong, as where a cable is
+ * bad; NULL: no more. Before other threads use it, or from a FaultWatch of the only one. */
+void fault_store_spoil (FaultStore *self, const char *name, guint64 offset);
+
+/* From now on lists give @name this size, or leave it out with FAULT_UNLISTED; NULL: no more. The
+ * same of threads. */
+#define FAULT_UNLISTED G_MAXUINT64
+void fault_store_list_as (FaultStore *self, const char *name, guint64 size);
+
+/* How many reads failed for fault_store_break(). Any thread. */
 guint fault_store_get_n_broken (FaultStore *self);
 
 /* Calls @watch before each read of an object, in the thread that reads. NULL: no more. */
