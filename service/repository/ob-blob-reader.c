@@ -486,8 +486,8 @@ ob_blob_reader_load (ObBlobReader *reader, ObBlobType type, const ObId *id, gsiz
 }
 
 GPtrArray *
-ob_blob_reader_load_tree (ObBlobReader *reader, const ObId *id, GCancellable *cancellable,
-                          GError **error)
+ob_blob_reader_try_tree (ObBlobReader *reader, const ObId *id, gboolean *was_read,
+                         GCancellable *cancellable, GError **error)
 {
   gsize size;
   const guint8 *text
@@ -495,6 +495,7 @@ ob_blob_reader_load_tree (ObBlobReader *reader, const ObId *id, GCancellable *ca
   GPtrArray *nodes;
   char hex[OB_ID_HEX_SIZE];
 
+  *was_read = text != NULL;
   if (text == NULL)
     return NULL;
   nodes = ob_tree_from_json ((const char *) text, size, error);
@@ -504,4 +505,13 @@ ob_blob_reader_load_tree (ObBlobReader *reader, const ObId *id, GCancellable *ca
       g_prefix_error (error, "Tree %s: ", hex);
     }
   return nodes;
+}
+
+GPtrArray *
+ob_blob_reader_load_tree (ObBlobReader *reader, const ObId *id, GCancellable *cancellable,
+                          GError **error)
+{
+  gboolean was_read;
+
+  return ob_blob_reader_try_tree (reader, id, &was_read, cancellable, error);
 }

@@ -54,4 +54,8 @@ const GError *ob_blob_reader_get_survived (ObBlobReader *reader, ObId *pack);
 GPtrArray *ob_blob_reader_load_tree (ObBlobReader *reader, const ObId *id,
                                      GCancellable *cancellable, GError **error);
 
+/* The same; *@was_read where its bytes are those that they should be, and at most make no sense. */
+GPtrArray *ob_blob_reader_try_tree (ObBlobReader *reader, const ObId *id, gboolean *was_read,
+                                    GCancellable *cancellable, GError **error);
+
 G_END_DECLS

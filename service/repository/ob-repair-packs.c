@@ -149,7 +149,7 @@ is_loss (Work *work, GError **failure, GError **error)
 typedef struct
 {
   ObId id;
-  guint64 size;
+  guint64 size;   /* as listed; OB_VERIFY_NOT_THERE */
   GArray *listed; /* of ObPackEntry: what the index has in it */
   GArray *sound;  /* of them: what the verification found good */
 } Suspect;
@@ -170,10 +170,37 @@ set_doubtful (const ObId *pack, GError **error)
 
   ob_id_to_hex (pack, hex);
   g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               OB_VERIFY_STRICT_ADVICE
                "Pack %s was read differently twice: what was good in it at first is not any more. "
-               "What is lost cannot be told, so no backup was changed; look whether the disk or the "
-               "way to it fails, and repair once more (obbackupctl verify --repair)",
+               "The disk, or the way to it, may be failing",
                hex);
+}
+
+/* A list may have left a pack out, or given it the wrong size, this once. */
+static gboolean
+confirm_size (Work *work, const Suspect *suspect, GError **error)
+{
+  g_autofree char *name = ob_pack_get_name (&suspect->id);
+  g_autoptr (GError) failure = NULL;
+  guint64 size;
+
+  if (!ob_store_stat (ob_repository_get_store (work->repair->repository), name, &size,
+                      work->repair->cancellable, &failure))
+    {
+      if (!g_error_matches (failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return FALSE;
+        }
+      size = OB_VERIFY_NOT_THERE;
+    }
+  if (size == suspect->size)
+    return TRUE;
+  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+               OB_VERIFY_STRICT_ADVICE
+               "The destination answered differently twice whether %s is there, and how long it is",
+               name);
+  return FALSE;
 }
 
 /* Whether all that is good now was so before: a disk that does not always say the same may give the
@@ -213,6 +240,10 @@ settle_pack (Work *work, const Suspect *suspect, GArray **header, Fate *fate, GE
   g_autoptr (GError) failure = NULL;
 
   *fate = FATE_LEAVE;
+  if (!confirm_size (work, suspect, error))
+    return FALSE;
+  if (suspect->size == OB_VERIFY_NOT_THERE)
+    return TRUE;
   if (!ob_pack_check_run (work->check, &suspect->id, suspect->size, suspect->listed, &findings,
                           work->repair->cancellable, &failure))
     {
@@ -247,12 +278,11 @@ repair_bad_pack (Work *work, guint32 number, GError **error)
   Suspect suspect = { .size = verify->stored[number], .listed = listed, .sound = sound };
   GArray *header = NULL;
   guint64 expected;
-  Fate fate = FATE_LEAVE;
+  Fate fate;
 
   if (!ob_index_get_pack (verify->index, number, &suspect.id, &expected))
     return TRUE;
-  if (suspect.size != OB_VERIFY_NOT_THERE
-      && !settle_pack (work, &suspect, &header, &fate, error))
+  if (!settle_pack (work, &suspect, &header, &fate, error))
     return FALSE;
   switch (fate)
     {

@@ -87,8 +87,8 @@ has_bad_place (ObVerify *self, guint32 pack)
   return FALSE;
 }
 
-static void
-compare_pack (ObVerify *self, guint32 pack)
+static gboolean
+compare_pack (ObVerify *self, guint32 pack, GError **error)
 {
   g_autofree char *name = NULL;
   guint64 expected;
@@ -96,9 +96,18 @@ compare_pack (ObVerify *self, guint32 pack)
 
   self->report.packs++;
   if (!ob_index_get_pack (self->index, pack, &id, &expected) || self->stored[pack] == expected)
-    return;
+    return TRUE;
 
   name = ob_pack_get_name (&id);
+  if (self->strict)
+    {
+      g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT,
+                   OB_VERIFY_STRICT_ADVICE
+                   "Pack %s, which was just read or written, is not in the list of the destination "
+                   "as it should be",
+                   name + strlen (DIRECTORY "00/"));
+      return FALSE;
+    }
   ob_bitmap_set (self->bad_packs, pack);
   if (self->stored[pack] == OB_VERIFY_NOT_THERE)
     {
@@ -106,7 +115,7 @@ compare_pack (ObVerify *self, guint32 pack)
       ob_verify_add_problem (self, OB_VERIFY_PACK_MISSING, name,
                              "Pack %s is missing from the destination: what it held is lost",
                              name + strlen (DIRECTORY "00/"));
-      return;
+      return TRUE;
     }
   /* Only reading it tells what is left. */
   ob_bitmap_set (self->must_read, pack);
@@ -114,6 +123,7 @@ compare_pack (ObVerify *self, guint32 pack)
                          "Pack %s has %" G_GUINT64_FORMAT " bytes and should have "
                          "%" G_GUINT64_FORMAT,
                          name + strlen (DIRECTORY "00/"), self->stored[pack], expected);
+  return TRUE;
 }
 
 /* For the parts */
@@ -152,12 +162,13 @@ ob_verify_list_packs (ObVerify *self, GError **error)
   return ob_check_cancelled (self->cancellable, error);
 }
 
-void
-ob_verify_compare_packs (ObVerify *self)
+gboolean
+ob_verify_compare_packs (ObVerify *self, GError **error)
 {
   for (guint32 i = 0; i < self->n_packs; i++)
-    if (ob_verify_is_selected (self, i))
-      compare_pack (self, i);
+    if (ob_verify_is_selected (self, i) && !compare_pack (self, i, error))
+      return FALSE;
+  return TRUE;
 }
 
 void

@@ -18,6 +18,11 @@ G_BEGIN_DECLS
 /* In places: a number of the trees' places. */
 #define OB_VERIFY_TREE_PLACE (1u << 31)
 
+/* Before what ends a repair. What failed once is read again by the next one. */
+#define OB_VERIFY_STRICT_ADVICE                                                                    \
+  "What is lost cannot be told, so no backup was changed; repair once more (obbackupctl verify "   \
+  "--repair). "
+
 /* A pack that no index lists. */
 typedef struct
 {
@@ -35,7 +40,8 @@ struct _ObVerify
   gdouble share;
   guint64 seed;
   guint n_threads;
-  gboolean strict; /* for a repair, which drops what is lost: see ob_verify_is_loss() */
+  gboolean strict; /* for a repair, which drops what is lost. By then all that the index lists has
+                    * been read and found good: what is not had is an error, and no finding */
   ObVerifyReport report;
 
   GPtrArray *snapshots;     /* of ObSnapshot, newest first */
@@ -71,8 +77,8 @@ void ob_verify_add_problem (ObVerify *verify, ObVerifyKind kind, const char *obj
  * @failure stays the caller's; else it is moved to @error and the result is FALSE. */
 gboolean ob_verify_is_damage (ObVerify *verify, GError **failure, GError **error);
 
-/* The same of a pack or a tree, which counts as lost from then on. One that the store could not
- * give may be whole: where the verification is strict that is an error, too. */
+/* The same of a pack or a tree, which counts as lost from then on; where the verification is strict
+ * that is an error. */
 gboolean ob_verify_is_loss (ObVerify *verify, GError **failure, GError **error);
 
 /* --- ob-verify-packs.c: what there is --- */
@@ -85,8 +91,9 @@ void ob_verify_put_places (ObVerify *verify);
 /* Lists the store's packs beside those of the index. */
 gboolean ob_verify_list_packs (ObVerify *verify, GError **error);
 
-/* Tells of packs that are missing or have the wrong size. */
-void ob_verify_compare_packs (ObVerify *verify);
+/* Tells of packs that are missing or have the wrong size; where the verification is strict that is
+ * an error. */
+gboolean ob_verify_compare_packs (ObVerify *verify, GError **error);
 
 /* Lists in the report the damaged packs; after the walk. */
 void ob_verify_list_damaged (ObVerify *verify);

@@ -108,16 +108,19 @@ frame_clear (gpointer data)
   g_array_unref (frame->children);
 }
 
-/* The nodes of a tree; NULL without an error where it is damaged, which is told of. */
+/* The nodes of a tree; NULL without an error where it is damaged, which is told of. One that makes
+ * no sense was written so, and never will. */
 static GPtrArray *
 load_tree (Walk *walk, const ObId *id, GError **error)
 {
   ObVerify *self = walk->verify;
   g_autoptr (GError) failure = NULL;
-  GPtrArray *nodes = ob_blob_reader_load_tree (walk->reader, id, self->cancellable, &failure);
+  gboolean was_read;
+  GPtrArray *nodes
+    = ob_blob_reader_try_tree (walk->reader, id, &was_read, self->cancellable, &failure);
   char hex[OB_ID_HEX_SIZE];
 
-  if (nodes != NULL || !ob_verify_is_loss (self, &failure, error))
+  if (nodes != NULL || (!was_read && !ob_verify_is_loss (self, &failure, error)))
     return nodes;
   ob_id_to_hex (id, hex);
   set_tree_bad (self, id);

@@ -15,11 +15,6 @@
 /* How often one begins anew where others change the index meanwhile. */
 #define TRIES 3
 
-/* What failed once is read again by the next repair. */
-#define STRICT_ADVICE                                                                              \
-  "What is lost cannot be told, so no backup was changed; repair once more (obbackupctl verify "   \
-  "--repair). "
-
 static const char *const kind_names[] = {
   [OB_VERIFY_INDEX_FILE] = "index",
   [OB_VERIFY_SNAPSHOT] = "snapshot",
@@ -109,6 +104,8 @@ findings_clear (ObVerify *self)
 static gboolean
 check_index (ObVerify *self, GError **error)
 {
+  guint generation = ob_index_get_generation (self->index);
+
   if (!ob_repository_check_index (self->repository, self->bad_indexes, self->cancellable, error))
     return FALSE;
   for (guint i = 0; i < self->bad_indexes->len; i++)
@@ -117,11 +114,18 @@ check_index (ObVerify *self, GError **error)
 
       ob_verify_add_problem (self, OB_VERIFY_INDEX_FILE, damage->name, "%s", damage->message);
     }
-  /* All that it lists would be missing. */
-  if (!self->strict || self->bad_indexes->len == 0)
+  if (!self->strict)
     return TRUE;
-  g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, "%s%s", STRICT_ADVICE,
-               ((const ObIndexDamage *) g_ptr_array_index (self->bad_indexes, 0))->message);
+  /* All that such a file lists would be missing. */
+  if (self->bad_indexes->len > 0)
+    g_set_error (error, OB_ERROR, OB_ERROR_CORRUPT, OB_VERIFY_STRICT_ADVICE "%s",
+                 ((const ObIndexDamage *) g_ptr_array_index (self->bad_indexes, 0))->message);
+  else if (ob_index_get_generation (self->index) != generation)
+    g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT,
+                         OB_VERIFY_STRICT_ADVICE
+                         "A file of the index that was just there was not found any more");
+  else
+    return TRUE;
   return FALSE;
 }
 
@@ -163,9 +167,9 @@ run_once (ObVerify *self, GError **error)
   if (!ob_verify_load_snapshots (self, error) || !check_index (self, error))
     return FALSE;
   fix_index (self);
-  if (!ob_verify_select_packs (self, error) || !ob_verify_list_packs (self, error))
+  if (!ob_verify_select_packs (self, error) || !ob_verify_list_packs (self, error)
+      || !ob_verify_compare_packs (self, error))
     return FALSE;
-  ob_verify_compare_packs (self);
 
   ob_progress_set_phase (self->progress, "data");
   if (!ob_verify_read_packs (self, error))
@@ -238,10 +242,9 @@ ob_verify_is_loss (ObVerify *self, GError **failure, GError **error)
 {
   if (!ob_verify_is_damage (self, failure, error))
     return FALSE;
-  if (!self->strict || g_error_matches (*failure, OB_ERROR, OB_ERROR_CORRUPT)
-      || g_error_matches (*failure, OB_ERROR, OB_ERROR_NOT_FOUND))
+  if (!self->strict)
     return TRUE;
-  g_propagate_prefixed_error (error, g_steal_pointer (failure), "%s", STRICT_ADVICE);
+  g_propagate_prefixed_error (error, g_steal_pointer (failure), OB_VERIFY_STRICT_ADVICE);
   return FALSE;
 }
 
