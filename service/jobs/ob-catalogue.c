@@ -17,20 +17,25 @@ add_problem (GPtrArray **problems, const char *destination, const char *message)
     g_ptr_array_add (*problems, g_strdup_printf ("Destination %s: %s", destination, message));
 }
 
-/* `restic tag` drops our object from the snapshot file; the manifest has it still. */
+/* `restic tag` drops our object from the snapshot file; the manifest has it still. What restic
+ * wrote beside a backup has that one's manifest, but no more than a part of its files. */
 static void
 complete_summary (ObContext *context, ObBackupRecord *record, GCancellable *cancellable)
 {
   g_autofree char *text = NULL;
   g_autoptr (JsonObject) manifest = NULL;
+  gboolean was_rewritten = ob_snapshot_was_rewritten (record->snapshot);
 
   if (record->snapshot->obbackup != NULL || ob_backup_record_is_foreign (record))
     return;
   text = ob_backup_record_load_manifest (record, context, cancellable, NULL);
   if (text != NULL)
     manifest = ob_manifest_parse (text, strlen (text), NULL);
-  if (manifest != NULL)
-    record->snapshot->obbackup = ob_manifest_get_summary (manifest);
+  if (manifest == NULL)
+    return;
+  record->snapshot->obbackup = ob_manifest_get_summary (manifest);
+  if (was_rewritten)
+    json_object_set_string_member (record->snapshot->obbackup, "result", "partial");
 }
 
 static gboolean

@@ -62,6 +62,12 @@ goes_first (const ObSnapshot *self, const ObSnapshot *other)
 
 /* public methods */
 
+gboolean
+ob_snapshot_was_rewritten (const ObSnapshot *self)
+{
+  return self->obbackup == NULL && (self->is_apart || rate (self) == 2);
+}
+
 void
 ob_snapshot_settle_ids (GPtrArray *snapshots)
 {

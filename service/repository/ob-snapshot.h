@@ -43,6 +43,11 @@ const ObId *ob_snapshot_get_public_id (const ObSnapshot *snapshot);
  * one public id only where one is a version of the other that takes its place. */
 void ob_snapshot_settle_ids (GPtrArray *snapshots);
 
+/* Whether restic wrote it beside another one, as far as can be told: with other files than what was
+ * backed up, while all that is in it, manifest and all, says that it is whole. After
+ * ob_snapshot_settle_ids(), and before an obbackup object is put into one that has none. */
+gboolean ob_snapshot_was_rewritten (const ObSnapshot *snapshot);
+
 /* Whether @tag is among the tags. */
 gboolean ob_snapshot_has_tag (const ObSnapshot *snapshot, const char *tag);
 

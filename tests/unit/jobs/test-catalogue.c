@@ -247,6 +247,65 @@ test_dropped_summary (Catalogue *catalogue, gconstpointer data)
   g_assert_true (g_str_has_prefix (manifest, "{\"format\":1"));
 }
 
+/* What restic wrote beside a backup, with that one's manifest: it is none to count on. */
+static void
+check_rewritten (Catalogue *catalogue, const char *const *tags)
+{
+  g_autofree char *id
+    = store (catalogue, catalogue->one,
+             (JobsBackup){ .seconds = 100, .result = "complete", .parts = OB_PART_SOURCES });
+  g_autofree char *newer = NULL;
+  g_autoptr (GPtrArray) records = NULL;
+  g_autoptr (GError) error = NULL;
+  ObId original;
+
+  g_assert_true (ob_id_from_hex (id, &original));
+  newer = store (catalogue, catalogue->one,
+                 (JobsBackup){ .seconds = 101,
+                               .tags = tags,
+                               .original = &original,
+                               .manifest = "{\"format\":1,\"result\":\"complete\","
+                                           "\"parts\":[\"sources\"],\"database\":{}}" });
+  records = ob_catalogue_list (catalogue->base.context, catalogue->both, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (records->len, ==, 2);
+  g_assert_false (ob_backup_record_is_complete (g_ptr_array_index (records, 0)));
+  g_assert_true (ob_backup_record_is_complete (g_ptr_array_index (records, 1)));
+  assert_found (catalogue, "latest", &(ObBackupFilter){ .parts = OB_PART_SOURCES }, id);
+}
+
+static void
+test_rewritten (Catalogue *catalogue, gconstpointer data)
+{
+  check_rewritten (catalogue, (const char *const[]){ "obbackup", "instance=ob", "kind=manual",
+                                                     "rewrite", NULL });
+}
+
+static void
+test_apart (Catalogue *catalogue, gconstpointer data)
+{
+  check_rewritten (catalogue, NULL);
+}
+
+/* The one beside which it was written has gone since. */
+static void
+test_rewritten_alone (Catalogue *catalogue, gconstpointer data)
+{
+  const char *const tags[] = { "obbackup", "instance=ob", "kind=manual", "repaired", NULL };
+  ObId original = { .bytes = { 7 } };
+  g_autofree char *id
+    = store (catalogue, catalogue->one,
+             (JobsBackup){ .seconds = 100,
+                           .tags = tags,
+                           .original = &original,
+                           .manifest = "{\"format\":1,\"result\":\"complete\","
+                                       "\"parts\":[\"sources\"],\"database\":{}}" });
+  g_autoptr (ObBackupRecord) record = find (catalogue, id, NULL);
+
+  g_assert_nonnull (record->snapshot->obbackup);
+  g_assert_false (ob_backup_record_is_complete (record));
+}
+
 static void
 test_describe (Catalogue *catalogue, gconstpointer data)
 {
@@ -366,6 +425,9 @@ main (int argc, char **argv)
   ADD ("/catalogue/ambiguous", test_ambiguous);
   ADD ("/catalogue/twice", test_twice);
   ADD ("/catalogue/dropped-summary", test_dropped_summary);
+  ADD ("/catalogue/rewritten", test_rewritten);
+  ADD ("/catalogue/apart", test_apart);
+  ADD ("/catalogue/rewritten-alone", test_rewritten_alone);
   ADD ("/catalogue/describe", test_describe);
   ADD ("/catalogue/damaged", test_damaged);
   ADD ("/catalogue/unavailable", test_unavailable);
