@@ -402,6 +402,8 @@ ob_repository_confirm (ObRepository *self, GCancellable *cancellable, GError **e
   g_autofree char *where = NULL;
   ObConfig config;
 
+  /* Opening it has just put the file into the page cache, which answers for a disk that is gone. */
+  ob_store_forget (self->store, CONFIG_NAME);
   if (read_config (self->store, &self->key, &config, cancellable, &local_error)
       && g_str_equal (config.id, self->config.id))
     return TRUE;

@@ -32,8 +32,9 @@ const char *ob_repository_get_id (ObRepository *repository);
 guint ob_repository_get_version (ObRepository *repository);
 ObStore *ob_repository_get_store (ObRepository *repository); /* transfer none */
 
-/* Reads the id again from the store's config file and compares: whether the store still holds this
- * very repository. Errors: DESTINATION_UNAVAILABLE saying that it is missing or another one. */
+/* Reads the id again from the store's config file, of the disk itself, and compares: whether the
+ * store still holds this very repository. Errors: DESTINATION_UNAVAILABLE saying that it is missing
+ * or another one. */
 gboolean ob_repository_confirm (ObRepository *repository, GCancellable *cancellable,
                                 GError **error);
 

@@ -23,6 +23,7 @@ struct _FaultStore
 
   char *spoilt_name;
   guint64 spoilt_offset;
+  char *kept_name;
   char *listed_name;
   guint64 listed_size;
 
@@ -115,6 +116,8 @@ fault_store_read (ObStore *store, const char *name, guint64 offset, void *buffer
 
   if (self->watch != NULL)
     self->watch (name, self->watch_data);
+  if (g_strcmp0 (name, self->kept_name) == 0)
+    return ob_store_read (self->inner, name, offset, buffer, size, cancellable, error);
   if (is_broken (self, name, offset, size))
     {
       g_atomic_int_inc (&self->n_broken);
@@ -232,6 +235,15 @@ fault_store_has_failed (ObStore *store)
 }
 
 static void
+fault_store_forget (ObStore *store, const char *name)
+{
+  FaultStore *self = FAULT_STORE (store);
+
+  if (g_strcmp0 (name, self->kept_name) == 0)
+    g_clear_pointer (&self->kept_name, g_free);
+}
+
+static void
 fault_store_finalize (GObject *object)
 {
   FaultStore *self = FAULT_STORE (object);
@@ -239,6 +251,7 @@ fault_store_finalize (GObject *object)
   g_object_unref (self->inner);
   g_free (self->broken_name);
   g_free (self->spoilt_name);
+  g_free (self->kept_name);
   g_free (self->listed_name);
   pthread_mutex_destroy (&self->mutex);
   G_OBJECT_CLASS (fault_store_parent_class)->finalize (object);
@@ -259,6 +272,7 @@ fault_store_class_init (FaultStoreClass *klass)
   store_class->prepare = fault_store_prepare;
   store_class->describe = fault_store_describe;
   store_class->has_failed = fault_store_has_failed;
+  store_class->forget = fault_store_forget;
 }
 
 static void
@@ -336,6 +350,13 @@ fault_store_spoil (FaultStore *self, const char *name, guint64 offset)
   g_free (self->spoilt_name);
   self->spoilt_name = g_strdup (name);
   self->spoilt_offset = offset;
+}
+
+void
+fault_store_keep (FaultStore *self, const char *name)
+{
+  g_free (self->kept_name);
+  self->kept_name = g_strdup (name);
 }
 
 void

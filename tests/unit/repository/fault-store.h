@@ -58,6 +58,9 @@ void fault_store_break (FaultStore *self, const char *name, guint64 offset, guin
  * bad; NULL: no more. Before other threads use it, or from a FaultWatch of the only one. */
 void fault_store_spoil (FaultStore *self, const char *name, guint64 offset);
 
+/* From now on all reads of @name succeed, as from the page cache, until ob_store_forget(). */
+void fault_store_keep (FaultStore *self, const char *name);
+
 /* From now on lists give @name this size, or leave it out with FAULT_UNLISTED; NULL: no more. The
  * same of threads. */
 #define FAULT_UNLISTED G_MAXUINT64

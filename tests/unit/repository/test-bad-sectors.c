@@ -226,6 +226,20 @@ test_verify_gone (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (fault_store_get_n_calls (FAULT_STORE (disk.store), FAULT_READ), <, 6);
 }
 
+/* The same when the page cache still answers for the file by which the repository is known. */
+static void
+test_gone_but_kept (Pipeline *pipeline, gconstpointer data)
+{
+  g_auto (Disk) disk = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  disk_init (&disk, pipeline);
+  fault_store_keep (FAULT_STORE (disk.store), "config");
+  fault_store_arm (FAULT_STORE (disk.store), FAULT_READ, 1, FAULT_EIO, TRUE);
+  g_assert_false (ob_repository_confirm (disk.repository, NULL, &error));
+  g_assert_error (error, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE);
+}
+
 static void
 test_repair (Pipeline *pipeline, gconstpointer data)
 {
@@ -497,6 +511,7 @@ main (int argc, char **argv)
   ADD ("verify-header", test_verify_header);
   ADD ("verify-whole-pack", test_verify_whole_pack);
   ADD ("verify-gone", test_verify_gone);
+  ADD ("gone-but-kept", test_gone_but_kept);
   ADD ("repair", test_repair);
   ADD ("repair-header", test_repair_header);
   ADD ("repair-without-descriptors", test_repair_without_descriptors);
