@@ -7,7 +7,6 @@
 
 #include "ob-error.h"
 #include "ob-hasher.h"
-#include "ob-pack.h"
 #include "ob-wait.h"
 
 /* Bytes read at a time: they are hashed while the processor's cache holds them. */
@@ -26,6 +25,11 @@
 
 /* What a disk that fails at a place loses there, at least. */
 #define SECTOR 4096
+
+/* Where so many fail one behind the other, each after many seconds, the disk is dead there: of each
+ * stretch one is tried, until one is read again. */
+#define MAX_FAILED_SECTORS 16
+#define STRETCH (64 * 1024)
 
 /* Read at the end of a pack for its header. */
 #define TAIL (8 * 1024)
@@ -58,6 +62,8 @@ typedef struct
   guint64 size;
   guint64 position; /* read and hashed so far */
   GError *failure;  /* of the first read that failed */
+  guint n_failed;   /* sectors in a row */
+  guint64 tried;    /* number of the stretch of the last one, counted from 1 */
   ObPackFindings *findings;
   GCancellable *cancellable;
 } Pass;
@@ -103,15 +109,6 @@ ob_pack_findings_clear (ObPackFindings *findings)
   g_clear_pointer (&findings->good, g_array_unref);
 }
 
-char *
-ob_pack_get_name (const ObId *pack)
-{
-  char hex[OB_ID_HEX_SIZE];
-
-  ob_id_to_hex (pack, hex);
-  return g_strdup_printf ("data/%.2s/%s", hex, hex);
-}
-
 static guint8 *
 make_room (Buffer *buffer, gsize size)
 {
@@ -145,6 +142,24 @@ may_lack_sectors (Pass *pass, const GError *failure)
          && ob_repository_confirm (repository, pass->cancellable, NULL);
 }
 
+static gboolean
+is_dead_zone (const Pass *pass)
+{
+  return pass->n_failed >= MAX_FAILED_SECTORS;
+}
+
+/* Whether the sector at @offset is worth a try. */
+static gboolean
+is_to_try (Pass *pass, guint64 offset)
+{
+  guint64 stretch = offset / STRETCH + 1;
+
+  if (is_dead_zone (pass) && stretch == pass->tried)
+    return FALSE;
+  pass->tried = stretch;
+  return TRUE;
+}
+
 /* Reads once more, sector by sector, what the store could not give at once. What it does not give
  * now either is zeros, and counted in *@lost: nothing is sealed to zeros, so what should lie there
  * is not taken for sound. */
@@ -158,17 +173,19 @@ read_sectors (Pass *pass, guint64 offset, guint8 *buffer, gsize size, guint64 *l
   for (gsize done = 0; done < size; done += wanted)
     {
       g_autoptr (GError) failure = NULL;
+      gboolean tried = is_to_try (pass, offset + done);
       gssize n = -1;
 
       wanted = MIN (size - done, SECTOR - (gsize) ((offset + done) % SECTOR));
-      if (ob_check_cancelled (pass->cancellable, &failure))
+      if (tried && ob_check_cancelled (pass->cancellable, &failure))
         n = ob_store_read (store, pass->name, offset + done, buffer + done, wanted,
                            pass->cancellable, &failure);
+      pass->n_failed = n >= 0 ? 0 : pass->n_failed + 1;
       if (n >= 0 && (gsize) n < wanted)
         return (gssize) done + n;
       if (n >= 0)
         continue;
-      if (!g_error_matches (failure, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE))
+      if (tried && !g_error_matches (failure, OB_ERROR, OB_ERROR_DESTINATION_UNAVAILABLE))
         {
           g_propagate_error (error, g_steal_pointer (&failure));
           return -1;
@@ -186,11 +203,18 @@ read_piece (Pass *pass, guint64 offset, guint8 *buffer, gsize size, guint64 *los
   ObRepository *repository = pass->check->repository;
   g_autoptr (GError) failure = NULL;
   guint64 n_lost = 0;
-  gssize n = ob_store_read (ob_repository_get_store (repository), pass->name, offset, buffer, size,
-                            pass->cancellable, &failure);
+  gssize n = -1;
 
+  if (is_dead_zone (pass))
+    failure = g_error_copy (pass->failure);
+  else
+    n = ob_store_read (ob_repository_get_store (repository), pass->name, offset, buffer, size,
+                       pass->cancellable, &failure);
   if (n >= 0)
-    return n;
+    {
+      pass->n_failed = 0;
+      return n;
+    }
   if (may_lack_sectors (pass, failure))
     {
       n = read_sectors (pass, offset, buffer, size, &n_lost, error);
@@ -226,6 +250,8 @@ read_tail (Pass *pass, gsize size, GError **error)
   guint64 lost = 0;
   gssize n = read_piece (pass, pass->size - size, tail, size, &lost, error);
 
+  /* What comes next lies somewhere else. */
+  pass->n_failed = 0;
   if (n >= 0 && (gsize) n < size)
     g_set_error_literal (error, OB_ERROR, OB_ERROR_CORRUPT, "The pack is cut short");
   return n == (gssize) size ? g_steal_pointer (&tail) : NULL;

@@ -3,8 +3,8 @@
 
 #include <pthread.h>
 
+#include "ob-pack.h"
 #include "ob-progress.h"
-#include "ob-repository-private.h"
 
 G_BEGIN_DECLS
 
@@ -49,8 +49,5 @@ gboolean ob_pack_check_run (ObPackCheck *check, const ObId *pack, guint64 size, 
 /* Only the header. Transfer full; NULL with CORRUPT, or an error of the store. */
 GArray *ob_pack_check_read_header (ObPackCheck *check, const ObId *pack, guint64 size,
                                    GCancellable *cancellable, GError **error);
-
-/* "data/ab/abcd…". Transfer full. */
-char *ob_pack_get_name (const ObId *pack);
 
 G_END_DECLS

@@ -23,6 +23,15 @@ ob_pack_parse_name (const char *name, ObId *id)
          && strncmp (directory, directory + 3, 2) == 0 && ob_id_from_name (name, id);
 }
 
+char *
+ob_pack_get_name (const ObId *pack)
+{
+  char hex[OB_ID_HEX_SIZE];
+
+  ob_id_to_hex (pack, hex);
+  return g_strdup_printf ("data/%.2s/%s", hex, hex);
+}
+
 static void
 append_uint32 (GByteArray *array, guint32 value)
 {

@@ -18,6 +18,9 @@ GArray *ob_pack_parse_header (ObCrypto *crypto, const guint8 *sealed, gsize size
 /* The id in "data/ab/abcd…"; FALSE where the name is none of a pack. Any thread. */
 gboolean ob_pack_parse_name (const char *name, ObId *id);
 
+/* That name. Transfer full. */
+char *ob_pack_get_name (const ObId *pack);
+
 /* The bytes that a blob takes in a header; @plain_length as in ObBlobLocation. */
 gsize ob_pack_get_entry_size (guint32 plain_length);
 

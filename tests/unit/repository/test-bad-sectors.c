@@ -93,6 +93,30 @@ repair (Disk *self, ObVerifyRepairs *repairs)
   return left;
 }
 
+/* The three data blobs of the source, in the order of their pack; of ObWantedBlob. */
+static GArray *
+list_blobs (Disk *self)
+{
+  static const char *const paths[] = { "a/one", "a/two", "b/deep/three" };
+  GArray *wanted = g_array_new (FALSE, TRUE, sizeof (ObWantedBlob));
+
+  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (ObNode) node = ob_reader_find (self->pipeline->core.repository,
+                                                &self->snapshot->tree, paths[i], NULL, &error);
+      ObWantedBlob blob = { 0 };
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (node->content->len, ==, 1);
+      blob.id = g_array_index (node->content, ObId, 0);
+      verify_locate (self->pipeline, self->snapshot, paths[i], &blob.location);
+      g_array_append_val (wanted, blob);
+    }
+  g_array_sort (wanted, ob_wanted_blob_compare);
+  return wanted;
+}
+
 static guint
 count_packs (Pipeline *pipeline)
 {
@@ -182,6 +206,29 @@ test_verify_header (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (ob_verify_get_report (verify)->n_losses, ==, 0);
 }
 
+/* Each read in a dead zone takes many seconds: few of its sectors are tried, and what lies behind
+ * it is had. */
+static void
+test_verify_dead_zone (Pipeline *pipeline, gconstpointer data)
+{
+  g_auto (Disk) disk = { 0 };
+  g_autoptr (ObVerify) verify = NULL;
+  g_autoptr (GArray) blobs = NULL;
+  const ObWantedBlob *last;
+  g_autofree char *name = NULL;
+
+  disk_init (&disk, pipeline);
+  blobs = list_blobs (&disk);
+  last = &g_array_index (blobs, ObWantedBlob, blobs->len - 1);
+  name = ob_pack_get_name (&last->location.pack);
+  g_assert_cmpuint (last->location.offset, >, 192 * 1024);
+  fault_store_break (FAULT_STORE (disk.store), name, 0, 192 * 1024);
+  verify = disk_verify (&disk);
+  g_assert_cmpuint (fault_store_get_n_broken (FAULT_STORE (disk.store)), <, 22);
+  g_assert_cmpuint (verify_count (verify, OB_VERIFY_PACK_READ), ==, 1);
+  g_assert_cmpuint (verify_count (verify, OB_VERIFY_BLOB), ==, 2);
+}
+
 /* A pack that cannot be read at all is told of once. */
 static void
 test_verify_whole_pack (Pipeline *pipeline, gconstpointer data)
@@ -195,6 +242,7 @@ test_verify_whole_pack (Pipeline *pipeline, gconstpointer data)
   g_assert_cmpuint (verify_count (verify, OB_VERIFY_PACK_READ), ==, 1);
   g_assert_cmpuint (ob_verify_get_report (verify)->n_problems, ==, 1);
   assert_lost (&disk, verify, "a/one a/two b/deep/three");
+  g_assert_cmpuint (fault_store_get_n_broken (FAULT_STORE (disk.store)), <, 28);
 }
 
 static void
@@ -319,30 +367,6 @@ test_repair_without_descriptors (Pipeline *pipeline, gconstpointer data)
   g_assert_false (ob_verify_repair (verify, lock, &repairs, NULL, &error));
   g_assert_error (error, OB_ERROR, OB_ERROR_FAILED);
   g_assert_cmpuint (count_packs (pipeline), ==, 2);
-}
-
-/* The three data blobs of the source, in the order of their pack; of ObWantedBlob. */
-static GArray *
-list_blobs (Disk *self)
-{
-  static const char *const paths[] = { "a/one", "a/two", "b/deep/three" };
-  GArray *wanted = g_array_new (FALSE, TRUE, sizeof (ObWantedBlob));
-
-  for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
-    {
-      g_autoptr (GError) error = NULL;
-      g_autoptr (ObNode) node = ob_reader_find (self->pipeline->core.repository,
-                                                &self->snapshot->tree, paths[i], NULL, &error);
-      ObWantedBlob blob = { 0 };
-
-      g_assert_no_error (error);
-      g_assert_cmpuint (node->content->len, ==, 1);
-      blob.id = g_array_index (node->content, ObId, 0);
-      verify_locate (self->pipeline, self->snapshot, paths[i], &blob.location);
-      g_array_append_val (wanted, blob);
-    }
-  g_array_sort (wanted, ob_wanted_blob_compare);
-  return wanted;
 }
 
 static gboolean
@@ -509,6 +533,7 @@ main (int argc, char **argv)
   ADD ("verify-second-try", test_verify_second_try);
   ADD ("verify-trees", test_verify_trees);
   ADD ("verify-header", test_verify_header);
+  ADD ("verify-dead-zone", test_verify_dead_zone);
   ADD ("verify-whole-pack", test_verify_whole_pack);
   ADD ("verify-gone", test_verify_gone);
   ADD ("gone-but-kept", test_gone_but_kept);
