@@ -72,10 +72,13 @@ mark (JsonObject *summary, const ObVerifyLoss *loss)
   g_autofree char *text = describe (loss);
   g_autofree char *when = NULL;
   struct timespec now;
+  char hex[OB_ID_HEX_SIZE];
 
   clock_gettime (CLOCK_REALTIME, &now);
   when = ob_time_format (&now);
   json_object_set_string_member (lost, "time", when);
+  ob_id_to_hex (&loss->snapshot->id, hex);
+  json_object_set_string_member (lost, "replaces", hex);
   json_object_set_int_member (lost, "files", files + (gint64) loss->n_files);
   for (guint i = 0; i < loss->files->len && json_array_get_length (paths) < OB_VERIFY_MAX_FILES;
        i++)

@@ -29,11 +29,27 @@ was_repaired (const ObSnapshot *self)
   return self->obbackup != NULL && json_object_has_member (self->obbackup, "lost");
 }
 
+/* The repair says of which file, too: of what `restic tag` wrote before, nothing else tells that it
+ * is the same backup. */
+static gboolean
+replaces (const ObSnapshot *self, const ObSnapshot *other)
+{
+  JsonNode *lost = was_repaired (self) ? json_object_get_member (self->obbackup, "lost") : NULL;
+  JsonNode *file = lost != NULL && JSON_NODE_HOLDS_OBJECT (lost)
+                     ? json_object_get_member (json_node_get_object (lost), "replaces")
+                     : NULL;
+  ObId id;
+
+  return file != NULL && json_node_get_value_type (file) == G_TYPE_STRING
+         && ob_id_from_hex (json_node_get_string (file), &id) && ob_id_equal (&id, &other->id);
+}
+
 /* @first: the one that has the id by right. */
 static gboolean
 is_version (const ObSnapshot *self, const ObSnapshot *first)
 {
-  return self == first || has_equal_content (self, first)
+  return self == first || has_equal_content (self, first) || replaces (self, first)
+         || replaces (first, self)
          || (was_repaired (self) && (!first->has_original || first->obbackup != NULL))
          || (was_repaired (first) && self->obbackup != NULL);
 }
@@ -58,6 +74,26 @@ goes_first (const ObSnapshot *self, const ObSnapshot *other)
   guint right = rate (other);
 
   return left != right ? left < right : memcmp (self->id.bytes, other->id.bytes, OB_ID_SIZE) < 0;
+}
+
+/* A file that is apart is the first version of a backup of its own, whatever it names. */
+static void
+settle_versions_of_apart (GPtrArray *snapshots, GHashTable *files)
+{
+  g_autoptr (GPtrArray) versions = g_ptr_array_new ();
+
+  for (guint i = 0; i < snapshots->len; i++)
+    {
+      ObSnapshot *snapshot = g_ptr_array_index (snapshots, i);
+      const ObSnapshot *first
+        = snapshot->is_apart ? g_hash_table_lookup (files, &snapshot->original) : NULL;
+
+      if (first != NULL && first->is_apart
+          && (has_equal_content (snapshot, first) || replaces (snapshot, first)))
+        g_ptr_array_add (versions, snapshot);
+    }
+  for (guint i = 0; i < versions->len; i++)
+    ((ObSnapshot *) g_ptr_array_index (versions, i))->is_apart = FALSE;
 }
 
 /* public methods */
@@ -101,4 +137,5 @@ ob_snapshot_settle_ids (GPtrArray *snapshots)
         snapshot->is_apart
           = !is_version (snapshot, g_hash_table_lookup (heirs, &snapshot->original));
     }
+  settle_versions_of_apart (snapshots, files);
 }

@@ -467,6 +467,9 @@ test_mark (void)
   again = ob_snapshot_from_json (marked, strlen (marked), &error);
   g_assert_no_error (error);
   g_assert_true (ob_id_equal (&again->tree, &tree));
+  g_assert_cmpstr (json_object_get_string_member (
+                     json_object_get_object_member (again->obbackup, "lost"), "replaces"),
+                   ==, "0900000000000000000000000000000000000000000000000000000000000000");
   g_assert_true (again->has_original);
   g_assert_true (ob_id_equal (&again->original, &snapshot->id));
 

@@ -279,6 +279,7 @@ typedef struct
   gboolean is_ours, was_repaired;
   const char *tag;
   guint8 public_id;
+  guint8 replaces;
 } File;
 
 static ObSnapshot *
@@ -297,6 +298,15 @@ make_file (const File *file)
     snapshot->obbackup = json_object_new ();
   if (file->was_repaired)
     json_object_set_object_member (snapshot->obbackup, "lost", json_object_new ());
+  if (file->replaces != 0)
+    {
+      ObId id = { .bytes = { file->replaces } };
+      char hex[OB_ID_HEX_SIZE];
+
+      ob_id_to_hex (&id, hex);
+      json_object_set_string_member (
+        json_object_get_object_member (snapshot->obbackup, "lost"), "replaces", hex);
+    }
   return snapshot;
 }
 
@@ -343,6 +353,10 @@ test_versions (void)
   check_ids ((File[]){ { 2, 1, 8, 5, TRUE, TRUE, "incomplete", 1 },
                        { 3, 1, 9, 5, TRUE, TRUE, "incomplete", 1 },
                        { 0 } });
+  /* The same of one that `restic tag` wrote, whose first version is gone. */
+  check_ids ((File[]){ { 2, 1, 7, 5, FALSE, FALSE, NULL, 1 },
+                       { 3, 1, 8, 5, TRUE, TRUE, "incomplete", 1, .replaces = 2 },
+                       { 0 } });
   /* The first version is gone, as it should be. */
   check_ids ((File[]){ { 2, 1, 8, 5, FALSE, FALSE, NULL, 1 }, { 0 } });
 }
@@ -370,6 +384,15 @@ test_apart (void)
   check_ids ((File[]){ { 2, 1, 7, 5, TRUE, FALSE, "pinned", 1 },
                        { 3, 2, 8, 5, FALSE, FALSE, "rewrite", 3 },
                        { 4, 2, 7, 5, FALSE, FALSE, "rewrite", 4 },
+                       { 0 } });
+  /* Both again, of what restic rewrote. */
+  check_ids ((File[]){ { 1, 0, 7, 5, TRUE, FALSE, NULL, 1 },
+                       { 2, 1, 8, 5, FALSE, FALSE, "rewrite", 2 },
+                       { 3, 2, 8, 5, FALSE, FALSE, "rewrite", 2 },
+                       { 0 } });
+  check_ids ((File[]){ { 1, 0, 7, 5, TRUE, FALSE, NULL, 1 },
+                       { 2, 1, 8, 5, FALSE, FALSE, "rewrite", 2 },
+                       { 3, 2, 9, 5, TRUE, TRUE, "incomplete", 2, .replaces = 2 },
                        { 0 } });
   /* Neither can be told from the other. */
   check_ids ((File[]){ { 2, 1, 7, 5, FALSE, FALSE, NULL, 1 },
