@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -293,4 +295,21 @@ ob_directory_describe (ObDirectory *directory, const char *name)
       g_string_append (path, g_ptr_array_index (names, i - 1));
     }
   return g_filename_display_name (path->str);
+}
+
+gboolean
+ob_directory_takes_name (ObDirectory *directory, int fd, const char *name, ObProgress *progress)
+{
+  g_autofree char *where = NULL;
+  struct stat st;
+
+  if (strlen (name) <= NAME_MAX || fstatat (fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0
+      || errno != ENAMETOOLONG)
+    return TRUE;
+  where = ob_directory_describe (directory, name);
+  ob_progress_warn (progress, TRUE,
+                    "“%s” cannot be restored here: this file system takes no name of "
+                    "%" G_GSIZE_FORMAT " bytes",
+                    where, strlen (name));
+  return FALSE;
 }

@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include <glib.h>
+#include "ob-progress.h"
 
 G_BEGIN_DECLS
 
@@ -34,5 +34,10 @@ void ob_directory_release (ObDirectory *directory);
 /* Where @name (may be NULL) in it is, for messages: valid UTF-8, the middle of it left out where
  * it is very long. Transfer full. */
 char *ob_directory_describe (ObDirectory *directory, const char *name);
+
+/* Whether there can be a @name in it, which @fd is open on. Where it was backed up a name may have
+ * been longer than it may be here; that is warned of as lost. */
+gboolean ob_directory_takes_name (ObDirectory *directory, int fd, const char *name,
+                                  ObProgress *progress);
 
 G_END_DECLS

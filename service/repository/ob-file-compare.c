@@ -178,6 +178,8 @@ compare_node (Compare *self, ObDirectory *directory, int dirfd, const ObNode *no
 {
   struct stat info;
 
+  if (!ob_directory_takes_name (directory, dirfd, node->name, self->progress))
+    return TRUE;
   if (fstatat (dirfd, node->name, &info, AT_SYMLINK_NOFOLLOW) < 0)
     return errno == ENOENT ? differ (directory, node->name, "it is missing", error)
                            : fail_errno (directory, node->name, errno, error);

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -200,25 +198,6 @@ restore_other (Plan *plan, ObRestoreDirectory *directory, ObNode *node, int dirf
   return fail_errno (plan, directory->directory, node->name, "made");
 }
 
-/* Where it was backed up a name may have been longer than it may be here, which is no reason to
- * give up. */
-static gboolean
-takes_name (Plan *plan, ObDirectory *directory, const char *name, int dirfd)
-{
-  g_autofree char *where = NULL;
-  struct stat st;
-
-  if (strlen (name) <= NAME_MAX || fstatat (dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0
-      || errno != ENAMETOOLONG)
-    return TRUE;
-  where = ob_directory_describe (directory, name);
-  ob_progress_warn (plan->restore->progress, TRUE,
-                    "“%s” cannot be restored here: this file system takes no name of "
-                    "%" G_GSIZE_FORMAT " bytes",
-                    where, strlen (name));
-  return FALSE;
-}
-
 /* Takes the nodes of a directory; directories among them are left for later. */
 static gboolean
 plan_nodes (Plan *plan, Frame *frame, GPtrArray *nodes, int dirfd)
@@ -231,7 +210,8 @@ plan_nodes (Plan *plan, Frame *frame, GPtrArray *nodes, int dirfd)
       const ObPathSelection *below = NULL;
 
       if (!ob_path_selection_has (frame->selection, node->name, &below)
-          || !takes_name (plan, frame->directory->directory, node->name, dirfd))
+          || !ob_directory_takes_name (frame->directory->directory, dirfd, node->name,
+                                       plan->restore->progress))
         ob_node_free (node);
       else if (node->type == OB_NODE_DIRECTORY)
         g_ptr_array_add (frame->children, node);

@@ -207,6 +207,34 @@ test_unreadable (Pipeline *pipeline, gconstpointer data)
   ob_node_free (comparison.root);
 }
 
+/* A name that only the file system it came from takes was told of by the restore, and is no
+ * difference. */
+static void
+test_long_name (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (GPtrArray) nodes = g_ptr_array_new_with_free_func ((GDestroyNotify) ob_node_free);
+  g_autoptr (GArray) content = pipeline_store (pipeline, "hello", 5);
+  g_autofree char *name = g_strnfill (256, 'f');
+  g_autoptr (ObNode) root = NULL;
+  g_autoptr (GError) error = NULL;
+  ObFileRestoreStats stats = { 0 };
+  struct timespec when = { 0 };
+  ObId tree;
+
+  g_ptr_array_add (nodes, ob_node_new_file (name, 5, content, &when));
+  g_ptr_array_add (nodes, ob_node_new_file ("short", 5, content, &when));
+  pipeline_store_tree (pipeline, nodes, &tree);
+  root = ob_node_new_directory ("root", &tree, &when);
+  pipeline_restore (pipeline, root, NULL);
+  g_ptr_array_set_size (pipeline->warnings, 0);
+  ob_file_compare_run (pipeline->core.repository, root, pipeline->target_fd, "target",
+                       pipeline->progress, &stats, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (stats.files, ==, 1);
+  g_assert_cmpuint (pipeline->warnings->len, ==, 1);
+  g_assert_true (pipeline_has_warning (pipeline, "no name of 256 bytes"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -216,6 +244,8 @@ main (int argc, char **argv)
   g_test_add ("/file-compare/differences", Pipeline, NULL, pipeline_set_up, test_differences,
               pipeline_tear_down);
   g_test_add ("/file-compare/length", Pipeline, NULL, pipeline_set_up, test_length,
+              pipeline_tear_down);
+  g_test_add ("/file-compare/long-name", Pipeline, NULL, pipeline_set_up, test_long_name,
               pipeline_tear_down);
   for (gsize i = 0; i < G_N_ELEMENTS (broken); i++)
     {
