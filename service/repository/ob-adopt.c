@@ -101,7 +101,8 @@ read_entries (Adoption *self, ObPackCheck *check, const Loose *loose, GCancellab
   return NULL;
 }
 
-/* One that is damaged stays where it is, for a repair to look at. */
+/* One that is damaged, or that the disk cannot read, stays where it is, for a repair to look at: a
+ * repair leaves some such packs for good. */
 static gboolean
 look_at (Adoption *self, ObPackCheck *check, const Loose *loose, GCancellable *cancellable,
          GError **error)
@@ -111,8 +112,7 @@ look_at (Adoption *self, ObPackCheck *check, const Loose *loose, GCancellable *c
 
   if (loose->size <= MAX_PACK)
     entries = read_entries (self, check, loose, cancellable, &local);
-  if (local != NULL && !g_error_matches (local, OB_ERROR, OB_ERROR_CORRUPT)
-      && !g_error_matches (local, OB_ERROR, OB_ERROR_NOT_FOUND))
+  if (local != NULL && !ob_repository_is_damage (self->repository, local, cancellable))
     {
       g_propagate_error (error, g_steal_pointer (&local));
       return FALSE;

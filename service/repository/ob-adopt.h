@@ -11,7 +11,8 @@ typedef struct
 {
   guint64 n_packs; /* that were taken into the index */
   guint64 bytes;   /* that these have, as stored */
-  guint64 n_left;  /* packs that were not: damaged, or all of what they hold is there already */
+  guint64 n_left;  /* packs that were not: damaged, not to be read, or all of what they hold is
+                    * there already */
 } ObAdopted;
 
 /* Reads all packs that no index names (of a store that is far away their headers alone), and writes

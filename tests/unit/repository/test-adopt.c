@@ -160,9 +160,7 @@ static void
 fail_pack (const char *name, gpointer user_data)
 {
   if (g_str_has_prefix (name, "data/"))
-    fault_store_arm (user_data, FAULT_READ, 1, FAULT_EIO, FALSE);
-  else
-    fault_store_disarm (user_data);
+    fault_store_arm (user_data, FAULT_READ, 1, FAULT_EIO, TRUE);
 }
 
 /* That a store does not answer says nothing of the pack. */
@@ -186,6 +184,30 @@ test_store_fails (Pipeline *pipeline, gconstpointer unused)
   g_assert_cmpuint (adopted.n_left, ==, 0);
   index = core_fixture_list (&pipeline->core, "index");
   g_assert_cmpuint (index->len, ==, 0);
+  pipeline_reopen (pipeline);
+}
+
+/* A repair leaves a pack that cannot be read where it is: it is in nobody's way. */
+static void
+test_unreadable (Pipeline *pipeline, gconstpointer unused)
+{
+  g_autofree guint8 *data = make_random (20 * MIB, 6);
+  g_autoptr (GArray) content = pipeline_store (pipeline, data, 20 * MIB);
+  g_autoptr (ObStore) store = fault_store_new (pipeline->core.store);
+  g_autoptr (GPtrArray) packs = core_fixture_list (&pipeline->core, "data");
+  g_autoptr (GError) error = NULL;
+  ObAdopted adopted;
+
+  g_assert_cmpuint (packs->len, >, 1);
+  remove_all (pipeline, "index");
+  ob_repository_unref (pipeline->core.repository);
+  pipeline->core.repository = ob_repository_open (store, CORE_PASSPHRASE, NULL, &error);
+  g_assert_no_error (error);
+  fault_store_break (FAULT_STORE (store), g_ptr_array_index (packs, 0), 0, G_MAXUINT32);
+  g_assert_true (adopt (pipeline, &adopted, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (adopted.n_left, ==, 1);
+  g_assert_cmpuint (adopted.n_packs, ==, packs->len - 1);
   pipeline_reopen (pipeline);
 }
 
@@ -236,6 +258,7 @@ main (int argc, char **argv)
   add ("left", test_left);
   add ("cancelled", test_cancelled);
   add ("store-fails", test_store_fails);
+  add ("unreadable", test_unreadable);
   add ("broken-off", test_broken_off);
   return g_test_run ();
 }
