@@ -22,28 +22,31 @@ typedef struct
   ObPacker *packer;
   ObFirstError *first_error;
   GByteArray *run;    /* as read */
+  GByteArray *alone;  /* a blob, as read */
   GByteArray *opened; /* of the blob that is looked at: opening overwrites the seal */
   GCancellable *cancellable;
 } Repack;
 
+/* Whether this is the blob, sealed. */
 static gboolean
-copy_blob (Repack *self, ObBlobType type, const ObWantedBlob *wanted, const guint8 *sealed,
-           GError **error)
+check_blob (Repack *self, const ObWantedBlob *wanted, const guint8 *sealed, GError **error)
 {
-  gsize length = wanted->location.length;
-  ObPackSlot slot;
   gsize size;
 
   g_byte_array_set_size (self->opened, 0);
-  g_byte_array_append (self->opened, sealed, (guint) length);
-  if (ob_blob_reader_open (self->reader, &wanted->id, &wanted->location, self->opened->data, &size,
-                           error)
-      == NULL)
-    {
-      g_prefix_error (error,
-                      "Nothing was deleted, since what is still needed could not be copied. ");
-      return FALSE;
-    }
+  g_byte_array_append (self->opened, sealed, wanted->location.length);
+  return ob_blob_reader_open (self->reader, &wanted->id, &wanted->location, self->opened->data,
+                              &size, error)
+         != NULL;
+}
+
+static gboolean
+put_blob (Repack *self, ObBlobType type, const ObWantedBlob *wanted, const guint8 *sealed,
+          GError **error)
+{
+  gsize length = wanted->location.length;
+  ObPackSlot slot;
+
   if (!ob_packer_reserve (self->packer, type, &wanted->id, length, wanted->location.plain_length,
                           &slot))
     return ob_first_error_check (self->first_error, error)
@@ -54,21 +57,102 @@ copy_blob (Repack *self, ObBlobType type, const ObWantedBlob *wanted, const guin
   return TRUE;
 }
 
+/* The places of a blob, beginning with the one where it is wanted (of ObWantedBlob). Transfer
+ * full. */
+static GArray *
+list_copies (Repack *self, ObBlobType type, const ObWantedBlob *wanted)
+{
+  GArray *copies = g_array_new (FALSE, FALSE, sizeof (ObWantedBlob));
+  ObBlobLocation locations[OB_PRUNE_MAX_COPIES];
+  gsize n = ob_index_lookup_all (self->plan->index, type, &wanted->id, locations,
+                                 OB_PRUNE_MAX_COPIES);
+
+  g_array_append_vals (copies, wanted, 1);
+  for (gsize i = 0; i < n; i++)
+    {
+      ObWantedBlob copy = { .id = wanted->id, .location = locations[i] };
+
+      if (ob_wanted_blob_compare (&copy, wanted) != 0)
+        g_array_append_val (copies, copy);
+    }
+  return copies;
+}
+
+static gboolean
+read_alone (Repack *self, const ObWantedBlob *wanted, GError **error)
+{
+  const ObBlobLocation *location = &wanted->location;
+
+  g_byte_array_set_size (self->alone, location->length);
+  return ob_blob_reader_read_range (self->reader, &location->pack, location->offset,
+                                    self->alone->data, location->length, self->cancellable, error)
+         && check_blob (self, wanted, self->alone->data, error);
+}
+
+/* A blob that could not be had with those beside it: the disk may fail where nobody needs anything,
+ * or the blob lie elsewhere, too. */
+static gboolean
+copy_alone (Repack *self, ObBlobType type, const ObWantedBlob *wanted, GError **error)
+{
+  g_autoptr (GArray) copies = list_copies (self, type, wanted);
+  g_autoptr (GError) first = NULL;
+
+  for (guint i = 0; i < copies->len; i++)
+    {
+      const ObWantedBlob *copy = &g_array_index (copies, ObWantedBlob, i);
+      g_autoptr (GError) failure = NULL;
+
+      if (read_alone (self, copy, &failure))
+        return put_blob (self, type, copy, self->alone->data, error);
+      if (!ob_blob_reader_is_damage (self->reader, failure, self->cancellable))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return FALSE;
+        }
+      if (first == NULL)
+        first = g_steal_pointer (&failure);
+    }
+  g_propagate_prefixed_error (
+    error, g_steal_pointer (&first),
+    "Nothing was deleted, since what is still needed could not be copied. ");
+  return FALSE;
+}
+
+/* *@whole: it was read, and no disk failed anywhere in it. */
+static gboolean
+read_run (Repack *self, const ObWantedBlob *first, gsize length, gboolean *whole, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+
+  g_byte_array_set_size (self->run, (guint) length);
+  *whole = ob_blob_reader_read_range (self->reader, &first->location.pack, first->location.offset,
+                                      self->run->data, length, self->cancellable, &failure);
+  if (*whole || ob_blob_reader_is_damage (self->reader, failure, self->cancellable))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return FALSE;
+}
+
 static gboolean
 copy_run (Repack *self, const ObPrunePlace *places, const ObWantedBlob *wanted, guint n,
           gsize length, GError **error)
 {
-  guint32 begin = wanted[0].location.offset;
+  gboolean whole;
 
-  g_byte_array_set_size (self->run, (guint) length);
-  if (!ob_blob_reader_read_range (self->reader, &wanted[0].location.pack, begin, self->run->data,
-                                  length, self->cancellable, error))
+  if (!read_run (self, &wanted[0], length, &whole, error))
     return FALSE;
   for (guint i = 0; i < n; i++)
-    if (!ob_check_cancelled (self->cancellable, error)
-        || !copy_blob (self, places[i].type, &wanted[i],
-                       self->run->data + (wanted[i].location.offset - begin), error))
-      return FALSE;
+    {
+      const guint8 *sealed
+        = self->run->data + (wanted[i].location.offset - wanted[0].location.offset);
+
+      if (!ob_check_cancelled (self->cancellable, error))
+        return FALSE;
+      if (whole && check_blob (self, &wanted[i], sealed, NULL)
+            ? !put_blob (self, places[i].type, &wanted[i], sealed, error)
+            : !copy_alone (self, places[i].type, &wanted[i], error))
+        return FALSE;
+    }
   return TRUE;
 }
 
@@ -164,12 +248,14 @@ ob_prune_repack (ObPrunePlan *plan, guint64 *written, GCancellable *cancellable,
 {
   g_autoptr (ObFirstError) first_error = ob_first_error_new ();
   g_autoptr (GByteArray) run = g_byte_array_new ();
+  g_autoptr (GByteArray) alone = g_byte_array_new ();
   g_autoptr (GByteArray) opened = g_byte_array_new ();
   g_autoptr (ObBlobReader) reader = NULL;
   g_autoptr (ObPacker) packer = NULL;
   Repack self = { .plan = plan,
                   .first_error = first_error,
                   .run = run,
+                  .alone = alone,
                   .opened = opened,
                   .cancellable = cancellable };
   gboolean done;
