@@ -51,7 +51,7 @@ ob_id_from_hex (const char *hex, ObId *id)
 gboolean
 ob_id_from_name (const char *name, ObId *id)
 {
-  const char *slash = strrchr (name, '/');
+  const char *slash = strchr (name, '/');
   char hex[OB_ID_HEX_SIZE];
 
   if (slash == NULL || !ob_id_from_hex (slash + 1, id))

@@ -26,9 +26,9 @@ void ob_id_to_hex (const ObId *id, char hex[OB_ID_HEX_SIZE]);
 /* FALSE unless @hex begins with 64 hexadecimal digits that end there. Any thread. */
 gboolean ob_id_from_hex (const char *hex, ObId *id);
 
-/* The id that the last component of a store's @name ("index/abcd…") is. FALSE where that has anything
- * behind its 64 digits, or is not as ob_id_to_hex() has it: such a file is none of a repository's,
- * but somebody may have put it aside. Any thread. */
+/* The id of the file @name ("index/abcd…") of a store's directory. FALSE where it lies further
+ * below ("index/old/abcd…"), has anything behind its 64 digits, or is not as ob_id_to_hex() has it:
+ * such a file is none of a repository's, but somebody may have put it aside. Any thread. */
 gboolean ob_id_from_name (const char *name, ObId *id);
 
 static inline gboolean

@@ -76,7 +76,7 @@ add_name (const char *name, guint64 size, gpointer user_data)
 {
   ObId id;
 
-  if (ob_id_from_name (name, &id) && strlen (name) == strlen (DIRECTORY "/") + OB_ID_HEX_SIZE - 1)
+  if (ob_id_from_name (name, &id))
     g_hash_table_add (user_data, g_strdup (name));
   return TRUE;
 }

@@ -18,9 +18,8 @@ ob_pack_parse_name (const char *name, ObId *id)
 {
   const char *directory = name + strlen (DIRECTORY);
 
-  return strlen (name) == strlen (DIRECTORY) + 3 + OB_ID_HEX_SIZE - 1
-         && g_str_has_prefix (name, DIRECTORY) && directory[2] == '/'
-         && strncmp (directory, directory + 3, 2) == 0 && ob_id_from_name (name, id);
+  return g_str_has_prefix (name, DIRECTORY) && ob_id_from_name (directory, id)
+         && directory[2] == '/' && strncmp (directory, directory + 3, 2) == 0;
 }
 
 char *

@@ -71,7 +71,7 @@ add_snapshot (ObVerify *self, const char *name, GPtrArray *suspects, GError **er
   ObId id;
 
   /* What is not called like a snapshot is none; restic lets it lie, too. */
-  if (!ob_id_from_name (name, &id) || strlen (name) != strlen (DIRECTORY) + OB_ID_HEX_SIZE - 1)
+  if (!ob_id_from_name (name, &id))
     return TRUE;
   snapshot = ob_verify_load_snapshot (self, name, &failure);
   if (snapshot != NULL)

@@ -455,6 +455,23 @@ test_store_goes_away (Prune *prune, gconstpointer data)
   struck_clear (&struck);
 }
 
+/* A copy of an index file that somebody keeps in a directory below is none of ours to remove. */
+static void
+test_index_aside (Prune *prune, gconstpointer data)
+{
+  static const char name[]
+    = "index/aside/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+  g_autoptr (GError) error = NULL;
+  ObPruneFigures figures;
+
+  prune_make_waste (prune);
+  core_fixture_put (&prune->core, name, "x", 1);
+  prune_run (prune->core.repository, "0", &figures);
+  g_assert_cmpuint (figures.n_repacked_packs, >, 0);
+  ob_store_stat (prune->core.store, name, NULL, NULL, &error);
+  g_assert_no_error (error);
+}
+
 /* A tree or a blob that no index names, and a snapshot that cannot be read. */
 static void
 test_damaged_backup (Prune *prune, gconstpointer data)
@@ -557,6 +574,7 @@ main (int argc, char **argv)
   add ("/prune/missing-copy", test_missing_copy);
   add ("/prune/unreadable-copy", test_unreadable_copy);
   add ("/prune/store-goes-away", test_store_goes_away);
+  add ("/prune/index-aside", test_index_aside);
   add ("/prune/damaged-backup", test_damaged_backup);
   add ("/prune/delete", test_delete);
   return g_test_run ();

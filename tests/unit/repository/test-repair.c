@@ -151,6 +151,29 @@ test_index (Pipeline *pipeline, gconstpointer data)
   restore (pipeline, snapshot);
 }
 
+/* A copy of the index that somebody keeps in a directory below is none of ours to remove. */
+static void
+test_index_aside (Pipeline *pipeline, gconstpointer data)
+{
+  g_autoptr (GPtrArray) names = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  g_autofree char *aside = NULL;
+  g_autoptr (GError) error = NULL;
+
+  verify_make_source (pipeline);
+  ob_snapshot_free (verify_backup (pipeline, 1));
+  names = core_fixture_list (&pipeline->core, "index");
+  bytes = ob_store_get (pipeline->core.store, g_ptr_array_index (names, 0), 1 << 20, NULL, &error);
+  g_assert_no_error (error);
+  aside = g_strconcat ("index/aside", strchr (g_ptr_array_index (names, 0), '/'), NULL);
+  core_fixture_put (&pipeline->core, aside, g_bytes_get_data (bytes, NULL),
+                    g_bytes_get_size (bytes));
+  core_fixture_flip (&pipeline->core, g_ptr_array_index (names, 0));
+  repair_all (pipeline);
+  ob_store_stat (pipeline->core.store, aside, NULL, NULL, &error);
+  g_assert_no_error (error);
+}
+
 /* The index of a pack that is itself damaged: what is good of it comes out. */
 static void
 test_index_and_pack (Pipeline *pipeline, gconstpointer data)
@@ -508,6 +531,7 @@ main (int argc, char **argv)
   ADD ("data-blob", test_data_blob);
   ADD ("header", test_header);
   ADD ("index", test_index);
+  ADD ("index-aside", test_index_aside);
   ADD ("index-and-pack", test_index_and_pack);
   ADD ("missing-pack", test_missing_pack);
   ADD ("trees", test_trees);

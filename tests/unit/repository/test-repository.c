@@ -441,12 +441,14 @@ test_snapshots (CoreFixture *fixture, gconstpointer data)
     }
 }
 
-/* A copy of the only file below @directory, under its name with something behind it. */
+/* A copy of the only file in @directory, under its name with something behind it, and one with its
+ * name in a directory below. */
 static void
 put_aside (CoreFixture *fixture, const char *directory)
 {
   g_autoptr (GPtrArray) names = core_fixture_list (fixture, directory);
   g_autofree char *aside = NULL;
+  g_autofree char *below = NULL;
   g_autoptr (GBytes) bytes = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -455,6 +457,8 @@ put_aside (CoreFixture *fixture, const char *directory)
   bytes = ob_store_get (fixture->store, g_ptr_array_index (names, 0), 1 << 20, NULL, &error);
   g_assert_no_error (error);
   core_fixture_put (fixture, aside, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  below = g_strconcat (directory, "/aside", strchr (g_ptr_array_index (names, 0), '/'), NULL);
+  core_fixture_put (fixture, below, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
 }
 
 /* What somebody has put aside is none of the repository's: it does not count twice, nor does it
@@ -463,6 +467,7 @@ static void
 test_put_aside (CoreFixture *fixture, gconstpointer data)
 {
   g_autoptr (ObSnapshot) snapshot = save_snapshot (fixture, 1000);
+  g_autoptr (GPtrArray) keys = core_fixture_list (fixture, "keys");
   g_autoptr (GPtrArray) snapshots = NULL;
   g_autoptr (ObRepository) repository = NULL;
   g_autoptr (ObLock) lock = NULL;
@@ -482,6 +487,8 @@ test_put_aside (CoreFixture *fixture, gconstpointer data)
   lock = ob_lock_acquire (repository, TRUE, NULL, &error);
   g_assert_no_error (error);
   open_with (fixture, "wrong", OB_ERROR_WRONG_PASSPHRASE);
+  core_fixture_remove (fixture, g_ptr_array_index (keys, 0));
+  open_with (fixture, CORE_PASSPHRASE, OB_ERROR_CORRUPT);
 }
 
 /* One that does not open is told, and the others are there. */
