@@ -192,8 +192,8 @@ ob_database_release (const ObDatabaseConfig *config, const char *name, const cha
   guint n_ended = 0;
 
   if (postgres == NULL || !name_is_free (postgres, name, &is_gone, NULL, error)
-      || (!is_gone
+      || (doomed != NULL && !is_gone
           && !ob_database_rename_pair (postgres, name, doomed, NULL, &n_ended, NULL, error)))
     return FALSE;
-  return ob_database_drop (config, doomed, NULL, error);
+  return ob_database_drop (config, doomed != NULL ? doomed : name, NULL, error);
 }

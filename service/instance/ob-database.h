@@ -177,8 +177,8 @@ gboolean ob_database_drop (const ObDatabaseConfig *config, const char *name,
                            GCancellable *cancellable, GError **error);
 
 /* Drops @name for good: renames it to @doomed first, since one whose drop is cut off may look like a
- * whole one. A former call may have come so far, so what has that name is dropped, too. Not to be
- * cancelled. */
+ * whole one. A former call may have come so far, so what has that name is dropped, too. NULL: the
+ * record of @name is too old to have another name for it. Not to be cancelled. */
 gboolean ob_database_release (const ObDatabaseConfig *config, const char *name, const char *doomed,
                               GError **error);
 

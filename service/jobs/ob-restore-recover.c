@@ -259,7 +259,7 @@ static gboolean
 stay (ObRestoreJournal *journal, ObInstance *instance, ObContext *context, ObProgress *progress,
       GError *unwell, GError **error)
 {
-  if (journal->lived)
+  if (ob_restore_journal_has_former (journal))
     g_prefix_error (&unwell,
                     "The backup is restored and in place, but the application does not run with it "
                     "at the moment. Somebody may have worked with it since, so it is not taken "

@@ -2,6 +2,7 @@
 """A restore that was cut off is taken up when nobody knows any more what has become of the application:
 the host may have started it, and people may have worked with it."""
 
+import json
 import subprocess
 
 import psycopg2
@@ -108,6 +109,23 @@ class Worked(ResumedTest):
         self.assertEqual(self.names(), "entered since")
 
 
+    def test_nothing_before(self):
+        """Nobody is told of a way back that there is not."""
+        self.installation.stop_application()
+        server().query(f"DROP DATABASE {self.installation.database} WITH (FORCE)")
+        called, _, let_go = self.hold("start")
+        self.start_restore(self.identifier)
+        wait_until(called.exists, "the application is not started")
+        self.kill_service()
+        let_go()
+        mend = self.installation.break_application("the port is on fire")
+        try:
+            self.assertRegex(self.stopped(), "no state before to go back to.*the port is on fire")
+        finally:
+            mend()
+        self.installation.start_application()
+
+
 class NotWrittenDown(ResumedTest):
     """All is in place and runs, and then there is no room for the record of it."""
 
@@ -158,6 +176,17 @@ class Released(ResumedTest):
         self.assertNotEqual(doomed, kept)
         server().query(f'ALTER DATABASE "{kept}" RENAME TO "{doomed}"')
         self.refused(NOT_FOUND, "has been released|not on the server", "undo-restore", "erp", "--yes")
+        self.ok("release-previous", "erp", "--yes")
+        self.assertEqual(self.beside(), set())
+
+    def test_old_record(self):
+        """It has no other name for the database."""
+        self.ok("restore", self.identifier, "--only", "database", "--yes")
+        record, = (file for file in (STATE / "restores").glob("*.json")
+                   if "kept-database" in file.read_text())
+        content = json.loads(record.read_text())
+        del content["moving-database"]
+        record.write_text(json.dumps(content))
         self.ok("release-previous", "erp", "--yes")
         self.assertEqual(self.beside(), set())
 
